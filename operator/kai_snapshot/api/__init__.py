@@ -1,0 +1,1 @@
+"""The language everybody here speaks: both kinds, conditions, manifest and result. Models only, no I/O."""

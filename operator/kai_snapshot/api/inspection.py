@@ -1,0 +1,42 @@
+"""What a check of a snapshot archive found: the document `kai-snapshot inspect -o json` prints."""
+
+from pydantic import Field
+
+from kai_snapshot.api.base import ApiModel
+from kai_snapshot.errors import Reason
+
+
+class Problem(ApiModel):
+    """One thing that is wrong with an archive."""
+
+    reason: Reason
+    message: str
+    """For a person: what is wrong and where, and what to do."""
+
+
+class Inspection(ApiModel):
+    """The finding about one archive. What could not be read is empty or absent."""
+
+    valid: bool
+    """There is no problem: the archive can be kept and replayed."""
+    problems: tuple[Problem, ...] = ()
+    sha256: str
+    """Of the archive as it is, in hexadecimal."""
+    size_bytes: int
+    """Of the archive."""
+    uncompressed_bytes: int
+    """Of `snapshot.json`, as far as it was read."""
+    top_level_keys: tuple[str, ...] = ()
+    """In the order of the document."""
+    object_counts: dict[str, int] = Field(default_factory=dict)
+    """Objects in each list of `rawObjects`, in the order of the document; a list that is `null` has none."""
+    config_present: bool
+    """The scheduler's configuration is there, and not `null`."""
+    actions: tuple[str, ...] = ()
+    """The actions of the scheduler's configuration, in their order."""
+    scheduler_name: str | None = None
+    """From the scheduler's parameters."""
+    node_pool: str | None = None
+    """The value of the scheduler's partition label; empty for the shard of the nodes without one."""
+    kubernetes_version: str | None = None
+    """Of the API server, as the scheduler saw it (v0.13 and later)."""

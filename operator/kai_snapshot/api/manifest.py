@@ -1,0 +1,100 @@
+"""The manifest `<id>.json` beside an archive: what the snapshot itself does not say. Writing it commits the run."""
+
+from typing import Any, Literal, Self
+
+import orjson
+from pydantic import Field, JsonValue, ValidationError
+
+from kai_snapshot.api.base import ApiModel, Time
+from kai_snapshot.api.ids import ID
+from kai_snapshot.errors import Reason, TerminalError
+
+MANIFEST_VERSION: Literal["kai-snapshot.io/manifest/v1"] = "kai-snapshot.io/manifest/v1"
+
+Trigger = Literal["OneShot", "Schedule", "Immediate", "Manual", "Command"]
+
+
+class CaptureIdentity(ApiModel):
+    """Whose archive it is. A capture created again under the same name in the same cluster keeps its archives."""
+
+    cluster_uid: str = Field(default="", alias="clusterUID")
+    """UID of the namespace kube-system; empty if it could not be read."""
+    namespace: str
+    """Namespace of the SnapshotCapture, or what `kai-snapshot capture` was told."""
+    name: str
+    """Name of the SnapshotCapture, or what `kai-snapshot capture` was told."""
+
+
+class SchedulerIdentity(ApiModel):
+    """The scheduler that answered. What is not known, as with `kai-snapshot capture --url`, is absent."""
+
+    image: str | None = None
+    """Image of its container."""
+    version: str | None = None
+    """Tag of the image, such as v0.17.0."""
+    namespace: str | None = None
+    """Its namespace."""
+    deployment: str | None = None
+    """Its Deployment."""
+    pod: str | None = None
+    """The pod that was asked: the leader."""
+    shard: str | None = None
+    """The SchedulingShard it serves."""
+
+
+class Manifest(ApiModel):
+    """What is known of a stored archive."""
+
+    schema_version: Literal["kai-snapshot.io/manifest/v1"] = MANIFEST_VERSION
+    """The version of this document."""
+    id: str = Field(pattern=ID)
+    """The run's id; its time is `scheduledFor`."""
+    archive: str = Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*\.zip$")
+    """File name of the archive, beside the manifest."""
+    capture: CaptureIdentity
+    """Whose archive it is."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """SHA-256 of the archive, hexadecimal."""
+    size_bytes: int = Field(ge=0)
+    """Size of the archive in bytes."""
+    uncompressed_bytes: int = Field(ge=0)
+    """Size of `snapshot.json` in bytes."""
+    object_counts: dict[str, int] = Field(default_factory=dict)
+    """Number of objects in each list of the snapshot."""
+    scheduler: SchedulerIdentity = Field(default_factory=SchedulerIdentity)
+    """The scheduler that answered."""
+    kubernetes_version: str | None = None
+    """The API server's version, such as v1.35.4."""
+    scheduled_for: Time
+    """When the run was due: the slot, the moment of the request, or the creation of a one-shot capture."""
+    captured_at: Time
+    """When the scheduler answered."""
+    completed_at: Time | None = None
+    """When the archive was stored."""
+    trigger: Trigger
+    """What started the run."""
+    healed: bool = False
+    """Whether the snapshot said `"config": null` and `config` was read from the shard's ConfigMap."""
+    config: JsonValue = None
+    """The scheduler's configuration, if healed."""
+
+    def encode(self) -> bytes:
+        """The file's content: JSON, indented."""
+        document: dict[str, Any] = self.dump()
+        if self.config is not None:
+            document["config"] = self.config  # with the nulls that `dump` leaves out
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    @classmethod
+    def decode(cls, content: bytes, *, where: str) -> Self:
+        """Reads a manifest; `where` names the file in messages. Raises TerminalError(InvalidManifest)."""
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "the document"
+            raise TerminalError(
+                Reason.INVALID_MANIFEST,
+                f"{where} is not a manifest of {MANIFEST_VERSION}: {field}: {first['msg']}. "
+                "It was damaged, or written by another release; the archive beside it is not touched.",
+            ) from error

@@ -1,0 +1,207 @@
+"""What one run of snapshot-tool made of an archive: the document that `parse-log` prints and a replay stores."""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from kai_snapshot.api.base import ApiModel
+
+
+class Outcome(StrEnum):
+    """What became of the run as a whole."""
+
+    SUCCEEDED = "Succeeded"
+    """Every configured action ran to its end."""
+    PANICKED = "Panicked"
+    """The tool crashed: a finding about that version."""
+    FAILED = "Failed"
+    """The tool gave up with an error."""
+    INCOMPLETE = "Incomplete"
+    """The tool ended as if all were well, but not every configured action ran."""
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    """The tool was stopped at its deadline."""
+    OOM_KILLED = "OOMKilled"
+    """The tool was killed for its memory."""
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    """The tool's image could not be had, so nothing ran."""
+    INCOMPATIBLE_SNAPSHOT = "IncompatibleSnapshot"
+    """That version of the tool cannot read the archive."""
+
+
+class JobOutcome(StrEnum):
+    """What became of a job (a KAI PodGroup)."""
+
+    ALLOCATED = "Allocated"
+    """Bound to nodes with room."""
+    PIPELINED = "Pipelined"
+    """Waits for pods that are on their way out already."""
+    RECLAIMED = "Reclaimed"
+    """Gets the resources of other queues' jobs."""
+    PREEMPTED = "Preempted"
+    """Gets the resources of lower priorities in its own queue."""
+    CONSOLIDATED = "Consolidated"
+    """Gets room by moving other jobs."""
+    UNSCHEDULABLE = "Unschedulable"
+    """Tried, and found no place."""
+
+
+class Engine(ApiModel):
+    """What ran."""
+
+    name: Literal["SnapshotTool"] = "SnapshotTool"
+    """SnapshotTool: KAI's own snapshot-tool."""
+    version: str = ""
+    """The scheduler's version, as `v0.17.0`; empty if unknown."""
+    image: str | None = None
+    """The image it ran from."""
+
+
+class Durations(ApiModel):
+    """How long it took, in whole milliseconds."""
+
+    total: int | None = None
+    """From loading the archive to the last action's end. Up to v0.14.0, which does not say, and for a run that was cut
+    short, from the opening of the session to the last action's end, or to the last message of the log."""
+    actions: dict[str, int] = {}
+    """By action: allocate, consolidation, reclaim, preempt, stalegangeviction. Only actions that ran to their end."""
+
+
+class ResourceUse(ApiModel):
+    """What the tool's process used."""
+
+    peak_memory_bytes: int
+    """Largest resident set, in bytes."""
+    cpu_seconds: float
+    """User and system time, in seconds."""
+
+
+class Placement(ApiModel):
+    """A pod that was bound to a node."""
+
+    pod: str
+    """namespace/name."""
+    node: str
+    """The node's name."""
+    gpu_groups: tuple[str, ...] = ()
+    """The shared GPUs it goes to, for a fraction of a GPU. New groups have random names."""
+
+
+class Eviction(ApiModel):
+    """A pod that was evicted. A pod is named once, with the first eviction."""
+
+    pod: str
+    """namespace/name."""
+    action: str
+    """The action that evicted it: reclaim, preempt, consolidation, stalegangeviction."""
+    preemptor: str | None = None
+    """The job it had to go for, as namespace/name; none for a stale gang."""
+
+
+class Pipelined(ApiModel):
+    """A pod that gets a place as soon as pods which are on their way out have left it."""
+
+    pod: str
+    """namespace/name."""
+    node: str | None = None
+    """The node; the log names it from verbosity 6 on."""
+
+
+class PodGroupResult(ApiModel):
+    """A job that an action tried to schedule."""
+
+    name: str
+    """namespace/name."""
+    queue: str | None = None
+    """Its queue; the log names it where a job was tried."""
+    outcome: JobOutcome
+    """What became of it."""
+    reason: str | None = None
+    """Why it is Unschedulable: the scheduler's own words from verbosity 6 on, below it what little the log says."""
+
+
+class QueueShare(ApiModel):
+    """A queue's share of one resource when the cycle begins. null: unlimited, or not printed by that version."""
+
+    deserved: float | None = None
+    """Its quota."""
+    requested: float | None = None
+    """What its jobs ask for, up to its limit."""
+    limit: float | None = None
+    """What it may have at most."""
+    allocated: float | None = None
+    """What its running jobs have; printed from v0.10.3 on."""
+    fair_share: float | None = None
+    """What the scheduler grants it."""
+
+
+class QueueResources(ApiModel):
+    """A queue's shares."""
+
+    gpu: QueueShare
+    """In GPUs."""
+    cpu: QueueShare
+    """In cores."""
+    memory: QueueShare
+    """In GB (10^9 bytes)."""
+
+
+class QueueResult(ApiModel):
+    """A queue, leaf or parent."""
+
+    name: str
+    """The Queue's name. The log has `spec.displayName` instead, where a Queue has one."""
+    resources: QueueResources
+    """By resource."""
+
+
+class LogMessage(ApiModel):
+    """A message of the log and how often it came."""
+
+    source: str
+    """The source file and line that logged it; up to v0.9 that of the logger itself."""
+    message: str
+    """The text, at most 1,024 characters."""
+    count: int
+    """How often."""
+
+
+class ReplayResult(ApiModel):
+    """What the scheduler's code of one version does with an archive: a simulation on a copy of the objects."""
+
+    schema_version: Literal["kai-snapshot.io/replay-result/v1"] = "kai-snapshot.io/replay-result/v1"
+    """The version of this document."""
+    engine: Engine
+    """What ran."""
+    outcome: Outcome
+    """What became of the run as a whole. Unless it is Succeeded, all lists hold what came before the end."""
+    exit_code: int | None = None
+    """The tool's exit code; null if unknown."""
+    message: str = ""
+    """Why it is not Succeeded."""
+    durations_ms: Durations = Durations()
+    """How long it took."""
+    resources: ResourceUse | None = None
+    """What the tool's process used."""
+    placements: tuple[Placement, ...] = ()
+    """Committed binds, in the order of the decisions."""
+    evictions: tuple[Eviction, ...] = ()
+    """Committed evictions, of stale gangs too, in the order of the decisions."""
+    pipelined: tuple[Pipelined, ...] = ()
+    """Pods that wait for a place, in the order of the decisions. A pod both evicted and pipelined is moved."""
+    pod_groups: tuple[PodGroupResult, ...] = ()
+    """Jobs that were tried, by name."""
+    queues: tuple[QueueResult, ...] = ()
+    """All queues, by name."""
+    error_count: int = 0
+    """ERROR and FATAL lines of the log."""
+    warning_count: int = 0
+    """WARN lines of the log."""
+    errors: tuple[LogMessage, ...] = ()
+    """The 20 most frequent errors."""
+    warnings: tuple[LogMessage, ...] = ()
+    """The 20 most frequent warnings."""
+    adaptations: tuple[str, ...] = ()
+    """What was changed in the archive before the tool got it."""
+
+    def dump(self) -> dict[str, Any]:
+        """The JSON object, with every field: null says that something is unlimited or unknown."""
+        return self.model_dump(mode="json", by_alias=True)

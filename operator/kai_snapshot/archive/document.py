@@ -1,0 +1,273 @@
+"""`snapshot.json`, read while it comes in: its keys, and the objects of its lists one by one, whatever their number.
+
+The document is one JSON object. Of `rawObjects` and `discovery` the members are visited, and of their lists the
+elements; everything else is small and comes as a whole. So memory holds one block and one value.
+
+orjson parses and checks every value; what has to be found is where a value ends. A list's first two elements show how
+it separates them (`\\n,{"metadata"` in v0.15 and later). Where that stands next, the element probably ends: this is
+tried first, and right if all up to there is one whole JSON value. Else brackets and strings are followed.
+"""
+
+import re
+from collections.abc import Generator
+from typing import NoReturn, Protocol
+
+import orjson
+
+from kai_snapshot.errors import Reason, TerminalError
+
+Path = tuple[str, ...]
+
+SECTIONS = frozenset({("rawObjects",), ("discovery",)})
+VALUE_BYTES = 8 << 20
+"""No Kubernetes object is that large: the API server takes requests of up to 3 MiB."""
+VALUE_PARTS = 250_000
+"""Members and elements of one value: it stands in memory as Python objects for a moment."""
+KEYS, KEY_BYTES = 1000, 1024
+
+NOT_BLANK = re.compile(rb"[^ \t\r\n]")
+TOKEN = re.compile(rb'"[^"\n]*"|[\[\]{}]')
+SCALAR_END = re.compile(rb"[\s,\]}]")
+SAMPLE = len(b'{"metadata"')
+
+Steps = Generator[None, bytes, None]
+
+
+class Visitor(Protocol):
+    """Who wants to know. Paths are `("config",)` or `("rawObjects", "pods")`."""
+
+    def key(self, path: Path) -> None:
+        """A member begins: of the document, `rawObjects` or `discovery`."""
+
+    def value(self, path: Path, value: object, span: tuple[int, int]) -> None:
+        """A member that is not visited further; the bytes of the document it takes, from and to."""
+
+    def element(self, path: Path, value: object) -> None:
+        """An element of the list at that path."""
+
+
+class DocumentReader:
+    """Takes the document in blocks and tells the visitor what is in it.
+
+    `feed` and `finish` raise TerminalError: InvalidJSON or ArchiveTooLarge; and what the visitor raises. How the
+    document is cut into blocks changes nothing but the byte that an error message names.
+    """
+
+    def __init__(self, visitor: Visitor, nesting: int) -> None:
+        self._visitor = visitor
+        self._nesting = nesting
+        self._buffer = b""
+        self._pos = 0
+        self._base = 0  # bytes of the document before the buffer
+        self._ended = False
+        self._steps = self._document()
+        next(self._steps)
+
+    def feed(self, block: bytes) -> None:
+        """The next bytes of the document."""
+        try:
+            self._steps.send(block)
+        except StopIteration:
+            self._ended = True
+
+    def finish(self) -> None:
+        """There are no more bytes."""
+        self.feed(b"")
+
+    # what the document consists of
+
+    def _document(self) -> Steps:
+        yield from self._expect(b"{", "an object")
+        yield from self._members(())
+        if (yield from self._peek(end_allowed=True)):
+            self._invalid("something follows the end of the document")
+
+    def _members(self, path: Path) -> Steps:
+        seen: set[str] = set()
+        if (yield from self._peek()) == b"}":
+            self._pos += 1
+            return
+        while True:
+            key = yield from self._key()
+            if key in seen:
+                self._invalid(f"`{'.'.join((*path, key))}` stands twice")
+            seen.add(key)
+            if len(seen) > KEYS:
+                self._too_large(f"an object of more than {KEYS} members")
+            yield from self._member((*path, key))
+            if (yield from self._separator(b"}")):
+                return
+
+    def _member(self, path: Path) -> Steps:
+        yield from self._expect(b":", "a colon")
+        first = yield from self._peek()
+        self._visitor.key(path)
+        if first == b"{" and path in SECTIONS:
+            self._pos += 1
+            yield from self._members(path)
+        elif first == b"[" and path[:-1] in SECTIONS:
+            self._pos += 1
+            yield from self._elements(path)
+        else:
+            start = self._base + self._pos
+            value = yield from self._value(len(path))
+            self._visitor.value(path, value, (start, self._base + self._pos))
+
+    def _elements(self, path: Path) -> Steps:
+        if (yield from self._peek()) == b"]":
+            self._pos += 1
+            return
+        separator = b""
+        depth = len(path) + 1
+        while True:
+            yield from self._peek()
+            self._visitor.element(path, (yield from self._value(depth)))
+            end = self._base + self._pos
+            if (yield from self._separator(b"]")):
+                return
+            yield from self._peek()
+            separator = separator or self._sample(end)
+            self._separated(path, separator, depth)
+
+    def _separated(self, path: Path, separator: bytes, depth: int) -> None:
+        """Takes elements as long as the separator is found and what stands before it is one value."""
+        element, loads, deepest = self._visitor.element, orjson.loads, self._nesting - depth
+        buffer, start, gap = self._buffer, self._pos, separator.find(b"{")
+        while gap > 0 and (end := buffer.find(separator, start)) > 0:
+            raw = buffer[start:end]
+            if raw.count(b"{") + raw.count(b"[") > deepest or len(raw) > VALUE_PARTS:
+                break  # perhaps too deep or too much: `_value` looks closer
+            try:
+                value = loads(raw)
+            except orjson.JSONDecodeError:
+                break
+            element(path, value)
+            start = end + gap
+        self._pos = start
+
+    def _sample(self, end: int) -> bytes:
+        """What stands between two elements and the beginning of the second, if the buffer has all of it."""
+        start, stop = end - self._base, self._pos + SAMPLE
+        return self._buffer[start:stop] if start >= 0 and stop <= len(self._buffer) else b""
+
+    def _value(self, depth: int) -> Generator[None, bytes, object]:
+        """The value that begins here, as a whole."""
+        deepest = self._nesting - depth
+        while (end := self._value_end(deepest)) is None:
+            if (size := len(self._buffer) - self._pos) > VALUE_BYTES:
+                self._too_large(f"a value of more than {VALUE_BYTES} bytes; no Kubernetes object is that large")
+            if not (yield from self._more(size)):
+                self._cut()
+        raw = self._buffer[self._pos : end]
+        if len(raw) > VALUE_PARTS and raw.count(b",") + raw.count(b"{") + raw.count(b"[") > VALUE_PARTS:
+            self._too_large(f"a value of more than {VALUE_PARTS} parts")
+        try:
+            value: object = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            self._invalid(str(error).partition(":")[0])
+        self._pos = end
+        return value
+
+    def _value_end(self, deepest: int) -> int | None:
+        """Where the value that begins here ends, or None if that lies behind the buffer."""
+        buffer, start = self._buffer, self._pos
+        if buffer[start] not in b'{["':
+            scalar = SCALAR_END.search(buffer, start)
+            if scalar and scalar.start() == start:
+                self._invalid("a value is missing")
+            return scalar.start() if scalar else None
+        window = 16 * 1024
+        while True:
+            end = self._end_within(buffer[start : start + window], deepest)
+            if end is not None or start + window >= len(buffer):
+                return end and start + end
+            window *= 4
+
+    def _end_within(self, text: bytes, deepest: int) -> int | None:
+        # without escapes (same length) a string is what stands between two quotes
+        plain = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        depth = 0
+        for token in TOKEN.finditer(plain):
+            first = plain[token.start()]
+            if first in b"{[":
+                depth += 1
+                if depth > deepest:
+                    self._too_large(f"more than {self._nesting} objects and lists within each other")
+            elif first in b"}]":
+                depth -= 1
+            if depth <= 0:
+                return token.end()
+        return None
+
+    # small steps
+
+    def _more(self, least: int = 1) -> Generator[None, bytes, bool]:
+        """At least so many bytes more behind what is not yet read; False if the document has ended."""
+        while least > 0:
+            block = b"" if self._ended else (yield)
+            if not block:
+                self._ended = True
+                return False
+            self._base += self._pos
+            self._buffer = self._buffer[self._pos :] + block
+            self._pos = 0
+            least -= len(block)
+        return True
+
+    def _peek(self, *, end_allowed: bool = False) -> Generator[None, bytes, bytes]:
+        """The next byte that is not blank, which stays where it is; nothing at the end of the document."""
+        while True:
+            if found := NOT_BLANK.search(self._buffer, self._pos):
+                self._pos = found.start()
+                return found[0]
+            self._pos = len(self._buffer)
+            if not (yield from self._more()):
+                if end_allowed:
+                    return b""
+                self._cut()
+
+    def _expect(self, byte: bytes, what: str) -> Steps:
+        if (yield from self._peek()) != byte:
+            self._invalid(f"{what} is missing")
+        self._pos += 1
+
+    def _separator(self, close: bytes) -> Generator[None, bytes, bool]:
+        """Whether this was the last; else the comma is read."""
+        found = yield from self._peek()
+        if found not in (b",", close):
+            self._invalid(f"a comma or {close.decode()} is missing")
+        self._pos += 1
+        return found == close
+
+    def _key(self) -> Generator[None, bytes, str]:
+        if (yield from self._peek()) != b'"':
+            self._invalid("a key is missing")
+        while (end := self._value_end(0)) is None:
+            if len(self._buffer) - self._pos > KEY_BYTES:
+                self._too_large(f"a key of more than {KEY_BYTES} bytes")
+            if not (yield from self._more()):
+                self._cut()
+        try:
+            key = orjson.loads(self._buffer[self._pos : end])
+        except orjson.JSONDecodeError:
+            self._invalid("a key cannot be read")
+        self._pos = end
+        return str(key)
+
+    # what is refused
+
+    def _invalid(self, what: str) -> NoReturn:
+        raise TerminalError(
+            Reason.INVALID_JSON,
+            f"snapshot.json is damaged near byte {self._base + self._pos}: {what}. Capture it again.",
+        )
+
+    def _cut(self) -> NoReturn:
+        raise TerminalError(
+            Reason.INVALID_JSON,
+            f"snapshot.json ends in the middle, after {self._base + len(self._buffer)} bytes: the scheduler met an "
+            "error while it wrote (its log says `Error writing snapshot`). Capture it again.",
+        )
+
+    def _too_large(self, what: str) -> NoReturn:
+        raise TerminalError(Reason.ARCHIVE_TOO_LARGE, f"snapshot.json has, near byte {self._base + self._pos}, {what}.")

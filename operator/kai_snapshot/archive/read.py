@@ -1,0 +1,120 @@
+"""Parts of an archive in a file: its configuration, and the names a log does not have."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kai_snapshot.archive.config import Config
+from kai_snapshot.archive.document import DocumentReader, Visitor
+from kai_snapshot.archive.document import Path as Key
+from kai_snapshot.archive.limits import DEFAULT
+from kai_snapshot.archive.zipstream import ZipStream
+from kai_snapshot.errors import Reason, TerminalError
+
+CHUNK = 1 << 20
+
+
+class ConfigMember(NamedTuple):
+    """The configuration, and the bytes of the document it takes, from and to."""
+
+    value: Config | None
+    span: tuple[int, int]
+
+
+class QueueNames(NamedTuple):
+    """What the log of snapshot-tool does not say."""
+
+    queue_of: Mapping[str, str]
+    """Each PodGroup's queue, by the PodGroup's namespace/name."""
+    queues: Mapping[str, str]
+    """Each Queue's name, by its `spec.displayName`, which logs print in place of the name."""
+
+
+def read_config(path: Path) -> Config | None:
+    """The scheduler's configuration in an archive, None if it says `null`.
+
+    Reads no further than it must. Raises OSError, and TerminalError where an archive is not valid.
+    """
+    return find_config(path).value
+
+
+def find_config(path: Path) -> ConfigMember:
+    """As `read_config`, and where it stands."""
+    finder = _ConfigFinder()
+    try:
+        read_document(path, finder)
+    except _Found:
+        return finder.found
+    raise _incomplete("`config` is missing")
+
+
+def queue_names(path: Path) -> QueueNames:
+    """The names that make a log complete. Raises OSError, and TerminalError where an archive is not valid."""
+    collector = _QueueNames()
+    read_document(path, collector)
+    return QueueNames(collector.queue_of, collector.queues)
+
+
+def read_document(path: Path, visitor: Visitor) -> None:
+    """Shows the visitor the whole document. Raises OSError, TerminalError, and what the visitor raises."""
+    document = DocumentReader(visitor, DEFAULT.nesting)
+    inflate(path, document.feed)
+    document.finish()
+
+
+def inflate(path: Path, sink: Callable[[bytes], None]) -> None:
+    """Hands the document to `sink` in blocks. Raises OSError, TerminalError, and what the sink raises."""
+    archive = ZipStream(sink, DEFAULT)
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            archive.feed(chunk)
+    archive.finish()
+
+
+class _Found(Exception):  # noqa: N818 - not an error: ends the reading
+    pass
+
+
+class _ConfigFinder:
+    def key(self, path: Key) -> None:
+        """Not wanted."""
+
+    def value(self, path: Key, value: object, span: tuple[int, int]) -> None:
+        """Ends the reading at the configuration."""
+        if path == ("config",):
+            if not isinstance(value, dict | None):
+                raise _incomplete("`config` is not an object")
+            self.found = ConfigMember(value, span)
+            raise _Found
+
+    def element(self, path: Key, value: object) -> None:
+        """Not wanted."""
+
+
+class _QueueNames:
+    def __init__(self) -> None:
+        self.queue_of: dict[str, str] = {}
+        self.queues: dict[str, str] = {}
+
+    def key(self, path: Key) -> None:
+        """Not wanted."""
+
+    def value(self, path: Key, value: object, span: tuple[int, int]) -> None:
+        """Not wanted."""
+
+    def element(self, path: Key, value: Any) -> None:
+        """PodGroups and Queues."""
+        if path not in (("rawObjects", "podGroups"), ("rawObjects", "queues")):
+            return
+        try:
+            metadata, spec = value["metadata"], value.get("spec") or {}
+            if path[1] == "podGroups":
+                self.queue_of[f"{metadata['namespace']}/{metadata['name']}"] = str(spec.get("queue") or "")
+            elif spec.get("displayName"):
+                self.queues[str(spec["displayName"])] = str(metadata["name"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _incomplete(f"`{'.'.join(path)}` holds an object without a name") from error
+
+
+def _incomplete(what: str) -> TerminalError:
+    return TerminalError(Reason.INCOMPLETE_SNAPSHOT, f"snapshot.json is not whole: {what}.")

@@ -1,0 +1,54 @@
+"""`kai-snapshot job fetch` and `job report`: what the containers of a replay's pod run. Not for people."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kai_snapshot.api.transfer import Trouble
+from kai_snapshot.errors import SnapshotError, TerminalError
+from kai_snapshot.jobs import names
+from kai_snapshot.runs.fetch import fetch
+from kai_snapshot.runs.report import report
+from kai_snapshot.transfer.client import TransferClient, connect
+
+FETCH_PATIENCE_SECONDS = 300
+REPORT_PATIENCE_SECONDS = 1800
+TERMINATION_LOG = Path("/dev/termination-log")
+
+app = typer.Typer(name="job", help="What the containers of a replay's pod run.", hidden=True, no_args_is_help=True)
+Work = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The directory the pod's containers share.")]
+
+
+@app.command("fetch")
+def fetch_command(work: Work) -> None:
+    """Get the archive from the operator and prepare it."""
+    _with_client(lambda client: fetch(client, work), patience_seconds=FETCH_PATIENCE_SECONDS)
+
+
+@app.command("report")
+def report_command(work: Work) -> None:
+    """Hand in the tool's log and what it says."""
+    _with_client(lambda client: report(client, work), patience_seconds=REPORT_PATIENCE_SECONDS)
+
+
+def _with_client(work: Callable[[TransferClient], Awaitable[object]], *, patience_seconds: float) -> None:
+    """Runs it; a failure is left as one line of JSON where the kubelet, and so the operator, finds it."""
+
+    async def connected() -> None:
+        token = Path(names.TOKEN_FILE).read_text().strip()
+        async with connect(os.environ[names.URL_VARIABLE], token, patience_seconds=patience_seconds) as client:
+            await work(client)
+
+    try:
+        asyncio.run(connected())
+    except SnapshotError as error:
+        trouble = Trouble(reason=error.reason, message=error.message[:2000]).model_dump_json(by_alias=True)
+        typer.echo(trouble, err=True)
+        with contextlib.suppress(OSError):
+            TERMINATION_LOG.write_text(trouble)
+        raise typer.Exit(names.HOPELESS if isinstance(error, TerminalError) else 1) from error

@@ -1,0 +1,260 @@
+"""What the operator asks of the API server; the only user of the kubernetes package. All calls block: use a thread.
+
+Objects are plain dicts, as JSON has them. Errors are SnapshotErrors: Forbidden, APIUnreachable, and ConflictError where the
+object changed meanwhile.
+"""
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+
+from kai_snapshot.api.base import API_VERSION, GROUP, VERSION, rfc3339
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+
+Object = dict[str, Any]
+CAPTURES: Final = "snapshotcaptures"
+REPLAYS: Final = "snapshotreplays"
+KINDS: Final = {CAPTURES: "SnapshotCapture", REPLAYS: "SnapshotReplay"}
+TIMEOUT: Final = (5, 30)
+"""Seconds to connect, and of silence."""
+
+
+class ConflictError(TransientError):
+    """The object was changed by somebody else meanwhile: look again."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(Reason.PROGRESSING, f"{what} was changed meanwhile")
+
+
+class AlreadyExistsError(SnapshotError):
+    """An object of that name is there."""
+
+
+@contextmanager
+def translated(verb: str, what: str) -> Iterator[None]:
+    """Turns the package's errors into ours."""
+    try:
+        yield
+    except ApiException as error:
+        raise _translate(error, verb, what) from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise TransientError(Reason.API_UNREACHABLE, f"the API server cannot be reached to {verb} {what}") from error
+
+
+def _translate(error: ApiException, verb: str, what: str) -> SnapshotError:
+    if error.status == 409 and verb == "create":
+        return AlreadyExistsError(Reason.NAME_TAKEN, f"{what} exists")
+    if error.status == 409:
+        return ConflictError(what)
+    message = _status_message(error)
+    if error.status in (401, 403):
+        return TransientError(
+            Reason.FORBIDDEN,
+            f"the API server does not allow the operator to {verb} {what}: {message}; see manifests/rbac",
+        )
+    if error.status in (400, 422):
+        return TerminalError(Reason.INVALID_SPEC, f"the API server refused to {verb} {what}: {message}")
+    return TransientError(Reason.API_UNREACHABLE, f"the API server could not {verb} {what}: {error.status} {message}")
+
+
+def _status_message(error: ApiException) -> str:
+    try:
+        body = json.loads(error.body or "{}")
+    except ValueError:
+        return str(error.reason)
+    return str(body.get("message", error.reason))[:512] if isinstance(body, Mapping) else str(error.reason)
+
+
+def connect() -> "Cluster":
+    """The cluster this process runs in, or that of the kubeconfig."""
+    try:
+        config.load_incluster_config()
+    except config.ConfigException:
+        config.load_kube_config()
+    return Cluster(client.ApiClient())
+
+
+class Cluster:
+    """The API server, with one connection pool."""
+
+    def __init__(self, api: client.ApiClient) -> None:
+        self._core = client.CoreV1Api(api)
+        self._batch = client.BatchV1Api(api)
+        self._custom = client.CustomObjectsApi(api)
+        self._plain: Callable[[Any], Any] = api.sanitize_for_serialization
+        self.coordination = client.CoordinationV1Api(api)
+
+    # -- our kinds
+
+    def get(self, plural: str, namespace: str, name: str) -> Object | None:
+        """One object of ours."""
+        return self._found(
+            "get",
+            f"{plural} {namespace}/{name}",
+            lambda: self._custom.get_namespaced_custom_object(
+                GROUP, VERSION, namespace, plural, name, _request_timeout=TIMEOUT
+            ),
+        )
+
+    def list_all(self, plural: str, namespace: str) -> list[Object]:
+        """All objects of ours of that kind in the namespace."""
+        with translated("list", f"{plural} in {namespace}"):
+            found = self._custom.list_namespaced_custom_object(
+                GROUP, VERSION, namespace, plural, _request_timeout=TIMEOUT
+            )
+        return list(found["items"])
+
+    def replace_status(self, plural: str, resource: Object, status: Object) -> Object:
+        """Writes the status of the object as it was read. Raises ConflictError if it was changed since."""
+        meta = resource["metadata"]
+        with translated("update", f"the status of {plural} {meta['namespace']}/{meta['name']}"):
+            written: Object = self._custom.replace_namespaced_custom_object_status(
+                GROUP,
+                VERSION,
+                meta["namespace"],
+                plural,
+                meta["name"],
+                {**resource, "status": status},
+                _request_timeout=TIMEOUT,
+            )
+        return written
+
+    def set_finalizers(self, plural: str, resource: Object, finalizers: tuple[str, ...]) -> None:
+        """Writes the finalizers of the object as it was read. Raises ConflictError if it was changed since."""
+        meta = resource["metadata"]
+        patch = {"metadata": {"finalizers": list(finalizers), "resourceVersion": meta["resourceVersion"]}}
+        self._found(
+            "patch",
+            f"the finalizers of {plural} {meta['namespace']}/{meta['name']}",
+            lambda: self._custom.patch_namespaced_custom_object(
+                GROUP, VERSION, meta["namespace"], plural, meta["name"], patch, _request_timeout=TIMEOUT
+            ),
+        )
+
+    def post_event(
+        self, plural: str, resource: Object, *, type_: str, reason: str, message: str, now: datetime
+    ) -> None:
+        """Posts an event about the object."""
+        meta = resource["metadata"]
+        event = {
+            "metadata": {"generateName": f"{meta['name']}.", "namespace": meta["namespace"]},
+            "involvedObject": {
+                "apiVersion": API_VERSION,
+                "kind": KINDS[plural],
+                "namespace": meta["namespace"],
+                "name": meta["name"],
+                "uid": meta["uid"],
+            },
+            "type": type_,
+            "reason": reason,
+            "message": message[:1024],
+            "source": {"component": "kai-snapshot-operator"},
+            "reportingComponent": f"{GROUP}/operator",
+            "firstTimestamp": rfc3339(now),
+            "lastTimestamp": rfc3339(now),
+            "count": 1,
+        }
+        with translated("create", f"an event in {meta['namespace']}"):
+            self._core.create_namespaced_event(meta["namespace"], event, _request_timeout=TIMEOUT)
+
+    # -- Jobs, pods, Secrets
+
+    def jobs(self, namespace: str, selector: str) -> list[Object]:
+        """The Jobs with those labels."""
+        with translated("list", f"jobs in {namespace}"):
+            found = self._batch.list_namespaced_job(namespace, label_selector=selector, _request_timeout=TIMEOUT)
+        return list(self._plain(found)["items"])
+
+    def pods(self, namespace: str, selector: str) -> list[Object]:
+        """The pods with those labels."""
+        with translated("list", f"pods in {namespace}"):
+            found = self._core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=TIMEOUT)
+        return list(self._plain(found)["items"])
+
+    def job(self, namespace: str, name: str) -> Object | None:
+        """One Job."""
+        return self._found(
+            "get",
+            f"job {namespace}/{name}",
+            lambda: self._plain(self._batch.read_namespaced_job(name, namespace, _request_timeout=TIMEOUT)),
+        )
+
+    def create_job(self, job: Object) -> Object:
+        """Creates the Job. Raises AlreadyExistsError."""
+        namespace = job["metadata"]["namespace"]
+        with translated("create", f"job {namespace}/{job['metadata']['name']}"):
+            created: Object = self._plain(self._batch.create_namespaced_job(namespace, job, _request_timeout=TIMEOUT))
+        return created
+
+    def expire_job(self, namespace: str, name: str, ttl_seconds: int) -> None:
+        """Lets the Job controller remove the Job that long after its end."""
+        self._found(
+            "patch",
+            f"job {namespace}/{name}",
+            lambda: self._plain(
+                self._batch.patch_namespaced_job(
+                    name,
+                    namespace,
+                    {"spec": {"ttlSecondsAfterFinished": ttl_seconds}},
+                    _request_timeout=TIMEOUT,
+                )
+            ),
+        )
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        """Deletes the Job and its pods."""
+        self._found(
+            "delete",
+            f"job {namespace}/{name}",
+            lambda: self._plain(
+                self._batch.delete_namespaced_job(
+                    name, namespace, propagation_policy="Background", _request_timeout=TIMEOUT
+                )
+            ),
+        )
+
+    def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
+        """What a Secret holds."""
+        secret = self._found(
+            "get",
+            f"secret {namespace}/{name}",
+            lambda: self._plain(self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)),
+        )
+        return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()} if secret else None
+
+    def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
+        """The UIDs of those a Secret belongs to."""
+        secret = self._found(
+            "get",
+            f"secret {namespace}/{name}",
+            lambda: self._plain(self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)),
+        )
+        owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
+        return frozenset(owner["uid"] for owner in owners)
+
+    def cluster_uid(self) -> str:
+        """UID of the namespace kube-system, which stands for the cluster."""
+        with translated("get", "namespace kube-system"):
+            return str(self._core.read_namespace("kube-system", _request_timeout=TIMEOUT).metadata.uid)
+
+    def create_secret(self, secret: Object) -> None:
+        """Creates the Secret. Raises AlreadyExistsError."""
+        namespace = secret["metadata"]["namespace"]
+        with translated("create", f"secret {namespace}/{secret['metadata']['name']}"):
+            self._core.create_namespaced_secret(namespace, secret, _request_timeout=TIMEOUT)
+
+    def _found(self, verb: str, what: str, call: Callable[[], Object]) -> Object | None:
+        try:
+            with translated(verb, what):
+                return call()
+        except TransientError as error:
+            if isinstance(error.__cause__, ApiException) and error.__cause__.status == 404:
+                return None
+            raise

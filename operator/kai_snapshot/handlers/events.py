@@ -1,0 +1,38 @@
+"""Events only say that something happened; what it means is read fresh by a worker.
+
+kopf ignores errors of event handlers and, after a gap in a watch, does not report deletions: nothing else is done here.
+"""
+
+from typing import Any
+
+import kopf
+
+from kai_snapshot.api.base import GROUP, VERSION
+from kai_snapshot.cluster import CAPTURES, REPLAYS
+from kai_snapshot.handlers.workers import Key, Workers
+from kai_snapshot.jobs import names
+
+
+@kopf.on.event(GROUP, VERSION, CAPTURES)
+async def capture_event(memo: kopf.Memo, namespace: str, name: str, **_: Any) -> None:
+    """Looks at the capture, and at the replays that wait for it."""
+    workers: Workers = memo.workers
+    workers.queue.add(Key(CAPTURES, namespace, name))
+    workers.wake_replays_of(namespace, name)
+
+
+@kopf.on.event(GROUP, VERSION, REPLAYS)
+async def replay_event(memo: kopf.Memo, namespace: str, name: str, **_: Any) -> None:
+    """Looks at the replay."""
+    workers: Workers = memo.workers
+    workers.queue.add(Key(REPLAYS, namespace, name))
+
+
+@kopf.on.event(
+    "batch", "v1", "jobs", labels={names.MANAGED_BY: names.OPERATOR, names.COMPONENT: names.REPLAY_COMPONENT}
+)
+async def job_event(memo: kopf.Memo, namespace: str, labels: kopf.Labels, **_: Any) -> None:
+    """Looks at the replay the Job belongs to."""
+    workers: Workers = memo.workers
+    if replay := labels.get(names.REPLAY):
+        workers.queue.add(Key(REPLAYS, namespace, replay))

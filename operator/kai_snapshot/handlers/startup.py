@@ -1,0 +1,140 @@
+"""Start and end of the operator: kopf's settings, the election, and what runs while this operator is the active one."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+from collections.abc import Callable
+from typing import Any, Final
+
+import kopf
+
+from kai_snapshot.api.base import GROUP
+from kai_snapshot.api.transfer import Part
+from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
+from kai_snapshot.cluster.lease import LEASE, LeaseLock, elect
+from kai_snapshot.handlers.workers import Key, Workers
+from kai_snapshot.metrics import Metrics
+from kai_snapshot.runs.children import Children
+from kai_snapshot.runs.deliver import Delivery
+from kai_snapshot.runs.services import Services
+from kai_snapshot.settings import Settings, read
+from kai_snapshot.source import in_cluster
+from kai_snapshot.transfer.listen import Listener
+from kai_snapshot.transfer.server import application
+from kai_snapshot.transfer.tokens import Tokens
+
+SIGNING_KEY: Final = "kai-snapshot-signing-key"
+
+logger = logging.getLogger(__name__)
+
+
+@kopf.on.startup()
+async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
+    """Configures kopf, and campaigns to be the active operator. Events are queued meanwhile."""
+    settings.posting.enabled = False  # log lines are no events; ours are posted deliberately
+    settings.persistence.finalizer = f"{GROUP}/kopf"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 30
+    own = read(os.environ)
+    memo.workers = Workers()
+    memo.active = Active(own, memo.workers)
+    memo.active.campaign()
+
+
+@kopf.on.cleanup()
+async def stop(memo: kopf.Memo, **_: Any) -> None:
+    """Ends what runs, and lets the next operator start at once."""
+    await memo.active.stop()
+
+
+class Active:
+    """What there is only once: the workers, the children and the transfer endpoint."""
+
+    def __init__(self, settings: Settings, workers: Workers) -> None:
+        self._settings = settings
+        self._workers = workers
+        self._cluster = connect()
+        self._lock = LeaseLock(self._cluster, name=LEASE, namespace=settings.namespace, identity=settings.pod_name)
+        self._endpoint: Listener | None = None
+        self._metrics = Metrics()
+
+    def campaign(self) -> None:
+        """Waits for the Lease in a thread; then starts here."""
+        self._metrics.serve(self._settings.metrics_port)
+        loop = asyncio.get_running_loop()
+
+        def lead() -> None:
+            asyncio.run_coroutine_threadsafe(self._lead(), loop)
+
+        elect(self._lock, on_started=lead, on_stopped=_exit_at_once)
+
+    async def _lead(self) -> None:
+        try:
+            services = await asyncio.to_thread(self._services)
+            backend = Delivery(services, on_result=self._result_handler(asyncio.get_running_loop()))
+            app = application(services.tokens, backend, spool=self._settings.spool_dir)
+            self._endpoint = await Listener.start(app, port=self._settings.transfer_port)
+            self._workers.start(services)
+        except Exception:  # noqa: BLE001 - half an operator is none: say why, and let the kubelet start another
+            logger.exception("the operator cannot start")
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            logger.info("active as %s; serving %s", services.identity, ", ".join(self._settings.namespaces))
+
+    def _services(self) -> Services:
+        return Services(
+            settings=self._settings,
+            cluster=self._cluster,
+            children=Children(concurrent=self._settings.concurrent_captures),
+            metrics=self._metrics,
+            tokens=Tokens(_signing_key(self._cluster, self._settings.namespace)),
+            connection=in_cluster(os.environ),
+            identity=f"{self._settings.pod_name}_{secrets.token_hex(4)}",
+            cluster_uid=self._cluster.cluster_uid(),
+        )
+
+    def _result_handler(self, loop: asyncio.AbstractEventLoop) -> Callable[[Part], None]:
+        def on_result(part: Part) -> None:
+            key = Key(REPLAYS, part.namespace, part.name)
+            loop.call_soon_threadsafe(self._workers.queue.add, key)
+
+        return on_result
+
+    async def stop(self) -> None:
+        """Ends everything in order."""
+        if self._endpoint is not None:
+            await self._endpoint.close()
+        await self._workers.stop()
+        await asyncio.to_thread(self._lock.release)
+
+
+def _exit_at_once() -> None:
+    """The Lease is lost, so another operator is about to act: children die with this process."""
+    logger.error("the Lease %s is lost; ending at once", LEASE)
+    os._exit(1)
+
+
+def _signing_key(cluster: Cluster, namespace: str) -> bytes:
+    """The key that signs tokens, from a Secret that is made with the first start."""
+    for _ in range(2):
+        data = cluster.secret_data(namespace, SIGNING_KEY)
+        if data is not None:
+            return data["key"]
+        fresh = {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": SIGNING_KEY, "namespace": namespace},
+            "stringData": {"key": secrets.token_hex(32)},
+        }
+        try:
+            cluster.create_secret(fresh)
+        except AlreadyExistsError:
+            continue
+    data = cluster.secret_data(namespace, SIGNING_KEY)
+    assert data is not None
+    return data["key"]

@@ -1,0 +1,85 @@
+"""Workers take keys from the queue and look at the object; failures are repeated with back-off."""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from kai_snapshot.cluster import CAPTURES, KINDS, ConflictError
+from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.runs import drive_capture, drive_replay
+from kai_snapshot.runs.services import Services
+from kai_snapshot.workqueue import WorkQueue
+
+COUNT: Final = 4
+AT_THE_LATEST: Final = 600.0
+"""Every object that is not at rest is looked at again after this many seconds."""
+
+logger = logging.getLogger(__name__)
+
+
+class Key(NamedTuple):
+    """An object of ours."""
+
+    plural: str
+    namespace: str
+    name: str
+
+
+class Workers:
+    """The queue and those who work on it, once this operator is the active one."""
+
+    def __init__(self) -> None:
+        self.queue: WorkQueue[Key] = WorkQueue()
+        self._services: Services | None = None
+        self._waiting: dict[tuple[str, str], set[Key]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, services: Services) -> None:
+        """Begins to work."""
+        self._services = services
+        self._tasks = [asyncio.create_task(self.queue.work(self.look), name=f"worker-{n}") for n in range(COUNT)]
+
+    async def stop(self) -> None:
+        """Ends the work and the runs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._services is not None:
+            await self._services.children.close()
+
+    def wake_replays_of(self, namespace: str, capture: str) -> None:
+        """Looks at the replays that wait for an archive of this capture."""
+        for key in self._waiting.pop((namespace, capture), ()):
+            self.queue.add(key)
+
+    async def look(self, key: Key) -> None:
+        """One look at one object. What goes wrong is said in the log and looked at again."""
+        assert self._services is not None
+        try:
+            again_at = await self._drive(self._services, key)
+        except ConflictError:
+            self.queue.add(key)
+        except SnapshotError as error:
+            delay = self.queue.retry(key)
+            self._services.metrics.look_failed(KINDS[key.plural], error.reason)
+            logger.warning(
+                "%s %s/%s: %s: %s; again in %.0f s",
+                KINDS[key.plural], key.namespace, key.name, error.reason, error.message, delay,
+            )  # fmt: skip
+        except Exception:  # noqa: BLE001 - a fault of ours with one object must not end the work on all others
+            delay = self.queue.retry(key)
+            self._services.metrics.look_failed(KINDS[key.plural], Reason.INTERNAL_ERROR)
+            logger.exception("%s %s/%s; again in %.0f s", KINDS[key.plural], key.namespace, key.name, delay)
+        else:
+            self.queue.forget(key)
+            if again_at is not None:
+                self.queue.add(key, after=min((again_at - datetime.now(UTC)).total_seconds(), AT_THE_LATEST))
+
+    async def _drive(self, services: Services, key: Key) -> datetime | None:
+        if key.plural == CAPTURES:
+            return await drive_capture.drive(services, key.namespace, key.name, lambda: self.queue.add(key))
+        looked = await drive_replay.drive(services, key.namespace, key.name)
+        if looked.waits_for is not None:
+            self._waiting.setdefault((key.namespace, looked.waits_for), set()).add(key)
+        return looked.again_at

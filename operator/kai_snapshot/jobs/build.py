@@ -1,0 +1,191 @@
+"""What a replay's Job looks like: fetch, the tool, report, one after the other in one pod.
+
+The tool's image is upstream's, unmodified. The pod satisfies the restricted Pod Security Standard and holds no
+credentials but a token for the transfer endpoint, which only our own two containers see.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kai_snapshot.api.base import API_VERSION
+from kai_snapshot.api.snapshotreplay import SnapshotReplay
+from kai_snapshot.jobs import names
+from kai_snapshot.jobs.script import tool_command
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as the API server takes it."""
+
+TRANSFER_ALLOWANCE_SECONDS: Final = 2100
+"""What a Job may take besides the tool: five minutes to fetch, thirty to report."""
+_NOBODY: Final = 65532
+_OURS: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
+_TOOL: Final = {
+    "requests": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"},
+    # Archive, prepared copy and squeezed log: a pod that needs more is evicted before it hurts its neighbours.
+    "limits": {"ephemeral-storage": "16Gi"},
+}
+
+
+def job(
+    replay: SnapshotReplay, *, index: int, attempt: int, image: str, operator_image: str, transfer_url: str
+) -> Manifest:
+    """The Job of one version.
+
+    `image` is the snapshot-tool's, `operator_image` ours, `transfer_url` the transfer endpoint's (scheme, host, port).
+    """
+    spec = replay.spec
+    name = names.job_name(replay.metadata.name, index, attempt)
+    labels = {
+        names.MANAGED_BY: names.OPERATOR,
+        names.COMPONENT: names.REPLAY_COMPONENT,
+        names.REPLAY: replay.metadata.name,
+        names.REPLAY_UID: replay.metadata.uid,
+        names.INDEX: str(index),
+        names.ATTEMPT: str(attempt),
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": replay.metadata.namespace,
+            "labels": labels,
+            "ownerReferences": [_owner(replay)],
+        },
+        "spec": {
+            "backoffLimit": spec.backoff_limit,
+            "activeDeadlineSeconds": spec.starting_deadline_seconds
+            + spec.active_deadline_seconds
+            + TRANSFER_ALLOWANCE_SECONDS,
+            "podFailurePolicy": _POD_FAILURE_POLICY,
+            "template": {
+                "metadata": {
+                    "labels": {**spec.pod_template.metadata.labels, **labels},
+                    "annotations": dict(spec.pod_template.metadata.annotations),
+                },
+                "spec": _pod(replay, name, image=image, operator_image=operator_image, transfer_url=transfer_url),
+            },
+        },
+    }
+
+
+def token_secret(job: Mapping[str, Any], token: str) -> Manifest:
+    """The Secret with the Job's token. It is made after the Job, whose UID it needs; the pod waits for it."""
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "Opaque",
+        "immutable": True,
+        "metadata": {
+            "name": names.secret_name(metadata["name"]),
+            "namespace": metadata["namespace"],
+            "labels": dict(metadata["labels"]),
+            "ownerReferences": [
+                {
+                    "apiVersion": "batch/v1",
+                    "kind": "Job",
+                    "name": metadata["name"],
+                    "uid": metadata["uid"],
+                    "controller": True,
+                }
+            ],
+        },
+        "stringData": {names.TOKEN_KEY: token},
+    }
+
+
+_POD_FAILURE_POLICY: Final = {
+    "rules": [
+        # Drained, preempted, node lost: no fault of anybody here, try again without counting.
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        # The tool's shell exits 0 whatever the tool does: 137 is the kernel's, out of memory, and would come again.
+        {"action": "FailJob", "onExitCodes": {"containerName": names.TOOL, "operator": "In", "values": [137]}},
+        *(
+            {"action": "FailJob", "onExitCodes": {"containerName": name, "operator": "In", "values": [names.HOPELESS]}}
+            for name in (names.FETCH, names.REPORT)
+        ),
+        # Everything else counts against backoffLimit.
+    ]
+}
+
+
+def _owner(replay: SnapshotReplay) -> Manifest:
+    """Without blockOwnerDeletion, which takes a right to the replay's finalizers where the API server checks that."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "SnapshotReplay",
+        "name": replay.metadata.name,
+        "uid": replay.metadata.uid,
+        "controller": True,
+    }
+
+
+def _pod(replay: SnapshotReplay, name: str, *, image: str, operator_image: str, transfer_url: str) -> Manifest:
+    wanted = replay.spec.pod_template.spec.dump()
+    resources = _tool_resources(wanted.pop("resources", {}))
+    work = {"name": "work", "mountPath": names.WORK}
+    token = {"name": "token", "mountPath": names.TOKEN_FILE.rsplit("/", 1)[0], "readOnly": True}
+    ours = {
+        "image": operator_image,
+        "env": [{"name": names.URL_VARIABLE, "value": transfer_url}],
+        "resources": _OURS,
+        "volumeMounts": [work, token],
+        "securityContext": _CONTAINER_SECURITY,
+    }
+    tool = {
+        "name": names.TOOL,
+        "image": image,
+        "command": tool_command(
+            names.WORK, verbosity=replay.spec.verbosity, limit_seconds=replay.spec.active_deadline_seconds
+        ),
+        "resources": resources,
+        "volumeMounts": [work],
+        "securityContext": _CONTAINER_SECURITY,
+    }
+    return {
+        **{field: value for field, value in wanted.items() if value not in ({}, [])},
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 5,
+        "securityContext": _POD_SECURITY,
+        "initContainers": [{"name": names.FETCH, "command": _ours(names.FETCH), **ours}, tool],
+        "containers": [{"name": names.REPORT, "command": _ours(names.REPORT), **ours}],
+        "volumes": [
+            {"name": "work", "emptyDir": {}},
+            {"name": "token", "secret": {"secretName": names.secret_name(name), "defaultMode": 0o440}},
+        ],
+    }
+
+
+def _tool_resources(wanted: Mapping[str, Mapping[str, int | str]]) -> Manifest:
+    """What the replay says of a resource replaces all we say of it: a limit of its own may lie below our request."""
+    told = {resource for amounts in wanted.values() for resource in amounts}
+    return {
+        kind: {resource: amount for resource, amount in amounts.items() if resource not in told}
+        | dict(wanted.get(kind, {}))
+        for kind, amounts in _TOOL.items()
+    }
+
+
+def _ours(verb: str) -> list[str]:
+    return ["kai-snapshot", "job", verb, names.WORK]
+
+
+_POD_SECURITY: Final = {
+    "runAsNonRoot": True,
+    "runAsUser": _NOBODY,
+    "runAsGroup": _NOBODY,
+    "fsGroup": _NOBODY,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+_CONTAINER_SECURITY: Final = {
+    "runAsNonRoot": True,
+    "runAsUser": _NOBODY,
+    "runAsGroup": _NOBODY,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}

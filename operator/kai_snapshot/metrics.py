@@ -1,0 +1,119 @@
+"""The operator's metrics, names and help texts in one place; the only user of prometheus_client.
+
+Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.process_collector import ProcessCollector
+
+from kai_snapshot.api.snapshotcapture import SnapshotCapture, SnapshotCaptureStatus
+from kai_snapshot.api.snapshotreplay import SnapshotReplayStatus
+
+_BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+class Metrics:
+    """All metrics, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self._gauges = {
+            name: Gauge(f"kai_snapshot_capture_{name}", text, ["namespace", "name"], registry=self.registry)
+            for name, text in {
+                "last_success_timestamp_seconds": "When the last successful run was over; absent before the first.",
+                "next_schedule_timestamp_seconds": "When the next run starts by schedule.",
+                "consecutive_failures": "Failed runs since the last success.",
+                "suspended": "1 while the schedule is suspended.",
+                "ready": "1 if the condition Ready is True.",
+                "archives": "Archives in the storage, as counted after the last success.",
+                "archive_bytes": "Their size together.",
+            }.items()
+        }
+        self._runs = Counter(
+            "kai_snapshot_capture_runs",
+            "Runs that are over, by outcome and reason.",
+            ["namespace", "name", "outcome", "reason"],
+            registry=self.registry,
+        )
+        self._missed = Counter(
+            "kai_snapshot_capture_missed_schedules",
+            "Looks at which scheduled runs had been missed.",
+            ["namespace", "name"],
+            registry=self.registry,
+        )
+        self._run_seconds = Histogram(
+            "kai_snapshot_capture_run_duration_seconds",
+            "How long a try of a run took.",
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
+        self._replays = Counter(
+            "kai_snapshot_replays_finished", "Replays that are over, by outcome.", ["outcome"], registry=self.registry
+        )
+        self._versions = Counter(
+            "kai_snapshot_replay_versions", "Versions replayed, by outcome.", ["outcome"], registry=self.registry
+        )
+        self._errors = Counter(
+            "kai_snapshot_reconcile_errors",
+            "Looks at an object that failed and are repeated, by reason.",
+            ["kind", "reason"],
+            registry=self.registry,
+        )
+
+    def serve(self, port: int) -> None:
+        """Serves /metrics in a thread."""
+        start_http_server(port, registry=self.registry)
+
+    def capture_seen(self, capture: SnapshotCapture, status: SnapshotCaptureStatus) -> None:
+        """Sets the gauges of a capture."""
+        ready = next((c.status for c in status.conditions if c.type == "Ready"), "Unknown")
+        values: dict[str, float | None] = {
+            "last_success_timestamp_seconds": _seconds(status.last_successful_time),
+            "next_schedule_timestamp_seconds": _seconds(status.next_schedule_time),
+            "consecutive_failures": status.consecutive_failures,
+            "suspended": float(capture.spec.suspend),
+            "ready": float(ready == "True"),
+            "archives": status.archives.count if status.archives else None,
+            "archive_bytes": status.archives.bytes if status.archives else None,
+        }
+        labels = (capture.metadata.namespace, capture.metadata.name)
+        for name, value in values.items():
+            if value is not None:
+                self._gauges[name].labels(*labels).set(value)
+            else:
+                self._gauges[name].remove(*labels)
+
+    def capture_gone(self, namespace: str, name: str) -> None:
+        """Removes the gauges of a capture."""
+        for gauge in self._gauges.values():
+            gauge.remove(namespace, name)
+
+    def run_over(self, capture: SnapshotCapture, *, outcome: str, reason: str, seconds: float) -> None:
+        """Counts a run."""
+        self._runs.labels(capture.metadata.namespace, capture.metadata.name, outcome, reason).inc()
+        self._run_seconds.observe(seconds)
+
+    def schedule_missed(self, capture: SnapshotCapture) -> None:
+        """Counts a look at which scheduled runs had been missed."""
+        self._missed.labels(capture.metadata.namespace, capture.metadata.name).inc()
+
+    def replay_seen(self, before: SnapshotReplayStatus, after: SnapshotReplayStatus) -> None:
+        """Counts what is new in a replay's status."""
+        if after.outcome is not None and before.outcome is None:
+            self._replays.labels(after.outcome).inc()
+        known = {result.name: result.outcome for result in before.results}
+        for result in after.results:
+            if result.outcome not in ("Pending", "Running", known.get(result.name)):
+                self._versions.labels(result.outcome).inc()
+
+    def look_failed(self, kind: str, reason: str) -> None:
+        """Counts a look at an object that failed and will be repeated."""
+        self._errors.labels(kind, reason).inc()
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return moment.timestamp() if moment is not None else None

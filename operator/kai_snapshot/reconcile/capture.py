@@ -1,0 +1,381 @@
+"""What to do about a SnapshotCapture.
+
+`status.active` is the memory of a run: it is written before the capturing process starts, with `lastScheduleTime`, and
+stays until the run's end is in the history. So a crash between any two steps is healed by looking again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from kai_snapshot import schedule
+from kai_snapshot.api.base import rfc3339
+from kai_snapshot.api.conditions import (
+    FINISHED,
+    LAST_CAPTURE_SUCCEEDED,
+    READY,
+    RECONCILING,
+    STALLED,
+    Condition,
+    claim,
+    shorten,
+    update,
+)
+from kai_snapshot.api.ids import run_id
+from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.snapshotcapture import (
+    RUN_REQUESTED_AT,
+    SKIP_ARCHIVE_CLEANUP,
+    ActiveRun,
+    ArchiveTotals,
+    CaptureRecord,
+    Schedule,
+    SnapshotCapture,
+    SnapshotCaptureStatus,
+    StoredCapture,
+)
+from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.reconcile.plan import Action, Plan, Problem, StartRun, normal, warning
+
+SUSPENDED = "suspended"
+RETRY_AFTER = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A run that stored its archive, and what the storage held after old archives were removed."""
+
+    manifest: Manifest
+    uri: str
+    totals: ArchiveTotals | None = None
+    pruned: int = 0
+    prune_problem: Problem | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A try that failed."""
+
+    problem: Problem
+    transient: bool
+
+
+RunState = Literal["Running"] | Captured | Failed | None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What is known besides the object: this process's name, its try of the active run, what bars the storage."""
+
+    operator: str
+    run: RunState = None
+    storage_problem: Problem | None = None
+
+
+def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Plan[SnapshotCaptureStatus]:
+    """The plan for this capture at this moment."""
+    status, actions = _enter(capture, now)
+    if status.active is not None:
+        status, more = _follow(capture, status, status.active, observed, now)
+        actions += more
+    again_at = _attempt_time(status, now)
+    if status.active is None and observed.storage_problem is None:
+        status, more, again_at = _start(capture, status, observed.operator, now)
+        actions += more
+    status = status.model_copy(update={"conditions": _conditions(capture, status, observed, now)})
+    return Plan(status, actions, again_at)
+
+
+def deletion_blocked(capture: SnapshotCapture, problem: Problem, now: datetime) -> SnapshotCaptureStatus:
+    """The status while archives cannot be deleted that must go with the object."""
+    message = (
+        f"the archives cannot be deleted: {problem.reason}: {problem.message}; it is tried again. "
+        f"To let the object go without them, annotate it with {SKIP_ARCHIVE_CLEANUP}=true"
+    )
+    claims = (
+        claim(READY, "False", Reason.DELETION_BLOCKED, message),
+        claim(RECONCILING, "True", Reason.PROGRESSING_WITH_RETRY, message),
+    )
+    conditions = update(capture.status.conditions, claims, now=now, generation=capture.metadata.generation)
+    return capture.status.model_copy(
+        update={"conditions": conditions, "observed_generation": capture.metadata.generation, "active": None}
+    )
+
+
+def _enter(capture: SnapshotCapture, now: datetime) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    """Takes note of the generation, and of when the schedule that is in force began to be."""
+    status, spec = capture.status, capture.spec
+    changes: dict[str, object] = {"observed_generation": capture.metadata.generation}
+    actions: tuple[Action, ...] = ()
+    if spec.schedule is not None:
+        in_force = SUSPENDED if spec.suspend else f"{spec.schedule.cron} {spec.schedule.time_zone}"
+        if status.schedule_in_force is None:
+            changes["schedule_base_time"] = capture.metadata.creation_timestamp
+        elif status.schedule_in_force != in_force:
+            changes["schedule_base_time"] = now
+            if SUSPENDED in (in_force, status.schedule_in_force):
+                actions = (normal("Suspended" if spec.suspend else "Resumed", "the schedule is " + in_force),)
+        changes["schedule_in_force"] = in_force
+        changes["next_schedule_time"] = None if spec.suspend else status.next_schedule_time
+    return status.model_copy(update=changes), actions
+
+
+def _follow(
+    capture: SnapshotCapture, status: SnapshotCaptureStatus, active: ActiveRun, observed: Observed, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    """What the run in progress needs: its end recorded, its next try, or nothing."""
+    match observed.run:
+        case "Running":
+            return status, ()
+        case Captured() as captured:
+            return _succeed(capture, status, active, captured, now)
+        case Failed(problem, transient):
+            return _retry_or_fail(capture, status, active, problem, now, retry=transient)
+    if now < active.attempt_time:
+        return status, ()
+    if active.operator == observed.operator:
+        return status, (StartRun(active),)
+    if active.message:  # a try that was waiting for its time when the operator before went away
+        again = active.model_copy(update={"operator": observed.operator, "message": ""})
+        return status.model_copy(update={"active": again}), (StartRun(again),)
+    lost = Problem(Reason.INTERRUPTED, "the operator stopped while the run was under way; the next run is not affected")
+    adopted = active.model_copy(update={"operator": observed.operator})
+    return _retry_or_fail(capture, status, adopted, lost, now, retry=True)
+
+
+def _retry_or_fail(
+    capture: SnapshotCapture,
+    status: SnapshotCaptureStatus,
+    active: ActiveRun,
+    problem: Problem,
+    now: datetime,
+    *,
+    retry: bool,
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    attempt_time = now + RETRY_AFTER * 2 ** (active.attempt - 1)
+    deadline = active.start_time + timedelta(seconds=capture.spec.active_deadline_seconds)
+    if retry and active.attempt <= capture.spec.retries and attempt_time < deadline:
+        again = active.model_copy(
+            update={
+                "attempt": active.attempt + 1,
+                "attempt_time": attempt_time,
+                "message": shorten(f"{problem.reason}: {problem.message}"),
+            }
+        )
+        return status.model_copy(update={"active": again}), ()
+    return _fail(capture, status, active, problem, now)
+
+
+def _fail(
+    capture: SnapshotCapture, status: SnapshotCaptureStatus, active: ActiveRun, problem: Problem, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    record = CaptureRecord(
+        id=active.id,
+        trigger=active.trigger,
+        outcome="Failed",
+        reason=problem.reason,
+        message=shorten(problem.message)[:512],
+        completion_time=now,
+    )
+    ended = status.model_copy(
+        update={
+            "active": None,
+            "consecutive_failures": status.consecutive_failures + 1,
+            "history": (record, *status.history)[: capture.spec.history_limit],
+        }
+    )
+    return ended, (warning(problem.reason, f"run {active.id} failed: {problem.message}"),)
+
+
+def _succeed(
+    capture: SnapshotCapture, status: SnapshotCaptureStatus, active: ActiveRun, captured: Captured, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    manifest = captured.manifest
+    reason = Reason.SUCCEEDED_HEALED if manifest.healed else Reason.SUCCEEDED
+    record = CaptureRecord(
+        id=active.id,
+        trigger=active.trigger,
+        outcome="Succeeded",
+        reason=reason,
+        completion_time=now,
+        size_bytes=manifest.size_bytes,
+    )
+    stored = StoredCapture(
+        id=manifest.id,
+        uri=captured.uri,
+        sha256=manifest.sha256,
+        size_bytes=manifest.size_bytes,
+        captured_at=manifest.captured_at,
+        scheduler_version=manifest.scheduler.version or "",
+        object_counts=manifest.object_counts,
+        healed=manifest.healed,
+    )
+    ended = status.model_copy(
+        update={
+            "active": None,
+            "consecutive_failures": 0,
+            "last_successful_time": now,
+            "last_successful_capture": stored,
+            "history": (record, *status.history)[: capture.spec.history_limit],
+            "archives": captured.totals or status.archives,
+        }
+    )
+    actions: tuple[Action, ...] = (normal(reason, f"run {active.id} stored {captured.uri}"),)
+    if captured.pruned:
+        actions += (normal("ArchivesPruned", f"{captured.pruned} archives removed by retention"),)
+    if captured.prune_problem is not None:
+        problem = captured.prune_problem
+        actions += (warning("PruneBlocked", f"old archives could not be removed: {problem.reason}: {problem.message}"),)
+    return ended, actions
+
+
+def _attempt_time(status: SnapshotCaptureStatus, now: datetime) -> datetime | None:
+    active = status.active
+    return active.attempt_time if active is not None and active.attempt_time > now else None
+
+
+def _start(
+    capture: SnapshotCapture, status: SnapshotCaptureStatus, operator: str, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...], datetime | None]:
+    """Starts the run that is due, if one is, and says when to look again."""
+    requested = capture.metadata.annotations.get(RUN_REQUESTED_AT)
+    timing = capture.spec.schedule
+    if timing is None:
+        return *_start_once(capture, status, operator, requested, now), None
+    if requested is not None and requested != status.last_handled_run_request:
+        handled = status.model_copy(update={"last_handled_run_request": requested})
+        return *_run(handled, operator, "Manual", run_id(now, requested), scheduled_for=now, now=now), None
+    if capture.spec.suspend:
+        return status, (), None
+    if capture.status.schedule_in_force is None and timing.immediate:
+        return *_run(status, operator, "Immediate", run_id(now), scheduled_for=now, now=now), None
+    return _start_by_schedule(capture, timing, status, operator, now)
+
+
+def _start_once(
+    capture: SnapshotCapture, status: SnapshotCaptureStatus, operator: str, requested: str | None, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    created = capture.metadata.creation_timestamp
+    asked = requested is not None and requested != status.last_handled_run_request
+    handled = status.model_copy(update={"last_handled_run_request": requested})
+    if not status.history:
+        if capture.spec.suspend:
+            return status, ()
+        # a request that came before the run is this run
+        return _run(handled, operator, "OneShot", run_id(created), scheduled_for=created, now=now)
+    if not asked:
+        return status, ()
+    message = "a one-shot capture runs once: create a new SnapshotCapture, or use one with a schedule"
+    return handled, (warning(Reason.RUN_REQUEST_IGNORED, message),)
+
+
+def _start_by_schedule(
+    capture: SnapshotCapture, timing: Schedule, status: SnapshotCaptureStatus, operator: str, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...], datetime | None]:
+    try:
+        due = _due(capture, timing, status, now)
+    except SnapshotError:  # the conditions say it
+        return status.model_copy(update={"next_schedule_time": None}), (), None
+    noted = status.model_copy(
+        update={"next_schedule_time": due.next, "last_schedule_time": due.newest or status.last_schedule_time}
+    )
+    actions: tuple[Action, ...] = ()
+    if due.missed:
+        count = f"{due.missed}{'' if due.missed < schedule.MISSED_LIMIT else ' or more'} runs were missed"
+        made_up = (
+            "the newest is made up for"
+            if due.run
+            else f"later than startingDeadlineSeconds {timing.starting_deadline_seconds}"
+        )
+        actions = (warning(Reason.MISSED_SCHEDULE, f"{count}; {made_up}"),)
+    if due.run is None:
+        return noted, actions, due.next
+    started, start = _run(noted, operator, "Schedule", run_id(due.run), scheduled_for=due.run, now=now)
+    return started, actions + start, due.next
+
+
+def _due(capture: SnapshotCapture, timing: Schedule, status: SnapshotCaptureStatus, now: datetime) -> schedule.Due:
+    return schedule.due(
+        schedule.Timetable.parse(timing.cron, timing.time_zone),
+        now,
+        base=status.schedule_base_time or capture.metadata.creation_timestamp,
+        last=status.last_schedule_time,
+        deadline=timedelta(seconds=timing.starting_deadline_seconds),
+        delay=schedule.jitter(capture.metadata.uid, timing.jitter_seconds),
+    )
+
+
+def _run(
+    status: SnapshotCaptureStatus, operator: str, trigger: str, id_: str, *, scheduled_for: datetime, now: datetime
+) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
+    active = ActiveRun(
+        id=id_, trigger=trigger, scheduled_for=scheduled_for, start_time=now, attempt_time=now, operator=operator
+    )
+    return status.model_copy(update={"active": active}), (StartRun(active),)
+
+
+def _conditions(
+    capture: SnapshotCapture, status: SnapshotCaptureStatus, observed: Observed, now: datetime
+) -> tuple[Condition, ...]:
+    timing = capture.spec.schedule
+    if timing is None:
+        claims = _one_shot_claims(status, observed.storage_problem)
+    else:
+        claims = (*_scheduled_claims(capture, timing, status, observed.storage_problem), *_last_capture(status))
+    return update(capture.status.conditions, claims, now=now, generation=capture.metadata.generation)
+
+
+def _stalled(reason: Reason, message: str) -> tuple[Condition, ...]:
+    return claim(READY, "False", reason, message), claim(STALLED, "True", reason, message)
+
+
+def _one_shot_claims(status: SnapshotCaptureStatus, storage_problem: Problem | None) -> tuple[Condition, ...]:
+    if status.history:
+        last = status.history[0]
+        reason = Reason(last.reason)
+        if last.outcome == "Succeeded":
+            stored = status.last_successful_capture
+            where = f"stored {stored.uri}" if stored else ""
+            return claim(READY, "True", reason, where), claim(FINISHED, "True", Reason.SUCCEEDED, where)
+        return *_stalled(reason, last.message), claim(FINISHED, "True", Reason.FAILED, last.message)
+    if status.active is not None:
+        retrying = status.active.attempt > 1
+        reason = Reason.PROGRESSING_WITH_RETRY if retrying else Reason.PROGRESSING
+        return (
+            claim(READY, "Unknown", Reason.PROGRESSING, status.active.message or "capturing"),
+            claim(RECONCILING, "True", reason, status.active.message or "capturing"),
+        )
+    if storage_problem is not None:
+        return _stalled(storage_problem.reason, storage_problem.message)
+    message = "suspended: set spec.suspend to false to capture"
+    return claim(READY, "Unknown", Reason.SUSPENDED, message), claim(RECONCILING, "True", Reason.SUSPENDED, message)
+
+
+def _scheduled_claims(
+    capture: SnapshotCapture, timing: Schedule, status: SnapshotCaptureStatus, storage_problem: Problem | None
+) -> tuple[Condition, ...]:
+    try:
+        schedule.Timetable.parse(timing.cron, timing.time_zone)
+    except SnapshotError as error:
+        return _stalled(error.reason, error.message)
+    if storage_problem is not None:
+        return _stalled(storage_problem.reason, storage_problem.message)
+    if status.consecutive_failures >= capture.spec.failure_threshold and status.history:
+        last = status.history[0]
+        message = f"{status.consecutive_failures} runs in a row failed, the last with {last.reason}: {last.message}"
+        return (
+            claim(READY, "False", Reason.CAPTURE_FAILING, message),
+            claim(RECONCILING, "True", Reason.PROGRESSING_WITH_RETRY, "the next run tries again"),
+        )
+    if capture.spec.suspend:
+        return (claim(READY, "True", Reason.SUSPENDED, "no run is started by schedule"),)
+    following = f"next run {rfc3339(status.next_schedule_time)}" if status.next_schedule_time else ""
+    return (claim(READY, "True", Reason.SCHEDULED, following),)
+
+
+def _last_capture(status: SnapshotCaptureStatus) -> tuple[Condition, ...]:
+    if not status.history:
+        return ()
+    last = status.history[0]
+    succeeded = last.outcome == "Succeeded"
+    return (claim(LAST_CAPTURE_SUCCEEDED, "True" if succeeded else "False", Reason(last.reason), last.message),)

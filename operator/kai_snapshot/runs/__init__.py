@@ -1,0 +1,1 @@
+"""Straight lines: each module is one thing that is done from one end to the other."""

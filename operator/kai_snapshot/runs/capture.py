@@ -1,0 +1,116 @@
+"""Capture: take a snapshot and keep it. The archive is stored first; its manifest is the commit."""
+
+import asyncio
+import io
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.runs import catalog
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
+from kai_snapshot.runs.take import Progress, Taken, take
+from kai_snapshot.source import KubernetesApi
+from kai_snapshot.stores import Store, layout, location, open_store
+
+LEFT_BEHIND = timedelta(minutes=5)
+"""Two runs of a capture are never under way at once: older uploads are those of a run that died."""
+
+
+def capture(request: CaptureRequest, *, progress: Progress | None = None) -> CaptureAnswer:
+    """One try of a run. A run that has its manifest is over: it is reported, and nothing is captured.
+
+    Raises SnapshotError.
+    """
+    store = open_store(
+        request.storage,
+        credentials=request.keys.credentials() if request.keys is not None else None,
+        ca=request.ca.encode() if request.ca is not None else None,
+        claims_root=request.claims_dir,
+    )
+    folder = layout.CaptureFolder(request.namespace, request.name)
+    identity = asyncio.run(_identity(request))
+    _check_ours(store, folder, identity)
+    if (done := catalog.find(store, folder, request.id)) is not None:
+        return _answer(request, folder, done)
+    store.abort_unfinished(folder.prefix, before=datetime.now(UTC) - LEFT_BEHIND)
+    with tempfile.TemporaryDirectory(dir=request.spool_dir, prefix="capture-") as directory:
+        spool = Path(directory) / "snapshot.zip"
+        taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
+        manifest = commit(store, folder, spool, describe(request, identity, taken))
+    return _answer(request, folder, manifest)
+
+
+def commit(store: Store, folder: layout.CaptureFolder, archive: Path, manifest: Manifest) -> Manifest:
+    """Stores the archive and then its manifest, which says when that was."""
+    store.put(folder.prefix + manifest.archive, archive)
+    completed = manifest.model_copy(update={"completed_at": datetime.now(UTC)})
+    store.put(folder.manifest(manifest.id), io.BytesIO(completed.encode()))
+    return completed
+
+
+def describe(request: CaptureRequest, identity: CaptureIdentity, taken: Taken) -> Manifest:
+    """What the snapshot itself does not say."""
+    inspection, target = taken.inspection, taken.target
+    scheduler = SchedulerIdentity()
+    if target is not None:
+        scheduler = SchedulerIdentity(
+            image=target.image,
+            version=target.version,
+            namespace=target.namespace,
+            deployment=target.deployment,
+            pod=target.pod,
+            shard=target.shard,
+        )
+    return Manifest(
+        id=request.id,
+        archive=layout.archive_name(request.id, inspection.sha256),
+        capture=identity,
+        sha256=inspection.sha256,
+        size_bytes=inspection.size_bytes,
+        uncompressed_bytes=inspection.uncompressed_bytes,
+        object_counts=inspection.object_counts,
+        scheduler=scheduler,
+        kubernetes_version=inspection.kubernetes_version,
+        scheduled_for=request.scheduled_for,
+        captured_at=taken.captured_at,
+        trigger=request.trigger,
+        healed=taken.config is not None,
+        config=taken.config,
+    )
+
+
+async def _identity(request: CaptureRequest) -> CaptureIdentity:
+    async with KubernetesApi.connect(request.connection) as api:
+        return CaptureIdentity(cluster_uid=await api.cluster_uid(), namespace=request.namespace, name=request.name)
+
+
+def _check_ours(store: Store, folder: layout.CaptureFolder, identity: CaptureIdentity) -> None:
+    """A location belongs to one capture of one cluster; made again from Git under its name, it keeps its archives."""
+    newest_first = reversed(catalog.ids(store.list(folder.prefix)))
+    newest = next(catalog.readable(store, folder, newest_first), None)
+    if newest is not None and newest.capture != identity:
+        theirs = newest.capture
+        raise TerminalError(
+            Reason.KEY_TAKEN,
+            f"{folder.prefix} holds archives of the capture {theirs.namespace}/{theirs.name} of the cluster "
+            f"{theirs.cluster_uid or '(unknown)'}: give this capture another prefix, subPath or name.",
+        )
+
+
+def _answer(request: CaptureRequest, folder: layout.CaptureFolder, manifest: Manifest) -> CaptureAnswer:
+    return CaptureAnswer(manifest=manifest, uri=location(request.storage, folder.prefix + manifest.archive))
+
+
+def answer(request: CaptureRequest) -> CaptureAnswer:
+    """One try of a run, with its failure as an answer."""
+    try:
+        return capture(request)
+    except SnapshotError as error:
+        return CaptureAnswer.of(error)
+    except MemoryError:
+        message = (
+            "the capturing process reached its memory limit; this is a fault: please report the size of the snapshot"
+        )
+        return CaptureAnswer.of(TerminalError(Reason.OUT_OF_MEMORY, message))

@@ -1,0 +1,152 @@
+"""Capturing processes: each capture is a child process running the command, two at a time.
+
+A child that is killed, runs out of memory or out of time takes nothing with it. Runs live in a table: whoever starts
+one does not wait for it, and is told by `on_end`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from ctypes import CDLL
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import ValidationError
+
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
+
+COMMAND: Final = (sys.executable, "-P", "-m", "kai_snapshot", "capture", "--request", "-")
+GRACE_SECONDS: Final = 15
+DATA_LIMIT: Final = 256 * 1024 * 1024
+"""RLIMIT_DATA of a child: beyond it, memory errors end the child rather than the container."""
+_PR_SET_PDEATHSIG: Final = 1
+
+logger = logging.getLogger(__name__)
+_libc = CDLL(None)
+
+
+@dataclass
+class Child:
+    """One try of one run."""
+
+    id: str
+    attempt: int
+    task: asyncio.Task[CaptureAnswer]
+    duration_seconds: float = 0.0
+
+    @property
+    def answer(self) -> CaptureAnswer | None:
+        """How it ended; None while it runs."""
+        return self.task.result() if self.task.done() else None
+
+
+class Children:
+    """The table of runs, by the capture's namespace and name."""
+
+    def __init__(self, *, concurrent: int, command: tuple[str, ...] = COMMAND) -> None:
+        self._slots = asyncio.Semaphore(concurrent)
+        self._command = command
+        self._table: dict[str, Child] = {}
+
+    def get(self, key: str, *, id_: str, attempt: int) -> Child | None:
+        """That try, if this process made it."""
+        child = self._table.get(key)
+        return child if child is not None and (child.id, child.attempt) == (id_, attempt) else None
+
+    def start(
+        self,
+        key: str,
+        id_: str,
+        request: Callable[[], Awaitable[CaptureRequest]],
+        *,
+        attempt: int,
+        deadline_seconds: float,
+        on_end: Callable[[], None],
+    ) -> None:
+        """Starts a try, unless it was started already. `request` may raise SnapshotError: then the try has failed."""
+        if self.get(key, id_=id_, attempt=attempt) is not None:
+            return
+        self.forget(key)
+        task = asyncio.create_task(self._run(request, deadline_seconds), name=f"capture {key}")
+        child = self._table[key] = Child(id_, attempt, task)
+        started = asyncio.get_running_loop().time()
+
+        def ended(_: object) -> None:
+            child.duration_seconds = asyncio.get_running_loop().time() - started
+            if not task.cancelled():
+                on_end()
+
+        task.add_done_callback(ended)
+
+    def forget(self, key: str) -> None:
+        """Drops a try from the table, and ends it if it is still running."""
+        child = self._table.pop(key, None)
+        if child is not None:
+            child.task.cancel()
+
+    async def close(self) -> None:
+        """Ends all children."""
+        tasks = [child.task for child in self._table.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, request: Callable[[], Awaitable[CaptureRequest]], deadline_seconds: float) -> CaptureAnswer:
+        try:
+            async with self._slots, asyncio.timeout(deadline_seconds):
+                return await self._talk(await request())
+        except TimeoutError:
+            message = f"the run took longer than activeDeadlineSeconds ({deadline_seconds:.0f} s were left); raise it"
+            return CaptureAnswer.of(TerminalError(Reason.DEADLINE_EXCEEDED, message))
+        except SnapshotError as error:
+            return CaptureAnswer.of(error)
+
+    async def _talk(self, request: CaptureRequest) -> CaptureAnswer:
+        process = await asyncio.create_subprocess_exec(
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=_environment(with_identity=request.keys is None),
+        )
+        try:
+            said, _ = await process.communicate(request.model_dump_json(by_alias=True).encode())
+        finally:
+            if process.returncode is None:
+                await asyncio.shield(_end(process))
+        return _answer(said, process.returncode or 0)
+
+
+def _answer(said: bytes, exit_code: int) -> CaptureAnswer:
+    with contextlib.suppress(ValidationError):
+        return CaptureAnswer.model_validate_json(said)
+    if exit_code == -signal.SIGKILL:
+        message = "the capturing process was killed, most likely for its memory: raise the operator's memory limit"
+        return CaptureAnswer.of(TerminalError(Reason.OUT_OF_MEMORY, message))
+    message = f"the capturing process ended with exit code {exit_code} and without an answer; see the operator's log"
+    return CaptureAnswer.of(TerminalError(Reason.INTERNAL_ERROR, message))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), GRACE_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _environment(*, with_identity: bool) -> dict[str, str]:
+    """The child's environment: with keys from a Secret, none of the operator's own cloud identity."""
+    return {name: value for name, value in os.environ.items() if with_identity or not name.startswith("AWS_")}
+
+
+def confine() -> None:
+    """Called in the child: it dies with its parent, and ends with a MemoryError before it takes all memory."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    resource.setrlimit(resource.RLIMIT_DATA, (DATA_LIMIT, DATA_LIMIT))

@@ -1,0 +1,217 @@
+"""Drives a SnapshotCapture: read it, observe, decide, write the status, act."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.snapshotcapture import (
+    ARCHIVE_CLEANUP_FINALIZER,
+    SKIP_ARCHIVE_CLEANUP,
+    ActiveRun,
+    SnapshotCapture,
+)
+from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
+from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.reconcile import capture as decision
+from kai_snapshot.reconcile import rejection
+from kai_snapshot.reconcile.plan import Announce, Problem, StartRun
+from kai_snapshot.runs.children import Child
+from kai_snapshot.runs.prune import Pruned, prune, remove_all
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
+from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
+from kai_snapshot.runs.write import announce, write_status
+from kai_snapshot.stores import layout
+
+logger = logging.getLogger(__name__)
+
+
+async def drive(services: Services, namespace: str, name: str, look_again: Callable[[], None]) -> datetime | None:
+    """One look at the capture. Returns when to look again; `look_again` is called when its run ends.
+
+    Raises SnapshotError if the API server or, on deletion, the storage fails: look again after a while.
+    """
+    key = f"{namespace}/{name}"
+    resource = await asyncio.to_thread(services.cluster.get, CAPTURES, namespace, name)
+    if resource is None:
+        services.children.forget(key)
+        services.metrics.capture_gone(namespace, name)
+        return None
+    try:
+        capture = SnapshotCapture.model_validate(resource)
+    except ValidationError as error:
+        await write_status(services, CAPTURES, resource, rejection.status(resource, error, now()))
+        return None
+    if capture.metadata.deletion_timestamp is not None:
+        await _release(services, capture, resource, key)
+        return None
+    if await _finalizer_changed(services, capture, resource):
+        return None  # the change is seen, and looked at, as an event
+    return await _step(services, capture, resource, key, look_again)
+
+
+async def _step(
+    services: Services, capture: SnapshotCapture, resource: Object, key: str, look_again: Callable[[], None]
+) -> datetime | None:
+    child = _child(services, capture, key)
+    observed = decision.Observed(
+        operator=services.identity,
+        run=await _run_state(services, capture, child),
+        storage_problem=storage_problem(services.settings, capture.metadata.namespace, capture.spec.storage),
+    )
+    plan = decision.reconcile(capture, observed, now())
+    await write_status(services, CAPTURES, resource, plan.status.dump())
+    services.metrics.capture_seen(capture, plan.status)
+    if child is not None and child.answer is not None:
+        services.children.forget(key)
+        _count(services, capture, child)
+    for action in plan.actions:
+        match action:
+            case StartRun(active):
+                _start(services, capture, key, active, look_again)
+            case Announce(reason=reason) as event:
+                if reason == Reason.MISSED_SCHEDULE:
+                    services.metrics.schedule_missed(capture)
+                await announce(services, CAPTURES, resource, event)
+            case _:
+                raise AssertionError(f"no action of a capture: {action}")
+    return plan.again_at
+
+
+def _child(services: Services, capture: SnapshotCapture, key: str) -> Child | None:
+    active = capture.status.active
+    return services.children.get(key, id_=active.id, attempt=active.attempt) if active is not None else None
+
+
+async def _run_state(services: Services, capture: SnapshotCapture, child: Child | None) -> decision.RunState:
+    if child is None:
+        return None
+    answer = child.answer
+    if answer is None:
+        return "Running"
+    if answer.manifest is None:
+        error = answer.error()
+        return decision.Failed(Problem(error.reason, error.message), transient=answer.kind == "Transient")
+    try:
+        pruned = await asyncio.to_thread(_prune, services, capture)
+    except SnapshotError as error:
+        return decision.Captured(answer.manifest, answer.uri, prune_problem=Problem(error.reason, error.message))
+    return decision.Captured(answer.manifest, answer.uri, totals=pruned.totals, pruned=pruned.archives)
+
+
+def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
+    store = store_for(services, capture.metadata.namespace, capture.spec.storage)
+    return prune(
+        store,
+        _folder(capture),
+        capture.spec.retention,
+        now=now(),
+        pinned=lambda: _pinned(services, capture),
+        ours=_ours(services, capture),
+    )
+
+
+def _pinned(services: Services, capture: SnapshotCapture) -> frozenset[str]:
+    """The ids of archives that unfinished replays read."""
+    ids = set()
+    for replay in services.cluster.list_all(REPLAYS, capture.metadata.namespace):
+        status = replay.get("status", {})
+        source = status.get("resolvedSource", {})
+        if not status.get("completionTime") and source.get("capture") == capture.metadata.name:
+            ids.add(source["id"])
+    return frozenset(ids)
+
+
+def _ours(services: Services, capture: SnapshotCapture) -> Callable[[Manifest], bool]:
+    who = (services.cluster_uid, capture.metadata.namespace, capture.metadata.name)
+    return lambda manifest: (manifest.capture.cluster_uid, manifest.capture.namespace, manifest.capture.name) == who
+
+
+def _folder(capture: SnapshotCapture) -> layout.CaptureFolder:
+    return layout.CaptureFolder(capture.metadata.namespace, capture.metadata.name)
+
+
+def _start(
+    services: Services, capture: SnapshotCapture, key: str, active: ActiveRun, look_again: Callable[[], None]
+) -> None:
+    deadline = active.start_time + timedelta(seconds=capture.spec.active_deadline_seconds)
+
+    async def request() -> CaptureRequest:
+        credentials, ca = await asyncio.to_thread(
+            secrets_of, services.cluster, capture.metadata.namespace, capture.spec.storage
+        )
+        return CaptureRequest(
+            id=active.id,
+            trigger=active.trigger,
+            scheduled_for=active.scheduled_for,
+            namespace=capture.metadata.namespace,
+            name=capture.metadata.name,
+            source=capture.spec.source,
+            connection=services.connection,
+            storage=capture.spec.storage,
+            keys=StoreKeys.of(credentials) if credentials is not None else None,
+            ca=ca.decode("ascii", "replace") if ca is not None else None,
+            claims_dir=services.settings.claims_dir,
+            spool_dir=services.settings.spool_dir,
+        )
+
+    services.children.start(
+        key,
+        active.id,
+        request,
+        attempt=active.attempt,
+        deadline_seconds=max((deadline - now()).total_seconds(), 1),
+        on_end=look_again,
+    )
+
+
+def _count(services: Services, capture: SnapshotCapture, child: Child) -> None:
+    answer: CaptureAnswer | None = child.answer
+    assert answer is not None
+    reason = answer.reason or (
+        Reason.SUCCEEDED_HEALED if answer.manifest and answer.manifest.healed else Reason.SUCCEEDED
+    )
+    outcome = "Failed" if answer.reason is not None else "Succeeded"
+    services.metrics.run_over(capture, outcome=outcome, reason=reason, seconds=child.duration_seconds)
+
+
+async def _finalizer_changed(services: Services, capture: SnapshotCapture, resource: Object) -> bool:
+    """With `deletionPolicy: Delete`, and only then, the object waits for us when it is deleted."""
+    finalizers = capture.metadata.finalizers
+    wanted = tuple(name for name in finalizers if name != ARCHIVE_CLEANUP_FINALIZER)
+    if capture.spec.deletion_policy == "Delete":
+        wanted = (*wanted, ARCHIVE_CLEANUP_FINALIZER)
+    if set(wanted) == set(finalizers):
+        return False
+    await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, wanted)
+    return True
+
+
+async def _release(services: Services, capture: SnapshotCapture, resource: Object, key: str) -> None:
+    """Removes the archives if that is the policy, then lets the object go."""
+    services.children.forget(key)
+    if ARCHIVE_CLEANUP_FINALIZER not in capture.metadata.finalizers:
+        return
+    skip = capture.metadata.annotations.get(SKIP_ARCHIVE_CLEANUP) == "true"
+    if capture.spec.deletion_policy == "Delete" and not skip:
+        try:
+            removed = await asyncio.to_thread(_remove_all, services, capture)
+        except SnapshotError as error:
+            await _blocked(services, capture, resource, error)
+            raise
+        logger.info("%s is deleted: %d archives removed", key, removed)
+    left = tuple(name for name in capture.metadata.finalizers if name != ARCHIVE_CLEANUP_FINALIZER)
+    await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, left)
+
+
+def _remove_all(services: Services, capture: SnapshotCapture) -> int:
+    store = store_for(services, capture.metadata.namespace, capture.spec.storage)
+    return remove_all(store, _folder(capture), ours=_ours(services, capture))
+
+
+async def _blocked(services: Services, capture: SnapshotCapture, resource: Object, error: SnapshotError) -> None:
+    status = decision.deletion_blocked(capture, Problem(error.reason, error.message), now())
+    await write_status(services, CAPTURES, resource, status.dump())

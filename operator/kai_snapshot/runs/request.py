@@ -1,0 +1,93 @@
+"""What a capturing process is told on its standard input, and what it says on its standard output.
+
+Secrets travel here, on a pipe, and nowhere else: not in arguments, not in the environment, not in logs.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from kai_snapshot.api.base import ApiModel, Time
+from kai_snapshot.api.manifest import Manifest, Trigger
+from kai_snapshot.api.source import Source
+from kai_snapshot.api.storage import Storage
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.source.connection import ApiConnection
+from kai_snapshot.stores import S3Credentials
+
+
+class StoreKeys(ApiModel):
+    """Keys of S3. Absent as a whole: the ambient identity."""
+
+    access_key_id: str = Field(repr=False)
+    secret_access_key: str = Field(repr=False)
+    session_token: str | None = Field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, credentials: S3Credentials) -> "StoreKeys":
+        """From what a store takes."""
+        return cls(
+            access_key_id=credentials.access_key_id,
+            secret_access_key=credentials.secret_access_key,
+            session_token=credentials.session_token,
+        )
+
+    def credentials(self) -> S3Credentials:
+        """As a store takes them."""
+        return S3Credentials(self.access_key_id, self.secret_access_key, self.session_token)
+
+
+class CaptureRequest(ApiModel):
+    """One try of one run."""
+
+    id: str
+    """The run's id."""
+    trigger: Trigger
+    """What started the run."""
+    scheduled_for: Time
+    """When it was due."""
+    namespace: str
+    """Namespace of the capture."""
+    name: str
+    """Name of the capture."""
+    source: Source
+    """The scheduler to ask."""
+    connection: ApiConnection
+    """The API server, and the identity there."""
+    storage: Storage
+    """Where the archive goes."""
+    keys: StoreKeys | None = None
+    """Keys of S3."""
+    ca: str | None = None
+    """The authority of the S3 endpoint, in PEM."""
+    claims_dir: Path
+    """Where claims are mounted."""
+    spool_dir: Path
+    """Where the archive is held while it is checked."""
+
+
+class CaptureAnswer(ApiModel):
+    """How the try ended: a manifest, or why there is none."""
+
+    manifest: Manifest | None = None
+    """Of the archive that is stored."""
+    uri: str = ""
+    """Where the archive is."""
+    reason: Reason | None = None
+    """Why there is none."""
+    message: str = ""
+    """Why, and what to do."""
+    kind: Literal["Transient", "Terminal"] = "Terminal"
+    """Whether it may heal by itself."""
+
+    @classmethod
+    def of(cls, error: SnapshotError) -> "CaptureAnswer":
+        """The answer that tells this error."""
+        kind: Literal["Transient", "Terminal"] = "Transient" if isinstance(error, TransientError) else "Terminal"
+        return cls(reason=error.reason, message=error.message, kind=kind)
+
+    def error(self) -> SnapshotError:
+        """The error this answer tells."""
+        make = TransientError if self.kind == "Transient" else TerminalError
+        return make(self.reason or Reason.INTERNAL_ERROR, self.message)

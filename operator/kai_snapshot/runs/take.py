@@ -1,0 +1,150 @@
+"""Take: one whole snapshot from the scheduler into a spool file, checked while it comes in."""
+
+import asyncio
+import errno
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from kai_snapshot.api.inspection import Inspection, Problem
+from kai_snapshot.api.source import Source
+from kai_snapshot.archive.check import Checker
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.source import (
+    ApiConnection,
+    KubernetesApi,
+    Target,
+    config_from_configmap,
+    download,
+    download_url,
+    resolve,
+)
+
+SPOOL_LIMIT: Final = 4 << 30
+SPOOL_RESERVE: Final = 256 << 20
+"""What must be free before anything is asked for."""
+CONFIG_NULL_TRIES: Final = 6
+CONFIG_NULL_PAUSE_SECONDS: Final = 0.6
+"""Less than a scheduling cycle, which is a second: between two cycles v0.16.0 to v0.16.4 say `"config": null`."""
+_MAY_COME_RIGHT: Final = frozenset((Reason.INVALID_JSON, Reason.INVALID_ARCHIVE, Reason.INCOMPLETE_SNAPSHOT))
+"""From v0.15 on, an error in the middle of the answer looks like this."""
+
+Progress = Callable[[int], None]
+"""Told the bytes received so far."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A snapshot that is whole."""
+
+    path: Path
+    inspection: Inspection
+    captured_at: datetime
+    target: Target | None
+    """Who answered; None for a URL."""
+    config: dict[str, Any] | None = None
+    """The configuration of the ConfigMap, where the snapshot says null."""
+
+
+async def take(connection: ApiConnection, source: Source, spool: Path, *, progress: Progress | None = None) -> Taken:
+    """From the leader of a shard, through the API server.
+
+    `"config": null` is asked for again; if it stays, the configuration is read from the shard's ConfigMap.
+    Raises SnapshotError: what `source.resolve` and `source.download` raise, what is wrong with the archive, SpoolFull.
+    """
+    _check_room(spool)
+    async with KubernetesApi.connect(connection) as api:
+        for attempt in range(CONFIG_NULL_TRIES):
+            if attempt > 0:
+                await asyncio.sleep(CONFIG_NULL_PAUSE_SECONDS)
+            target = await resolve(api, source.scheduler, now=datetime.now(UTC))
+            with _Spool(spool, progress) as sink:
+                captured_at = datetime.now(UTC)
+                await download(api, target, silence_seconds=source.timeout_seconds, sink=sink.write)
+            taken = Taken(spool, sink.finish(), captured_at, target)
+            if taken.inspection.valid:
+                return taken
+            problem = taken.inspection.problems[0]
+            if problem.reason is not Reason.CONFIG_NULL:
+                raise _error(problem)
+        config = await config_from_configmap(api, target)
+        if config is None:
+            raise TerminalError(
+                Reason.CONFIG_NULL,
+                f'The scheduler said `"config": null` {CONFIG_NULL_TRIES} times, and its ConfigMap '
+                f"{target.namespace}/{target.config_map or '(none is mounted)'} has no config.yaml to put in its place: "
+                "upgrade it to v0.16.5 or later, or mend the ConfigMap.",
+            )
+        return Taken(spool, taken.inspection, captured_at, target, config)
+
+
+async def take_url(url: str, spool: Path, *, silence_seconds: float, progress: Progress | None = None) -> Taken:
+    """From a URL. Raises SnapshotError."""
+    _check_room(spool)
+    with _Spool(spool, progress) as sink:
+        captured_at = datetime.now(UTC)
+        await download_url(url, silence_seconds=silence_seconds, sink=sink.write)
+    inspection = sink.finish()
+    if not inspection.valid:
+        raise _error(inspection.problems[0])
+    return Taken(spool, inspection, captured_at, None)
+
+
+def _error(problem: Problem) -> SnapshotError:
+    kind = TransientError if problem.reason in _MAY_COME_RIGHT else TerminalError
+    return kind(problem.reason, problem.message)
+
+
+class _Spool:
+    """The file the archive is held in, and its check. What follows after it is known to be bad is not waited for."""
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        self._path = path
+        self._progress = progress
+        self._checker = Checker()
+        self._stack = ExitStack()
+        self._file: BinaryIO
+
+    def __enter__(self) -> "_Spool":
+        self._file = self._stack.enter_context(self._path.open("wb"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def write(self, data: bytes) -> None:
+        """Takes the next piece. Raises SnapshotError as soon as the archive cannot become good."""
+        self._checker.feed(data)
+        if self._checker.failed:
+            raise _error(self._checker.finish().problems[0])
+        if self._checker.size_bytes > SPOOL_LIMIT:
+            raise TerminalError(Reason.ARCHIVE_TOO_LARGE, f"The archive has more than {SPOOL_LIMIT >> 30} GiB.")
+        try:
+            self._file.write(data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise _full(self._path) from error
+        if self._progress is not None:
+            self._progress(self._checker.size_bytes)
+
+    def finish(self) -> Inspection:
+        """The finding; the archive has no more bytes."""
+        return self._checker.finish()
+
+
+def _check_room(spool: Path) -> None:
+    if shutil.disk_usage(spool.parent).free < SPOOL_RESERVE:
+        raise _full(spool)
+
+
+def _full(spool: Path) -> SnapshotError:
+    return TransientError(
+        Reason.SPOOL_FULL,
+        f"There is too little room in {spool.parent} to hold the archive while it is checked: "
+        f"{SPOOL_RESERVE >> 20} MiB must be free to begin with. Give the directory, or the emptyDir, more room.",
+    )

@@ -1,0 +1,238 @@
+"""A few questions to the Kubernetes API server, over aiohttp: the kubernetes package takes too much memory."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+import aiohttp
+from pydantic import ValidationError
+
+from kai_snapshot.api.base import ApiModel
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.source.connection import ApiConnection
+from kai_snapshot.source.objects import ConfigMap, Deployment, Lease, Namespace, Page, Pod, ServerVersion, Status
+from kai_snapshot.source.text import one_line
+
+REQUEST_SECONDS = 30
+PAGE_SIZE = 500
+LOG_LINES = 5000
+LOG_BYTES = 2 * 1024 * 1024
+CLOSE_SECONDS = 2
+
+Model = TypeVar("Model", bound=ApiModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A question to the API server, with the words its access rules have for it."""
+
+    path: str
+    verbs: Sequence[str]
+    """The verbs needed, the one that matters first."""
+    resource: str
+    group: str = ""
+    """The API group, empty for the core group."""
+    namespace: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        name = f" {self.name}" if self.name else ""
+        where = f" in namespace {self.namespace}" if self.namespace else ""
+        return f"{self.verbs[0]} {self.resource}{name}{where}"
+
+    @property
+    def rule(self) -> str:
+        """The access rule that allows it, in a sentence."""
+        holder = f"a Role in namespace {self.namespace}" if self.namespace else "a ClusterRole"
+        verbs = ", ".join(f'"{verb}"' for verb in self.verbs)
+        return f'{holder} with apiGroups ["{self.group}"], resources ["{self.resource}"], verbs [{verbs}]'
+
+
+class KubernetesApi:
+    """An open connection to an API server.
+
+    Every method raises TransientError (APIUnreachable) or TerminalError (Unauthorized, Forbidden, APIUnreachable for a
+    certificate that is not trusted).
+    """
+
+    def __init__(self, connection: ApiConnection, session: aiohttp.ClientSession) -> None:
+        self._connection = connection
+        self._session = session
+        self._transport: dict[str, Any] = {
+            "ssl": connection.ssl_context(),
+            "server_hostname": connection.tls_server_name,
+            "proxy": connection.proxy,
+        }
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, connection: ApiConnection) -> AsyncIterator[Self]:
+        """Makes a session for the API server; nothing is sent yet."""
+        timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+        async with aiohttp.ClientSession(timeout=timeout, headers={"User-Agent": "kai-snapshot"}) as session:
+            yield cls(connection, session)
+
+    async def deployments(self, namespace: str) -> list[Deployment]:
+        """All Deployments of a namespace; none if there is no such namespace."""
+        path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        request = Request(path=path, verbs=["list"], resource="deployments", group="apps", namespace=namespace)
+        return await self._list(request, Deployment)
+
+    async def pods(self, namespace: str, *, labels: Mapping[str, str]) -> list[Pod]:
+        """The pods of a namespace that carry all of `labels`."""
+        selector = ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+        path = f"/api/v1/namespaces/{namespace}/pods"
+        request = Request(path=path, verbs=["list"], resource="pods", namespace=namespace)
+        return await self._list(request, Pod, labelSelector=selector)
+
+    async def lease(self, namespace: str, name: str) -> Lease | None:
+        """The Lease of that name; None if there is none."""
+        path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}"
+        request = Request(
+            path=path, verbs=["get"], resource="leases", group="coordination.k8s.io", namespace=namespace, name=name
+        )
+        return await self._get(request, Lease)
+
+    async def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        """The ConfigMap of that name; None if there is none."""
+        path = f"/api/v1/namespaces/{namespace}/configmaps/{name}"
+        return await self._get(
+            Request(path=path, verbs=["get"], resource="configmaps", namespace=namespace, name=name), ConfigMap
+        )
+
+    async def log_tail(self, namespace: str, pod: str, *, container: str) -> str | None:
+        """The end of a container's log, at most 5000 lines and 2 MiB; None if there is none."""
+        request = Request(
+            path=f"/api/v1/namespaces/{namespace}/pods/{pod}/log",
+            verbs=["get"],
+            resource="pods/log",
+            namespace=namespace,
+            name=pod,
+        )
+        body = await self._ask(request, container=container, tailLines=str(LOG_LINES), limitBytes=str(LOG_BYTES))
+        return None if body is None else body.decode("utf-8", "replace")
+
+    async def cluster_uid(self) -> str:
+        """What tells this cluster from every other: the UID of the namespace kube-system."""
+        request = Request(
+            path="/api/v1/namespaces/kube-system", verbs=["get"], resource="namespaces", name="kube-system"
+        )
+        namespace = await self._get(request, Namespace)
+        if namespace is None:
+            raise self._unlike_kubernetes(request)
+        return namespace.metadata.uid
+
+    async def server_version(self) -> str:
+        """The version of Kubernetes, as `v1.35.4`."""
+        request = Request(path="/version", verbs=["get"], resource="/version")
+        version = await self._get(request, ServerVersion)
+        if version is None:
+            raise self._unlike_kubernetes(request)
+        return version.git_version
+
+    async def websocket(
+        self, request: Request, *, protocol: str, **params: str
+    ) -> aiohttp.ClientWebSocketResponse[bool] | None:
+        """Opens a WebSocket of that subprotocol; None if there is nothing at that path."""
+        with self._network_errors(request):
+            try:
+                socket: aiohttp.ClientWebSocketResponse[bool] = await self._session.ws_connect(
+                    self._connection.server.rstrip("/") + request.path,
+                    protocols=(protocol,),
+                    params=params,
+                    headers=self._authorization(),
+                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
+                    **self._transport,
+                )
+                return socket
+            except aiohttp.WSServerHandshakeError as error:
+                if error.status == 404:
+                    return None
+                raise self._refusal(request, error.status, "the WebSocket is refused") from error
+
+    async def _list(self, request: Request, model: type[Model], **params: str) -> list[Model]:
+        found: list[Model] = []
+        following: dict[str, str] = {}
+        while True:
+            body = await self._ask(request, limit=str(PAGE_SIZE), **params, **following)
+            page = self._parse(request, body, Page[model]) if body is not None else Page[model]()  # type: ignore[valid-type]
+            found += page.items or []
+            if not page.metadata.continue_:
+                return found
+            following = {"continue": page.metadata.continue_}
+
+    async def _get(self, request: Request, model: type[Model]) -> Model | None:
+        body = await self._ask(request)
+        return None if body is None else self._parse(request, body, model)
+
+    async def _ask(self, request: Request, **params: str) -> bytes | None:
+        with self._network_errors(request):
+            async with self._session.get(
+                self._connection.server.rstrip("/") + request.path,
+                params=params,
+                headers=self._authorization(),
+                allow_redirects=False,
+                **self._transport,
+            ) as response:
+                body = await response.read()
+        if response.status == 404:
+            return None
+        if response.status != 200:
+            raise self._refusal(request, response.status, _message(body))
+        return body
+
+    def _authorization(self) -> dict[str, str]:
+        token = self._connection.bearer_token()
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def _parse(self, request: Request, body: bytes, model: type[Model]) -> Model:
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            raise self._unlike_kubernetes(request) from error
+
+    def _unlike_kubernetes(self, request: Request) -> SnapshotError:
+        return TransientError(
+            Reason.API_UNREACHABLE,
+            f"{self._connection.server} gave no Kubernetes answer to `{request}`. Is it an API server?",
+        )
+
+    def _refusal(self, request: Request, status: int, message: str) -> SnapshotError:
+        """What a status other than 200 and 404 means."""
+        server, said = self._connection.server, one_line(message, limit=400)
+        if status == 401:
+            return TerminalError(
+                Reason.UNAUTHORIZED,
+                f"{server} does not accept the credentials: {said}. Log in again, or renew the token.",
+            )
+        if status == 403:
+            return TerminalError(Reason.FORBIDDEN, f"May not {request}: {said}. It takes {request.rule}.")
+        return TransientError(Reason.API_UNREACHABLE, f"{server} answered {status} to `{request}`: {said}.")
+
+    @contextmanager
+    def _network_errors(self, request: Request) -> Iterator[None]:
+        server = self._connection.server
+        try:
+            yield
+        except aiohttp.ClientSSLError as error:
+            raise TerminalError(
+                Reason.API_UNREACHABLE,
+                f"TLS with {server} fails: {one_line(str(error))}. Check the CA and the name of the server.",
+            ) from error
+        except TimeoutError as error:
+            raise TransientError(
+                Reason.API_UNREACHABLE, f"{server} did not answer `{request}` within {REQUEST_SECONDS} s."
+            ) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransientError(
+                Reason.API_UNREACHABLE, f"{server} cannot be reached for `{request}`: {one_line(str(error))}."
+            ) from error
+
+
+def _message(body: bytes) -> str:
+    """The message of a Status object, else the beginning of whatever else came."""
+    try:
+        return Status.model_validate_json(body).message
+    except ValidationError:
+        return body[:1000].decode("utf-8", "replace")

@@ -1,0 +1,126 @@
+"""What keys look like, relative to the location. Pure names.
+
+- the archive: `<namespace>/<capture>/<id>-<first 8 of the SHA-256>.zip`
+- its manifest: `<namespace>/<capture>/<id>.json`
+- what a replay made of it: `<namespace>/<capture>/<id>/replays/<replay>-<uid8>/` with `plan.json`,
+  `<index>.result.json` and `<index>-a<attempt>.log.gz`
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from kai_snapshot.api.ids import is_run_id
+from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.stores.store import check_key
+
+Kind = Literal["archive", "manifest", "replay"]
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FILE = re.compile(
+    r"(?P<id>[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?)"
+    r"((?P<archive>-[0-9a-f]{8}\.zip)|(?P<manifest>\.json)|(?P<replay>/replays/.+))"
+)
+_KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class CaptureFolder:
+    """Where the archives of one capture lie. Raises TerminalError(InvalidSpec) on names no object can have."""
+
+    namespace: str
+    capture: str
+
+    def __post_init__(self) -> None:
+        _check_name(self.namespace)
+        _check_name(self.capture)
+
+    @property
+    def prefix(self) -> str:
+        """What all keys of the capture start with, the slash included."""
+        return f"{self.namespace}/{self.capture}/"
+
+    def archive(self, id_: str, sha256: str) -> str:
+        """Key of an archive."""
+        return self.prefix + archive_name(id_, sha256)
+
+    def manifest(self, id_: str) -> str:
+        """Key of the manifest of a run."""
+        return f"{self.prefix}{_checked_id(id_)}.json"
+
+
+@dataclass(frozen=True)
+class ReplayFolder:
+    """Where the results of one replay of one archive lie."""
+
+    prefix: str
+    """What all keys of the replay start with, the slash included."""
+
+    @property
+    def plan(self) -> str:
+        """Key of the plan that was pinned: which archive, which versions, in which order."""
+        return f"{self.prefix}plan.json"
+
+    def result(self, index: int) -> str:
+        """Key of the ReplayResult of the version at `index` (from 0) of the plan."""
+        return f"{self.prefix}{index}.result.json"
+
+    def log(self, index: int, attempt: int) -> str:
+        """Key of the tool's log of the version at `index`, from the Job number `attempt` (from 1)."""
+        return f"{self.prefix}{index}-a{attempt}.log.gz"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a key says."""
+
+    kind: Kind
+    folder: CaptureFolder
+    id: str
+
+
+def archive_name(id_: str, sha256: str) -> str:
+    """File name of an archive, as its manifest has it."""
+    if _SHA256.fullmatch(sha256) is None:
+        raise TerminalError(Reason.INVALID_SPEC, f"{sha256[:80]!r} is not a SHA-256 in hexadecimal.")
+    return f"{_checked_id(id_)}-{sha256[:8]}.zip"
+
+
+def replays_prefix(archive_key: str) -> str:
+    """What the keys of all replays of an archive start with: the folder of its run, or else one of its own."""
+    check_key(archive_key)
+    parsed = parse(archive_key)
+    if parsed is not None and parsed.kind == "archive":
+        return f"{parsed.folder.prefix}{parsed.id}/replays/"
+    stem = archive_key.removesuffix(".zip")
+    return f"{stem}/replays/" if stem != archive_key else f"{archive_key}.d/replays/"
+
+
+def replay_folder(archive_key: str, replay: str, *, uid: str) -> ReplayFolder:
+    """The folder of the SnapshotReplay `replay` with the UID `uid`. A replay made anew under its name gets another."""
+    _check_name(replay)
+    _check_name(uid)
+    return ReplayFolder(f"{replays_prefix(archive_key)}{replay}-{uid[:8]}/")
+
+
+def parse(key: str) -> Parsed | None:
+    """What a key of this layout says; None if it is something else's."""
+    namespace, _, rest = key.partition("/")
+    capture, _, file = rest.partition("/")
+    match = _FILE.fullmatch(file)
+    if match is None or not _NAME.fullmatch(namespace) or not _NAME.fullmatch(capture) or not is_run_id(match["id"]):
+        return None
+    kind = next(kind for kind in _KINDS if match[kind])
+    return Parsed(kind, CaptureFolder(namespace, capture), match["id"])
+
+
+def _check_name(name: str) -> None:
+    if _NAME.fullmatch(name) is None or len(name) > 253:
+        raise TerminalError(Reason.INVALID_SPEC, f"{name[:80]!r} is not the name of a Kubernetes object.")
+
+
+def _checked_id(id_: str) -> str:
+    if not is_run_id(id_):
+        raise TerminalError(Reason.INVALID_SPEC, f"{id_[:80]!r} is not the id of a run, such as 20261122T101500Z.")
+    return id_

@@ -1,0 +1,61 @@
+"""A line of the log: tab-separated time, level, source, and a message behind the logger's and the action's name.
+
+    2026-11-22T11:21:23.986Z<tab>INFO<tab>reclaim/reclaim.go:98<tab>[snapshot-runner] [reclaim] Reclaimed ...
+
+Level and names are coloured (ANSI) as the tool writes them; logs that lost their colours are read as well. A message
+may have several lines; those after its first have none of this.
+"""
+
+import re
+
+_ANSI = rb"\x1b\[[\d;]*m"
+_COLOUR = re.compile(_ANSI)
+_NAMES = re.compile(
+    rb"(?:\[(?:%(c)b)?[\w-]+(?:%(c)b)?\] )?(?:\[(?:%(c)b)?(?P<action>[a-z]+)(?:%(c)b)?\] )?" % {b"c": _ANSI}
+)
+
+
+class Line:
+    """The line at hand. One object is used for all lines, because there may be many millions."""
+
+    __slots__ = ("_names", "action", "level", "message", "source", "time")
+
+    def __init__(self) -> None:
+        self.time = b""
+        """ISO 8601 with milliseconds."""
+        self.level = b""
+        """INFO, WARN, ERROR or FATAL; coloured, unless the log has lost its colours."""
+        self.source = b""
+        """Source file and line."""
+        self.action = b""
+        """The action the session is in; the last one's name stays when it is over."""
+        self.message = b""
+        """The text, or its first line."""
+        self._names = b""
+
+    def take(self, raw: bytes) -> bool:
+        """Reads `raw`; False if it is not the first line of a message, and this object still the line before."""
+        parts = raw.split(b"\t", 3)
+        if len(parts) != 4 or parts[0][10:11] != b"T":
+            return False
+        self.time, self.level, self.source, text = parts
+        names = self._names
+        message = text[len(names) :]
+        if not text.startswith(names) or message.startswith(b"["):
+            message = self._name(text)
+        self.message = message
+        return True
+
+    def _name(self, text: bytes) -> bytes:
+        """The names change seldom, so they are looked at only when they do."""
+        names = _NAMES.match(text)
+        assert names is not None  # every part of it is optional
+        self._names = names[0]
+        if names["action"]:
+            self.action = names["action"]
+        return text[names.end() :]
+
+
+def plain(text: bytes) -> str:
+    """Without colours, and with a replacement character for what is not UTF-8."""
+    return _COLOUR.sub(b"", text).decode(errors="replace")

@@ -1,0 +1,131 @@
+"""What became of each job, and why of those that found no place.
+
+A success replaces what was said of a job before, and `Could not allocate` counts only where nothing was.
+"""
+
+import re
+
+from kai_snapshot.api.result import JobOutcome, PodGroupResult
+from kai_snapshot.toollog.line import Line, plain
+from kai_snapshot.toollog.names import Names
+
+MAX_REASON = 1024
+"""Characters kept of a reason."""
+
+_ATTEMPT = re.compile(rb"[^<>]*<([^>]*)>(?:( of|, priority: <[^>]*>,) queue:? <(.*?)>, resources: )?")
+_OVER_QUOTA = b"would have placed the queue resources over quota"
+_DELAYED = b"is within its preemption delay window"
+_NO_REASON = ("", "Unable to schedule podgroup.", "Unable to schedule pod")
+
+
+class PodGroups:
+    """The jobs of a log. Handlers take what follows the beginning of a message; cut off, it is a ValueError."""
+
+    def __init__(self) -> None:
+        self.preemptor: bytes | None = None
+        """The job that gets what is evicted now: that of the last success line. No commit is waited for, because the
+        loggers up to v0.14 drop repeated messages, and `Committing operations ...` is one."""
+        self._outcomes: dict[bytes, JobOutcome] = {}
+        self._queues: dict[bytes, bytes] = {}
+        self._shown_queues: dict[bytes, bytes] = {}
+        self._reasons: dict[bytes, str] = {}
+        self._pod_reason = ""
+        self._job_reason: str | None = None
+
+    def attempt(self, rest: bytes, _: Line) -> None:
+        """`Attempting to .. job: <job> of queue <shown name>, ..`; to preempt: `.. job: <job>, .. queue: <name>, ..`"""
+        self.preemptor = None
+        attempt = _ATTEMPT.match(rest)
+        if attempt is None:
+            raise ValueError("cut off")
+        job, before, queue = attempt.groups()
+        if before is not None:
+            (self._shown_queues if before == b" of" else self._queues)[job] = queue
+
+    def fail(self, rest: bytes, _: Line) -> None:
+        """`Could not allocate resources for job: <job> of queue <name>`"""
+        job = rest[: rest.index(b">")]
+        self._outcomes.setdefault(job, JobOutcome.UNSCHEDULABLE)
+        queue = rest.removeprefix(job + b"> of queue <")
+        self._queues[job] = queue[: queue.index(b">")]
+
+    def allocate(self, rest: bytes, _: Line) -> None:
+        """`Succesfully allocated resources for job: <job>`"""
+        self._succeed(rest, JobOutcome.ALLOCATED)
+
+    def pipeline(self, rest: bytes, _: Line) -> None:
+        """`Some tasks were pipelined, setting all job to be pipelined for job: <job>`"""
+        self._succeed(rest, JobOutcome.PIPELINED)
+
+    def consolidate(self, rest: bytes, _: Line) -> None:
+        """`Sucesfully consolidated for job: <job>, and about to reallocate victims: <[..]>`"""
+        self._succeed(rest, JobOutcome.CONSOLIDATED)
+
+    def reclaim(self, rest: bytes, _: Line) -> None:
+        """`Reclaimed resources for job <job>, evicting reclaimee tasks: <[..]>.`"""
+        self._succeed(rest, JobOutcome.RECLAIMED)
+
+    def preempt(self, rest: bytes, _: Line) -> None:
+        """`Successfully preempted for job <job>, preempted tasks: <[..]>`"""
+        self._succeed(rest, JobOutcome.PREEMPTED)
+
+    def _succeed(self, rest: bytes, outcome: JobOutcome) -> None:
+        self.preemptor = rest[: rest.index(b">")]
+        self._outcomes[self.preemptor] = outcome
+
+    def remark(self, rest: bytes, _: Line) -> None:
+        """`Job <job> would have placed the queue resources over quota`, `.. is within its preemption delay window`"""
+        job, remark = rest.split(b"> ", 1)
+        if remark.startswith((_OVER_QUOTA, _DELAYED)):
+            self._reasons[job] = f"The job {plain(remark.partition(b',')[0])}."
+
+    # From here on verbosity 6, when the session closes: for each job with pending pods a message per pod (in two lines,
+    # one of them without it), from v0.12 on one for the job, and, if none of its pods runs, its condition.
+
+    def explain_pod(self, rest: bytes) -> None:
+        """`setting message for task: <pod's name>, <message>`"""
+        _, found, message = rest.partition(b", ")
+        if self._job_reason is not None:
+            self._forget_reasons()
+        if found:
+            self._pod_reason = _one_line(message)
+
+    def explain_job(self, rest: bytes) -> None:
+        """`Full job fit error: <lines>`"""
+        self._job_reason = _one_line(rest)
+
+    def set_condition(self, rest: bytes, _: Line) -> None:
+        """`Updating pod group scheduling condition for job to (type,nodepool=name)` says whose messages came before."""
+        job = rest[: rest.index(b" to (")]
+        self._outcomes.setdefault(job, JobOutcome.UNSCHEDULABLE)
+        reasons = [reason for reason in (self._job_reason or "", self._pod_reason) if reason not in _NO_REASON]
+        if reasons:
+            self._reasons[job] = reasons[0]
+        self._forget_reasons()
+
+    def _forget_reasons(self) -> None:
+        self._pod_reason, self._job_reason = "", None
+
+    def results(self, names: Names) -> tuple[PodGroupResult, ...]:
+        """The jobs by name."""
+
+        def queue(job: bytes) -> str | None:
+            if plain(job) in names.queue_of:
+                return names.queue_of[plain(job)]
+            if job in self._queues:
+                return plain(self._queues[job])
+            return names.queue(plain(self._shown_queues[job])) if job in self._shown_queues else None
+
+        return tuple(
+            PodGroupResult(
+                name=plain(job),
+                queue=queue(job),
+                outcome=outcome,
+                reason=self._reasons.get(job) if outcome is JobOutcome.UNSCHEDULABLE else None,
+            )
+            for job, outcome in sorted(self._outcomes.items())
+        )
+
+
+def _one_line(message: bytes) -> str:
+    return " ".join(plain(message).split())[:MAX_REASON]

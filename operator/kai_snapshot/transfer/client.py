@@ -1,0 +1,136 @@
+"""The transfer endpoint as a replay's containers use it: patient with what may heal, plain about what will not."""
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import aiohttp
+from pydantic import ValidationError
+
+from kai_snapshot.api.transfer import Instructions, Trouble
+from kai_snapshot.errors import Reason, TerminalError, TransientError
+from kai_snapshot.transfer import digest
+
+_PIECE: Final = 1 << 20
+_LONGEST_PAUSE: Final = 30.0
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=300)  # storing a large log takes a while
+T = TypeVar("T")
+
+
+class TransferClient:
+    """One Job's view of the endpoint. Every call goes on trying for `patience_seconds` while an error may heal.
+
+    Calls raise TerminalError with the endpoint's reason, or the last TransientError when patience is at its end.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, *, patience_seconds: float) -> None:
+        self._session, self._url, self._patience = session, url.rstrip("/"), patience_seconds
+
+    async def instructions(self) -> Instructions:
+        """What this Job is to do."""
+        return await self._persist(self._instructions)
+
+    async def archive(self, target: Path, *, sha256: str) -> None:
+        """Downloads the archive to `target`. Raises TerminalError(ChecksumMismatch) if it is another than `sha256`."""
+        await self._persist(lambda: self._archive(target, sha256))
+
+    async def put_log(self, file: Path) -> None:
+        """Hands in the tool's log."""
+        await self._persist(lambda: self._put("/v1/log", file))
+
+    async def put_result(self, file: Path) -> None:
+        """Hands in the result."""
+        await self._persist(lambda: self._put("/v1/result", file))
+
+    async def _instructions(self) -> Instructions:
+        async with self._session.get(f"{self._url}/v1/instructions") as response:
+            await _check(response)
+            content = await response.read()
+        try:
+            return Instructions.model_validate_json(content)
+        except ValidationError as error:
+            message = f"{self._url} answers what is no instructions: is it the operator's transfer endpoint?"
+            raise TerminalError(Reason.HTTP_STATUS, message) from error
+
+    async def _archive(self, target: Path, sha256: str) -> None:
+        hasher = hashlib.sha256()
+        async with self._session.get(f"{self._url}/v1/archive") as response:
+            await _check(response)
+            with target.open("wb") as file:
+                async for piece in response.content.iter_chunked(_PIECE):
+                    hasher.update(piece)
+                    file.write(piece)
+        if hasher.hexdigest() != sha256:
+            raise TerminalError(
+                Reason.CHECKSUM_MISMATCH,
+                f"the archive in the storage has SHA-256 {hasher.hexdigest()}, not {sha256} as when it was pinned: "
+                "it was changed or damaged there. Nothing was replayed.",
+            )
+
+    async def _put(self, path: str, file: Path) -> None:
+        with file.open("rb") as body:
+            sha256 = hashlib.file_digest(body, "sha256").hexdigest()
+            body.seek(0)
+            headers = {digest.HEADER: digest.encode(sha256), "Content-Type": "application/octet-stream"}
+            async with self._session.put(f"{self._url}{path}", data=body, headers=headers, expect100=True) as response:
+                await _check(response)
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        clock = asyncio.get_running_loop().time
+        deadline, pause = clock() + self._patience, 0.25
+        while True:
+            try:
+                return await attempt()
+            except _LaterError as later:
+                error: TransientError = later
+                wait = max(pause, later.seconds)
+            except (aiohttp.ClientError, TimeoutError) as broken:
+                wait = pause
+                error = TransientError(
+                    Reason.TRANSFER_UNREACHABLE,
+                    f"the operator's transfer endpoint {self._url} cannot be reached, or broke off "
+                    f"({broken or type(broken).__name__}). Is the operator running, and does a NetworkPolicy let "
+                    "replay pods reach it?",
+                )
+                error.__cause__ = broken
+            wait *= random.uniform(1, 1.5)  # noqa: S311 - spreads Jobs that were refused together
+            if clock() + wait > deadline:
+                raise error
+            await asyncio.sleep(wait)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+@asynccontextmanager
+async def connect(url: str, token: str, *, patience_seconds: float) -> AsyncIterator[TransferClient]:
+    """A client of the endpoint at `url` (http or https, no path)."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT, auto_decompress=False) as session:
+        yield TransferClient(session, url, patience_seconds=patience_seconds)
+
+
+class _LaterError(TransientError):
+    """The endpoint asks to come again, no sooner than after `seconds`."""
+
+    def __init__(self, reason: Reason, message: str, seconds: float) -> None:
+        super().__init__(reason, message)
+        self.seconds = seconds
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status == 200:
+        return
+    body = await response.content.read(4096)
+    try:
+        trouble = Trouble.model_validate_json(body)
+    except ValidationError:
+        trouble = Trouble(
+            reason=Reason.HTTP_STATUS, message=f"{response.url} answers {response.status} {response.reason}."
+        )
+    if response.status >= 500 or response.status == 429:
+        after = response.headers.get("Retry-After", "")
+        raise _LaterError(trouble.reason, trouble.message, float(after) if after.isdecimal() else 0)
+    raise TerminalError(trouble.reason, trouble.message)

@@ -1,0 +1,250 @@
+"""The transfer endpoint: hands a replay's Job its archive, and takes its log and result.
+
+GET /v1/instructions   what to do, as JSON
+GET /v1/archive        the archive
+PUT /v1/log            the tool's log (gzip), before the result
+PUT /v1/result         the result (JSON); the first one counts
+GET /healthz           no token needed
+
+Errors are JSON `{reason, message}`. What blocks runs in threads; bodies are counted, limited and checked against their
+digest while they stream to an unnamed file; who comes while four transfers are under way is told when to come again.
+"""
+
+import asyncio
+import errno
+import hashlib
+import logging
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from aiohttp import web
+
+from kai_snapshot.api.transfer import Instructions, Part, Trouble
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.transfer import digest
+from kai_snapshot.transfer.tokens import Tokens
+
+log = logging.getLogger(__name__)
+
+_PIECE: Final = 1 << 20
+_STATUS: Final = {
+    Reason.TRANSFER_REFUSED: 403,
+    Reason.ARCHIVE_NOT_FOUND: 404,
+    Reason.RESULT_EXISTS: 409,
+    Reason.TRANSFER_TOO_LARGE: 413,
+}
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A body that has arrived whole; the file has no name and is gone when the request is over."""
+
+    file: BinaryIO
+    sha256: str
+    size_bytes: int
+
+
+class Backend(Protocol):
+    """What the endpoint is in front of. Everything blocks and is called in threads, also several at once.
+
+    Errors are the endpoint's answer: TransientError asks the Job to come again; TransferRefused says that the replay is
+    gone or the part is finished; ResultExists that another result than this one was committed first.
+    """
+
+    def instructions(self, part: Part) -> Instructions:
+        """What this Job is to do."""
+
+    def archive(self, part: Part) -> AbstractContextManager[BinaryIO]:
+        """The archive that the instructions are about."""
+
+    def put_log(self, part: Part, upload: Upload) -> None:
+        """Stores the log; again until there is a result."""
+
+    def put_result(self, part: Part, upload: Upload) -> None:
+        """Commits the result. The same one again is fine."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one endpoint takes upon itself."""
+
+    log_bytes: int = 2 << 30
+    result_bytes: int = 64 << 20
+    transfers: int = 4
+    """At the same time."""
+    silence_seconds: float = 60
+    """The longest pause within a transfer: a peer that went away without a word must not keep its place."""
+    retry_after_seconds: int = 10
+
+
+def application(tokens: Tokens, backend: Backend, *, spool: Path, limits: Limits | None = None) -> web.Application:
+    """The endpoint; bodies are held in the directory `spool` while they arrive."""
+    endpoint = _Endpoint(tokens, backend, spool, limits or Limits())
+    app = web.Application(middlewares=[endpoint.tell])
+    app.router.add_get("/healthz", _healthy)
+    app.router.add_get("/v1/instructions", endpoint.instructions, allow_head=False)
+    app.router.add_get("/v1/archive", endpoint.archive, allow_head=False)
+    for path, limit, take in (
+        ("/v1/log", endpoint.limits.log_bytes, backend.put_log),
+        ("/v1/result", endpoint.limits.result_bytes, backend.put_result),
+    ):
+        app.router.add_put(path, endpoint.taker(take, limit), expect_handler=endpoint.doorkeeper(limit))
+    return app
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="ok\n")
+
+
+class _Endpoint:
+    def __init__(self, tokens: Tokens, backend: Backend, spool: Path, limits: Limits) -> None:
+        self._tokens, self._backend, self._spool, self.limits = tokens, backend, spool, limits
+        self._under_way = 0
+
+    @web.middleware
+    async def tell(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Turns errors into answers."""
+        try:
+            return await handler(request)
+        except SnapshotError as error:
+            return self._answer(request, error)
+
+    async def instructions(self, request: web.Request) -> web.Response:
+        instructions = await asyncio.to_thread(self._backend.instructions, self._part(request))
+        return web.json_response(instructions.dump())
+
+    async def archive(self, request: web.Request) -> web.StreamResponse:
+        part = self._part(request)
+        async with self._place():
+            instructions = await asyncio.to_thread(self._backend.instructions, part)
+            opened = self._backend.archive(part)
+            stream = await asyncio.to_thread(opened.__enter__)
+            try:
+                return await self._send(request, stream, instructions)
+            finally:
+                await asyncio.to_thread(opened.__exit__, None, None, None)
+
+    async def _send(self, request: web.Request, stream: BinaryIO, instructions: Instructions) -> web.StreamResponse:
+        headers = {"Content-Type": "application/zip", digest.HEADER: digest.encode(instructions.sha256)}
+        response = web.StreamResponse(headers=headers)
+        response.content_length = left = instructions.size_bytes
+        await response.prepare(request)
+        try:
+            while piece := await asyncio.to_thread(stream.read, _PIECE):
+                async with asyncio.timeout(self.limits.silence_seconds):
+                    await response.write(piece)
+                left -= len(piece)
+        except (SnapshotError, OSError) as error:
+            log.warning("sending an archive broke off: %s", error)
+        if left > 0 and request.transport is not None:
+            request.transport.abort()  # a cut is all that can tell the client now that this is not the whole
+        return response
+
+    def taker(self, take: Callable[[Part, Upload], None], limit: int) -> _Handler:
+        """Handles a PUT of at most `limit` bytes, which `take` gets."""
+
+        async def put(request: web.Request) -> web.Response:
+            part = self._part(request)
+            _check_size(request, limit)
+            async with self._place():
+                with tempfile.TemporaryFile(dir=self._spool) as file:
+                    upload = await self._receive(request, file, limit)
+                    await asyncio.to_thread(take, part, upload)
+            log.info("%s of %s: %d bytes", request.path, part, upload.size_bytes)
+            return web.json_response({"sha256": upload.sha256})
+
+        return put
+
+    def doorkeeper(self, limit: int) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
+        """Refuses a PUT before its body is sent, when the client waits for that (`Expect: 100-continue`)."""
+
+        async def expect(request: web.Request) -> web.StreamResponse | None:
+            try:
+                self._part(request)
+                _check_size(request, limit)
+                self._check_place()
+            except SnapshotError as error:
+                return self._answer(request, error)
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
+            return None
+
+        return expect
+
+    def _part(self, request: web.Request) -> Part:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise _UnauthorizedError(Reason.TRANSFER_REFUSED, "a bearer token is needed.")
+        try:
+            return self._tokens.read(token.strip())
+        except TerminalError as error:
+            raise _UnauthorizedError(error.reason, error.message) from error
+
+    def _check_place(self) -> None:
+        if self._under_way >= self.limits.transfers:
+            raise TransientError(Reason.TRANSFER_BUSY, f"{self._under_way} transfers are under way, come again.")
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        self._check_place()
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def _receive(self, request: web.Request, file: BinaryIO, limit: int) -> Upload:
+        hasher, size = hashlib.sha256(), 0
+        try:
+            while True:
+                async with asyncio.timeout(self.limits.silence_seconds):
+                    piece = await request.content.read(_PIECE)
+                if not piece:
+                    break
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(request, limit)
+                hasher.update(piece)
+                await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(file.seek, 0)
+        except TimeoutError as error:
+            message = f"nothing came for {self.limits.silence_seconds:g} s."
+            raise TransientError(Reason.CONNECTION_CUT, message) from error
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise TransientError(Reason.CONNECTION_CUT, "the connection broke within the body.") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            message = "the operator's spool directory is full: give its emptyDir more room."
+            raise TransientError(Reason.SPOOL_FULL, message) from error
+        if digest.decode(request.headers.get(digest.HEADER)) != hasher.hexdigest():
+            raise TransientError(Reason.CHECKSUM_MISMATCH, f"the body is not what its {digest.HEADER} header says.")
+        return Upload(file, hasher.hexdigest(), size)
+
+    def _answer(self, request: web.Request, error: SnapshotError) -> web.Response:
+        log.warning("%s %s refused: %s: %s", request.method, request.path, error.reason, error.message)
+        body = Trouble(reason=error.reason, message=error.message).dump()
+        if isinstance(error, TransientError):
+            headers = {"Retry-After": str(self.limits.retry_after_seconds)}
+            return web.json_response(body, status=503, headers=headers)
+        if isinstance(error, _UnauthorizedError):
+            return web.json_response(body, status=401, headers={"WWW-Authenticate": "Bearer"})
+        return web.json_response(body, status=_STATUS.get(error.reason, 422))
+
+
+class _UnauthorizedError(TerminalError):
+    """No token, or none that can be read."""
+
+
+def _check_size(request: web.Request, limit: int) -> None:
+    if (request.content_length or 0) > limit:
+        raise _too_large(request, limit)
+
+
+def _too_large(request: web.Request, limit: int) -> TerminalError:
+    return TerminalError(Reason.TRANSFER_TOO_LARGE, f"{request.path} takes {limit} bytes at most.")

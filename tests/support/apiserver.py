@@ -1,0 +1,121 @@
+"""A small Kubernetes API server for unit tests: canned objects, and port-forward over a WebSocket to a local port."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+PROTOCOL = "v4.channel.k8s.io"
+DATA, ERROR = b"\x00", b"\x01"
+READ_BYTES = 32 * 1024  # the kubelet's pieces
+
+
+@dataclass
+class ApiServer:
+    """What the API server knows. Tests fill it in; `url` is where it listens."""
+
+    objects: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Answer by path."""
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Items by path."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Plain text by path: logs."""
+    ports: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Local port by pod and the port in it."""
+    statuses: dict[str, int] = field(default_factory=dict)
+    """Refusals by path."""
+    token: str | None = None
+    """The only token accepted."""
+    page_size: int = 500
+    url: str = ""
+    requests: list[str] = field(default_factory=list)
+    """Every request, as `GET /path?query`."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append(f"{request.method} {request.path_qs}")
+        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return refusal(401, "Unauthorized")
+        if request.path in self.statuses:
+            return refusal(self.statuses[request.path], f'User "jane" cannot use {request.path}')
+        if request.path.endswith("/portforward"):
+            return await self.forward(request)
+        if request.path in self.lists:
+            return self.page(request)
+        if request.path in self.texts:
+            return web.Response(text=self.texts[request.path])
+        if request.path in self.objects:
+            return web.json_response(self.objects[request.path])
+        return refusal(404, "not found")
+
+    def page(self, request: web.Request) -> web.Response:
+        wanted = [pair.split("=", 1) for pair in request.query.get("labelSelector", "").split(",") if pair]
+        items = [
+            item
+            for item in self.lists[request.path]
+            if all(item["metadata"].get("labels", {}).get(key) == value for key, value in wanted)
+        ]
+        start = int(request.query.get("continue", "0"))
+        end = start + min(self.page_size, int(request.query.get("limit", "500")))
+        metadata = {"continue": str(end)} if end < len(items) else {}
+        return web.json_response({"items": items[start:end] or None, "metadata": metadata})
+
+    async def forward(self, request: web.Request) -> web.StreamResponse:
+        """As the kubelet: the port on both channels first, then bytes; an error text if nothing listens."""
+        pod = request.path.split("/")[-2]
+        if not any(name == pod for name, _ in self.ports):
+            return refusal(404, f'pods "{pod}" not found')
+        port = int(request.query["ports"])
+        socket = web.WebSocketResponse(protocols=(PROTOCOL,), compress=False)
+        await socket.prepare(request)
+        announcement = port.to_bytes(2, "little")
+        await socket.send_bytes(DATA + announcement)
+        await socket.send_bytes(ERROR + announcement)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.ports.get((pod, port), 1))
+        except OSError as error:
+            text = f"an error occurred forwarding {port} -> {port}: error forwarding port {port} to pod {pod}: {error}"
+            await socket.send_bytes(ERROR + re.sub(r"Connect call failed.*", "connection refused", text).encode())
+            await socket.close()
+            return socket
+        upstream = asyncio.create_task(self._send(socket, writer))
+        with suppress(ConnectionError):
+            while data := await reader.read(READ_BYTES):
+                await socket.send_bytes(DATA + data)
+        upstream.cancel()
+        writer.close()
+        await socket.close()
+        return socket
+
+    @staticmethod
+    async def _send(socket: web.WebSocketResponse, writer: asyncio.StreamWriter) -> None:
+        async for message in socket:
+            if message.type is WSMsgType.BINARY and message.data[:1] == DATA:
+                writer.write(message.data[1:])
+                await writer.drain()
+        writer.close()
+
+
+def refusal(status: int, message: str) -> web.Response:
+    return web.json_response({"kind": "Status", "status": "Failure", "message": message, "code": status}, status=status)
+
+
+@asynccontextmanager
+async def serving(server: ApiServer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[ApiServer]:
+    """Lets it listen on a port of its own."""
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+        await site.start()
+        port = runner.addresses[0][1]
+        server.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        yield server
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,307 @@
+"""fetch, the tool under busybox, report: what the containers of a replay's pod do, in one directory, with the real busybox."""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import shutil
+import subprocess
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from kai_snapshot.api.result import Outcome, ReplayResult
+from kai_snapshot.api.transfer import Instructions, Part
+from kai_snapshot.archive.read import read_config
+from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.jobs import names
+from kai_snapshot.jobs.script import tool_command
+from kai_snapshot.runs.fetch import fetch
+from kai_snapshot.runs.report import read_work, report
+from kai_snapshot.transfer.client import TransferClient, connect
+from kai_snapshot.transfer.server import Limits, Upload, application
+from kai_snapshot.transfer.tokens import Tokens
+
+CORPUS = Path(__file__).parent.parent / "data" / "corpus"
+PRE_GENERATORS = CORPUS / "23-pre-v0.16-config"
+CONFIG_NULL = CORPUS / "21-config-null"
+TOKENS = Tokens(b"k" * 32)
+PART = Part(uid="u", namespace="ns", name="r", index=0, attempt=1)
+needs_busybox = pytest.mark.skipif(shutil.which("busybox") is None, reason="busybox-static is not installed")
+
+
+def instructions(**changes: Any) -> Instructions:
+    archive = changes.pop("archive", PRE_GENERATORS / "snapshot.zip")
+    known = {
+        "version": "v0.17.0",
+        "target_version": "v0.17.0",
+        "image": "tool:v0.17.0",
+        "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+        "size_bytes": archive.stat().st_size,
+        "captured_version": "v0.15.2",
+        "limit_seconds": 60,
+    }
+    return Instructions.model_validate(known | changes)
+
+
+@dataclass
+class Desk:
+    """A backend of one part."""
+
+    told: Instructions = field(default_factory=instructions)
+    archive_file: Path = PRE_GENERATORS / "snapshot.zip"
+    log: bytes | None = None
+    result: bytes | None = None
+
+    def instructions(self, part: Part) -> Instructions:
+        return self.told
+
+    @contextlib.contextmanager
+    def archive(self, part: Part) -> Iterator[BinaryIO]:
+        with self.archive_file.open("rb") as file:
+            yield file
+
+    def put_log(self, part: Part, upload: Upload) -> None:
+        if self.result is not None:
+            raise TerminalError(Reason.RESULT_EXISTS, "committed.")
+        self.log = upload.file.read()
+
+    def put_result(self, part: Part, upload: Upload) -> None:
+        content = upload.file.read()
+        if self.result not in (None, content):
+            raise TerminalError(Reason.RESULT_EXISTS, "committed.")
+        self.result = content
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest_asyncio.fixture
+async def client(desk: Desk, tmp_path: Path) -> AsyncIterator[TransferClient]:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    runner = web.AppRunner(application(TOKENS, desk, spool=spool, limits=Limits(log_bytes=1 << 20)))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with connect(f"http://{host}:{port}", TOKENS.issue(PART), patience_seconds=0) as client:
+        yield client
+    await runner.cleanup()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    directory = tmp_path / "work"
+    directory.mkdir()
+    return directory
+
+
+def tool(directory: Path, script: str) -> str:
+    app = directory / "app"
+    app.write_text("#!/bin/sh\n" + script)
+    app.chmod(0o755)
+    return str(app)
+
+
+def run(work: Path, app: str, *, limit_seconds: int = 60) -> int:
+    """Runs the tool as its container does."""
+    return subprocess.run(
+        tool_command(str(work), app, verbosity=4, limit_seconds=limit_seconds), check=False
+    ).returncode
+
+
+def recording(case: Path, version: str) -> str:
+    return f"zcat '{case}/{version}.stderr.gz' >&2; cat '{case}/{version}.stdout'; exit $(cat '{case}/{version}.exit')"
+
+
+@pytest.mark.asyncio
+@needs_busybox
+class TestFetch:
+    async def test_leaves_the_prepared_archive_the_changes_made_and_a_busybox(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        await fetch(client, work)
+        config = read_config(work / names.ARCHIVE)
+        assert config is not None
+        plugins = {plugin["name"] for tier in config["tiers"] for plugin in tier["plugins"]}
+        assert {"sg-nodelocalgreedy", "sg-multinodegang"} <= plugins
+        assert len(orjson.loads((work / names.ADAPTATIONS).read_bytes())) == 2
+        assert Instructions.model_validate_json((work / names.INSTRUCTIONS).read_bytes()) == desk.told
+        assert subprocess.check_output([work / names.BUSYBOX, "echo", "here"]) == b"here\n"
+        assert not (work / names.DOWNLOAD).exists()
+
+    async def test_verbatim_leaves_the_archive_as_it_is(self, client: TransferClient, desk: Desk, work: Path) -> None:
+        desk.told = instructions(config="Verbatim")
+        await fetch(client, work)
+        assert (work / names.ARCHIVE).read_bytes() == desk.archive_file.read_bytes()
+        assert orjson.loads((work / names.ADAPTATIONS).read_bytes()) == []
+
+    async def test_a_null_config_is_healed_with_the_manifests(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        desk.archive_file = CONFIG_NULL / "snapshot.zip"
+        desk.told = instructions(archive=desk.archive_file, healed_config={"actions": "allocate", "tiers": []})
+        await fetch(client, work)
+        config = read_config(work / names.ARCHIVE)
+        assert config is not None
+        assert config["actions"] == "allocate"
+
+    async def test_a_null_config_that_nothing_heals_is_said(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        desk.archive_file = CONFIG_NULL / "snapshot.zip"
+        desk.told = instructions(archive=desk.archive_file)
+        with pytest.raises(TerminalError) as caught:
+            await fetch(client, work)
+        assert caught.value.reason is Reason.CONFIG_NULL
+
+    async def test_an_archive_with_another_checksum_is_refused(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        desk.told = instructions(sha256="0" * 64)
+        with pytest.raises(TerminalError) as caught:
+            await fetch(client, work)
+        assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+
+
+@pytest.fixture
+def fetched(work: Path) -> Path:
+    """A directory as fetch leaves it."""
+    instruct(work)
+    (work / names.ADAPTATIONS).write_bytes(b'["config: plugin sg-multinodegang is added"]')
+    shutil.copy(PRE_GENERATORS / "snapshot.zip", work / names.ARCHIVE)
+    busybox = shutil.which("busybox")
+    if busybox is not None:
+        shutil.copy(busybox, work / names.BUSYBOX)
+    return work
+
+
+def instruct(work: Path, **changes: Any) -> None:
+    (work / names.INSTRUCTIONS).write_bytes(orjson.dumps(instructions(**changes).dump()))
+
+
+@needs_busybox
+class TestToolUnderBusybox:
+    @pytest.mark.parametrize("version", ["v0.9.0", "v0.17.0"])
+    def test_what_the_tool_says_becomes_the_result(self, fetched: Path, tmp_path: Path, version: str) -> None:
+        instruct(fetched, target_version=version)
+        assert run(fetched, tool(tmp_path, recording(PRE_GENERATORS, version))) == 0
+        result = read_work(fetched)
+        expected = orjson.loads((PRE_GENERATORS / f"{version}.expected.json").read_bytes())
+        assert (result.outcome, result.exit_code) == (Outcome.SUCCEEDED, 0)
+        assert {placement.pod: placement.node for placement in result.placements} == expected["bound"]
+        assert {eviction.pod for eviction in result.evictions} == set(expected["evicted"])
+        assert result.adaptations == ("config: plugin sg-multinodegang is added",)
+        assert (result.engine.version, result.engine.image) == (version, "tool:v0.17.0")
+
+    def test_the_tool_gets_the_archive_and_the_verbosity(self, fetched: Path, tmp_path: Path) -> None:
+        run(fetched, tool(tmp_path, 'echo "$@"; test -f "$2"'))
+        assert (fetched / names.STDOUT).read_text() == "--filename snapshot.zip --verbosity 4\n"
+        assert (fetched / names.EXIT_CODE).read_text() == "0\n"
+
+    def test_the_log_is_kept_apart_from_what_is_printed(self, fetched: Path, tmp_path: Path) -> None:
+        run(fetched, tool(tmp_path, "echo printed; echo logged >&2"))
+        assert gzip.decompress((fetched / names.STDERR).read_bytes()) == b"logged\n"
+        assert (fetched / names.STDOUT).read_text() == "printed\n"
+
+    @pytest.mark.parametrize(
+        ("script", "exit_code", "outcome"),
+        [
+            ("exit 1", 1, Outcome.FAILED),
+            ("exit 9", 9, Outcome.FAILED),
+            ("exit 0", 0, Outcome.INCOMPLETE),
+            ("kill -KILL $$", 137, Outcome.OOM_KILLED),
+            ("kill -SEGV $$", 139, Outcome.FAILED),
+            (recording(CORPUS / "07-gang+elastic", "v0.9.0"), 2, Outcome.PANICKED),
+        ],
+        ids=["error", "not a signal", "nothing run", "killed by another", "crashed", "panic"],
+    )
+    def test_no_end_of_the_tool_stops_the_pod(
+        self, fetched: Path, tmp_path: Path, script: str, exit_code: int, outcome: Outcome
+    ) -> None:
+        assert run(fetched, tool(tmp_path, script)) == 0
+        result = read_work(fetched)
+        assert (result.exit_code, result.outcome) == (exit_code, outcome)
+
+    def test_a_tool_that_hangs_is_killed_at_its_limit_and_its_log_is_kept(self, fetched: Path, tmp_path: Path) -> None:
+        instruct(fetched, limit_seconds=1)
+        half = f"zcat '{PRE_GENERATORS}/v0.17.0.stderr.gz' | head -60 >&2; exec sleep 60"
+        assert run(fetched, tool(tmp_path, half), limit_seconds=1) == 0
+        result = read_work(fetched)
+        assert (result.exit_code, result.outcome) == (137, Outcome.DEADLINE_EXCEEDED)
+        assert result.queues, "what it logged before is read"
+        assert len(gzip.decompress((fetched / names.STDERR).read_bytes()).splitlines()) == 60
+
+    def test_no_tool_in_the_image_is_a_failure_that_says_so(self, fetched: Path) -> None:
+        assert run(fetched, "/workspace/none") == 0
+        result = read_work(fetched)
+        assert (result.exit_code, result.outcome) == (127, Outcome.FAILED)
+        assert "/workspace/none" in result.message
+
+    def test_time_and_memory_are_measured(self, fetched: Path, tmp_path: Path) -> None:
+        run(fetched, tool(tmp_path, "exec python3 -c 'x = bytearray(128 << 20); [i * i for i in range(300000)]'"))
+        resources = read_work(fetched).resources
+        assert resources is not None
+        assert 128 << 20 <= resources.peak_memory_bytes < 256 << 20
+        assert 0 < resources.cpu_seconds < 20
+
+
+@pytest.mark.asyncio
+class TestReport:
+    @pytest.fixture
+    def ran(self, fetched: Path) -> Path:
+        """A directory as the tool leaves it."""
+        for name, recorded in ((names.STDERR, "stderr.gz"), (names.STDOUT, "stdout"), (names.EXIT_CODE, "exit")):
+            shutil.copy(PRE_GENERATORS / f"v0.17.0.{recorded}", fetched / name)
+        return fetched
+
+    async def test_hands_in_the_log_and_then_the_result(self, client: TransferClient, desk: Desk, ran: Path) -> None:
+        result = await report(client, ran)
+        assert desk.log == (PRE_GENERATORS / "v0.17.0.stderr.gz").read_bytes()
+        assert desk.result is not None
+        assert ReplayResult.model_validate_json(desk.result) == result
+        assert result.outcome is Outcome.SUCCEEDED
+
+    async def test_the_result_of_a_pod_that_was_first_counts(
+        self, client: TransferClient, desk: Desk, ran: Path
+    ) -> None:
+        desk.result = b"another"
+        await report(client, ran)
+        assert desk.result == b"another"
+
+    async def test_a_log_too_large_is_left_out_and_the_result_says_so(
+        self, client: TransferClient, desk: Desk, ran: Path
+    ) -> None:
+        large = io.BytesIO()
+        with gzip.GzipFile(fileobj=large, mode="wb", compresslevel=0) as file:
+            file.write(bytes(2 << 20))
+        with (ran / names.STDERR).open("ab") as log:
+            log.write(large.getvalue())
+        result = await report(client, ran)
+        assert desk.log is None
+        assert desk.result is not None
+        assert "The log was not kept" in result.message
+
+    async def test_a_pod_whose_tool_left_nothing_still_reports(
+        self, client: TransferClient, desk: Desk, fetched: Path
+    ) -> None:
+        result = await report(client, fetched)
+        assert result.outcome is Outcome.INCOMPLETE
+        assert desk.result is not None
+
+    async def test_an_archive_only_the_tool_can_judge_does_not_stop_the_report(
+        self, client: TransferClient, desk: Desk, ran: Path
+    ) -> None:
+        with zipfile.ZipFile(ran / names.ARCHIVE, "w") as archive:
+            archive.writestr("snapshot.json", "{")
+        await report(client, ran)
+        assert desk.result is not None

@@ -1,0 +1,326 @@
+"""The transfer endpoint and its client, over a real connection."""
+
+import asyncio
+import contextlib
+import hashlib
+import io
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from kai_snapshot.api.transfer import Instructions, Part, Trouble
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.transfer import digest
+from kai_snapshot.transfer.client import TransferClient, connect
+from kai_snapshot.transfer.server import Limits, Upload, application
+from kai_snapshot.transfer.tokens import Tokens
+
+pytestmark = pytest.mark.asyncio
+
+KEY = b"k" * 32
+PART = Part(uid="u1", namespace="kai-snapshots", name="why-pending", index=0, attempt=1)
+ARCHIVE = bytes(range(256)) * 8192  # 2 MiB: several pieces
+SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
+LIMITS = Limits(log_bytes=4 << 20, result_bytes=1 << 20, transfers=2, silence_seconds=5, retry_after_seconds=0)
+
+
+@dataclass
+class Shelf:
+    """A backend in memory, of one replay."""
+
+    archive_bytes: bytes = ARCHIVE
+    sha256: str = SHA256
+    logs: list[bytes] = field(default_factory=list)
+    results: list[bytes] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+    arrivals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    failures: list[SnapshotError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    def instructions(self, part: Part) -> Instructions:
+        self._admit(part)
+        return Instructions(
+            version="AsCaptured", target_version="v0.17.0", image="tool:v0.17.0", sha256=self.sha256,
+            size_bytes=len(ARCHIVE), healed_config={"actions": "allocate", "usageDBConfig": None}, limit_seconds=60,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
+        yield io.BytesIO(self.archive_bytes)
+
+    def archive(self, part: Part) -> AbstractContextManager[BinaryIO]:
+        self._admit(part)
+        return self._opened()
+
+    def put_log(self, part: Part, upload: Upload) -> None:
+        self._admit(part)
+        self.arrivals.release()
+        assert self.gate.wait(10)
+        self.logs.append(upload.file.read())
+
+    def put_result(self, part: Part, upload: Upload) -> None:
+        self._admit(part)
+        content = upload.file.read()
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (upload.sha256, upload.size_bytes)
+        if self.results and self.results != [content]:
+            raise TerminalError(Reason.RESULT_EXISTS, f"{part} is committed.")
+        self.results = [content]
+
+    def _admit(self, part: Part) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        if part.uid != PART.uid:
+            raise TerminalError(Reason.TRANSFER_REFUSED, f"there is no such replay as that of {part}.")
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest_asyncio.fixture
+async def url(shelf: Shelf, tmp_path: Path) -> AsyncIterator[str]:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    async with serving(application(Tokens(KEY), shelf, spool=spool, limits=LIMITS)) as address:
+        yield address
+    assert not list(spool.iterdir())
+
+
+@contextlib.asynccontextmanager
+async def serving(app: web.Application) -> AsyncIterator[str]:
+    runner = web.AppRunner(app, lingering_time=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def client(url: str) -> AsyncIterator[TransferClient]:
+    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=0) as client:
+        yield client
+
+
+def content(directory: Path, content: bytes) -> Path:
+    file = directory / "content"
+    file.write_bytes(content)
+    return file
+
+
+async def put(url: str, path: str, data: bytes, token: str, **headers: str) -> tuple[int, Trouble]:
+    sent = {
+        "Authorization": f"Bearer {token}",
+        digest.HEADER: digest.encode(hashlib.sha256(data).hexdigest()),
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    async with aiohttp.ClientSession() as session, session.put(url + path, data=data, headers=sent) as response:
+        return response.status, Trouble.model_validate(await response.json())
+
+
+async def test_a_job_gets_its_instructions_with_the_nulls_of_a_healed_config(client: TransferClient) -> None:
+    instructions = await client.instructions()
+    assert (instructions.sha256, instructions.target_version) == (SHA256, "v0.17.0")
+    assert instructions.healed_config == {"actions": "allocate", "usageDBConfig": None}
+
+
+async def test_a_job_gets_the_archive_byte_for_byte(client: TransferClient, tmp_path: Path) -> None:
+    await client.archive(tmp_path / "archive", sha256=SHA256)
+    assert (tmp_path / "archive").read_bytes() == ARCHIVE
+
+
+async def test_the_archive_comes_with_its_size_and_digest(url: str) -> None:
+    headers = {"Authorization": f"Bearer {Tokens(KEY).issue(PART)}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{url}/v1/archive") as response:
+        assert response.content_length == len(ARCHIVE)
+        assert digest.decode(response.headers["Repr-Digest"]) == SHA256
+        await response.read()
+
+
+async def test_an_archive_that_changed_in_the_storage_is_refused(
+    client: TransferClient, shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.archive_bytes = ARCHIVE[:-1] + b"x"
+    with pytest.raises(TerminalError) as caught:
+        await client.archive(tmp_path / "archive", sha256=SHA256)
+    assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+
+
+async def test_an_archive_that_became_shorter_is_a_cut_connection_not_a_whole_archive(
+    client: TransferClient, shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.archive_bytes = ARCHIVE[: len(ARCHIVE) // 2]
+    with pytest.raises(TransientError) as caught:
+        await client.archive(tmp_path / "archive", sha256=SHA256)
+    assert caught.value.reason is Reason.TRANSFER_UNREACHABLE
+
+
+async def test_log_and_result_arrive_byte_for_byte(client: TransferClient, shelf: Shelf, tmp_path: Path) -> None:
+    await client.put_log(content(tmp_path, ARCHIVE))
+    await client.put_result(content(tmp_path, b'{"outcome": "Succeeded"}'))
+    assert (shelf.logs, shelf.results) == ([ARCHIVE], [b'{"outcome": "Succeeded"}'])
+
+
+async def test_the_same_result_again_is_fine_and_another_is_not(
+    client: TransferClient, shelf: Shelf, tmp_path: Path
+) -> None:
+    await client.put_result(content(tmp_path, b"one"))
+    await client.put_result(content(tmp_path, b"one"))
+    with pytest.raises(TerminalError) as caught:
+        await client.put_result(content(tmp_path, b"two"))
+    assert caught.value.reason is Reason.RESULT_EXISTS
+    assert shelf.results == [b"one"]
+
+
+@pytest.mark.parametrize("path", ["/v1/instructions", "/v1/archive"])
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "Basic dTpw", "Bearer", "Bearer x.y.z", f"Bearer {Tokens(b'o' * 32).issue(PART)}"],
+    ids=["none", "basic", "empty", "garbage", "another operator's"],
+)
+async def test_nothing_is_served_without_a_token_of_this_operator(
+    url: str, path: str, authorization: str | None
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(url + path) as response:
+        assert response.status == 401
+        assert (await response.json())["reason"] == "TransferRefused"
+
+
+async def test_a_token_of_a_replay_that_is_gone_is_refused(url: str) -> None:
+    token = Tokens(KEY).issue(PART.model_copy(update={"uid": "gone"}))
+    status, trouble = await put(url, "/v1/result", b"{}", token)
+    assert (status, trouble.reason) == (403, Reason.TRANSFER_REFUSED)
+
+
+@pytest.mark.parametrize(("path", "size"), [("/v1/result", LIMITS.result_bytes), ("/v1/log", LIMITS.log_bytes)])
+async def test_a_body_beyond_the_limit_is_refused_before_it_is_sent(
+    client: TransferClient, shelf: Shelf, tmp_path: Path, path: str, size: int
+) -> None:
+    hand_in = client.put_result if path == "/v1/result" else client.put_log
+    with pytest.raises(TerminalError) as caught:
+        await hand_in(content(tmp_path, bytes(size + 1)))
+    assert caught.value.reason is Reason.TRANSFER_TOO_LARGE
+    await hand_in(content(tmp_path, bytes(size)))
+    assert shelf.logs + shelf.results == [bytes(size)]
+
+
+async def test_a_body_that_does_not_say_its_size_is_counted_while_it_comes(url: str, shelf: Shelf) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield bytes(1 << 16)
+
+    headers = {"Authorization": f"Bearer {Tokens(KEY).issue(PART)}"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.put(f"{url}/v1/result", data=endless()) as response,
+    ):
+        assert response.status == 413
+    assert not shelf.results
+
+
+async def test_a_body_unlike_its_digest_is_not_taken(url: str, shelf: Shelf) -> None:
+    status, trouble = await put(url, "/v1/result", b"{}", Tokens(KEY).issue(PART), Repr_Digest=digest.encode(SHA256))
+    assert (status, trouble.reason) == (503, Reason.CHECKSUM_MISMATCH)
+    assert not shelf.results
+
+
+async def test_who_comes_while_the_hands_are_full_is_told_when_to_come_again(url: str, shelf: Shelf) -> None:
+    token = Tokens(KEY).issue(PART)
+    shelf.gate.clear()
+    first = [asyncio.create_task(_log(url, token)) for _ in range(LIMITS.transfers)]
+    for _ in first:
+        assert await asyncio.to_thread(shelf.arrivals.acquire, timeout=10)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{url}/v1/archive") as response:
+        assert (response.status, response.headers["Retry-After"]) == (503, "0")
+        assert (await response.json())["reason"] == "TransferBusy"
+    shelf.gate.set()
+    assert await asyncio.gather(*first) == [200] * LIMITS.transfers
+    assert await _log(url, token) == 200
+
+
+async def _log(url: str, token: str) -> int:
+    headers = {"Authorization": f"Bearer {token}", digest.HEADER: digest.encode(hashlib.sha256(b"log").hexdigest())}
+    async with aiohttp.ClientSession(headers=headers) as session, session.put(f"{url}/v1/log", data=b"log") as response:
+        return response.status
+
+
+async def test_the_client_comes_again_after_what_may_heal(url: str, shelf: Shelf, tmp_path: Path) -> None:
+    shelf.failures = [TransientError(Reason.STORAGE_UNREACHABLE, "S3 answers 503.")]
+    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=30) as client:
+        await client.put_result(content(tmp_path, b"{}"))
+    assert shelf.results == [b"{}"]
+
+
+async def test_the_client_says_what_the_endpoint_said_when_its_patience_ends(
+    client: TransferClient, shelf: Shelf
+) -> None:
+    shelf.failures = [TransientError(Reason.STORAGE_UNREACHABLE, "S3 answers 503.")]
+    with pytest.raises(TransientError, match="S3 answers 503") as caught:
+        await client.instructions()
+    assert caught.value.reason is Reason.STORAGE_UNREACHABLE
+
+
+async def test_the_client_gives_up_at_once_on_what_will_not_heal(url: str, shelf: Shelf) -> None:
+    shelf.failures = [TerminalError(Reason.ACCESS_DENIED, "The bucket refuses the key.")]
+    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=600) as client:
+        with pytest.raises(TerminalError, match="refuses the key") as caught:
+            await client.instructions()
+    assert caught.value.reason is Reason.ACCESS_DENIED
+
+
+async def test_no_operator_at_that_address_is_said_plainly() -> None:
+    async with connect("http://127.0.0.1:9", "token", patience_seconds=0) as client:
+        with pytest.raises(TransientError, match="Is the operator running") as caught:
+            await client.instructions()
+    assert caught.value.reason is Reason.TRANSFER_UNREACHABLE
+
+
+async def test_another_server_at_that_address_is_said_plainly() -> None:
+    async with serving(web.Application()) as address, connect(address, "token", patience_seconds=0) as client:
+        with pytest.raises(TerminalError, match="answers 404"):
+            await client.instructions()
+
+
+async def test_the_probe_needs_no_token(url: str) -> None:
+    async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz") as response:
+        assert response.status == 200
+
+
+async def test_a_silent_peer_loses_its_place(shelf: Shelf, tmp_path: Path) -> None:
+    app = application(Tokens(KEY), shelf, spool=tmp_path, limits=Limits(transfers=1, silence_seconds=0.05))
+    async with serving(app) as address:
+        host, port = address.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        token = Tokens(KEY).issue(PART)
+        head = f"PUT /v1/log HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n"
+        writer.write(head.encode() + b"lo")
+        async with asyncio.timeout(10):
+            assert b"503" in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert await _log(address, token) == 200
+
+
+@pytest.mark.parametrize("header", [None, "", "md5=:aGk=:", "sha-256=:aGk=:", "sha-256=:%%:", "sha-256=nothing"])
+async def test_what_is_no_digest_is_none(header: str | None) -> None:
+    assert digest.decode(header) is None
+
+
+async def test_a_digest_among_others_is_found() -> None:
+    assert digest.decode(f"md5=:aGk=:, {digest.encode(SHA256)}") == SHA256

@@ -1,0 +1,97 @@
+"""The Debian packages of a machine without Docker, and the base image made from Debian packages."""
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from collections.abc import Iterator
+from pathlib import Path
+
+from toolchain.places import ToolError
+
+# What each is for: the cluster's store, runtime and network; building images; certificates; .venv.
+PACKAGES = (
+    "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "openssl",
+    "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates", "python3-venv",
+)  # fmt: skip
+BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "busybox-static", "ca-certificates")
+_POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def missing() -> list[str]:
+    """The packages that are not installed."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *PACKAGES]
+    try:
+        lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
+    except FileNotFoundError as e:
+        raise ToolError("this is no Debian machine; without Docker, the cluster is made from Debian packages") from e
+    installed = {line.split()[0] for line in lines if line.endswith(" installed")}
+    return [name for name in PACKAGES if name not in installed]
+
+
+def install(packages: list[str]) -> None:
+    """Install `packages` without starting their services."""
+    if os.geteuid() != 0:
+        raise ToolError(f"installing {', '.join(packages)} needs root")
+    if _has("containerd.io"):
+        raise ToolError(
+            "Docker's own containerd.io is installed and excludes Debian's containerd. Start the Docker engine (then "
+            "kind is used), or remove containerd.io"
+        )
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    with _services_stay_down():
+        subprocess.run(["apt-get", "update", "-q"], check=True, env=environment)
+        subprocess.run(
+            ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], check=True, env=environment
+        )
+
+
+def write_base(target: Path) -> None:
+    """Write the root file system of a small Debian with Python, of this machine's release and from its mirrors."""
+    sources = _indextargets("deb $(REPO_URI) $(RELEASE) $(COMPONENT)")
+    if not sources:
+        raise ToolError("apt knows no Debian repository on this machine; check /etc/apt and run apt-get update")
+    options = target.with_suffix(".apt.conf")
+    options.write_text(_acquire_options())
+    unused = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
+    # The mirror and how it is reached are this machine's business, not the image's.
+    forget = '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list"'
+    command = ["mmdebstrap", "--mode=root", "--variant=essential", f"--include={','.join(BASE_IMAGE_PACKAGES)}",
+               f"--aptopt={options}", *unused, forget, "--format=tar", _release(), str(target), "-"]  # fmt: skip
+    subprocess.run(command, check=True, input=sources, text=True)
+
+
+def _has(package: str) -> bool:
+    query = ["dpkg-query", "--show", "--showformat=${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+def _release() -> str:
+    lines = Path("/etc/os-release").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line).get("VERSION_CODENAME", "stable")
+
+
+def _indextargets(form: str) -> str:
+    filters = ["Created-By: Packages", "Origin: Debian"]
+    return subprocess.run(["apt-get", "indextargets", "--format", form, *filters], check=True, text=True, stdout=subprocess.PIPE).stdout  # fmt: skip
+
+
+def _acquire_options() -> str:
+    """How this machine's apt fetches: proxies, certificates, what it takes as valid."""
+    dump = subprocess.run(["apt-config", "dump"], check=True, text=True, stdout=subprocess.PIPE).stdout
+    return "\n".join(line for line in dump.splitlines()
+                     if line.startswith("Acquire::") and not line.startswith("Acquire::IndexTargets")) + "\n"  # fmt: skip
+
+
+@contextmanager
+def _services_stay_down() -> Iterator[None]:
+    """Debian starts what it installs, unless this script says no. One that is there already is left alone."""
+    if _POLICY.exists():
+        yield
+        return
+    _POLICY.write_text("#!/bin/sh\nexit 101\n")
+    _POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        _POLICY.unlink()

@@ -1,0 +1,74 @@
+"""Images, built from Dockerfiles and saved as archives: by Docker where it runs, else by buildah in a store of ours."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from toolchain import debian, pypi
+from toolchain.places import CA_CERTIFICATES, CACHE, docker_runs
+
+_STORE = CACHE / "images"
+
+
+def build(tag: str, *, dockerfile: Path, context: Path, arguments: Mapping[str, str]) -> None:
+    """Build `tag`. The host's CA certificates and pip settings are there while it builds, and not in the image."""
+    arguments = dict(arguments)
+    if not docker_runs() and "ARG BASE_IMAGE" in dockerfile.read_text():
+        arguments.setdefault("BASE_IMAGE", ensure_base())
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as pip_conf:
+        pip_conf.write(pypi.configuration_in_image())
+        pip_conf.flush()
+        options = ["--file", str(dockerfile), "--tag", tag, "--secret", f"id=pip.conf,src={pip_conf.name}"]
+        if CA_CERTIFICATES.exists():
+            options += ["--secret", f"id={CA_CERTIFICATES.name},src={CA_CERTIFICATES}"]
+        for name, value in arguments.items():
+            options += ["--build-arg", f"{name}={value}"]
+        command = ["docker", "build"] if docker_runs() else _buildah("build", "--isolation=chroot", "--layers")
+        _run([*command, *options, str(context)])
+
+
+def save(image: str, archive: Path) -> None:
+    """Write `image` to `archive`, in the form of `docker save`."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archive.unlink(missing_ok=True)  # buildah does not write over one that is there
+    name = image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+    if docker_runs():
+        _run(["docker", "save", "--output", str(archive), name])
+    else:
+        _run(_buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}"))
+
+
+def ensure_base() -> str:
+    """The name of the base image in our store, made first if it is not there: a small Debian with Python."""
+    key = sha256(Path(debian.__file__).read_bytes()).hexdigest()[:12]
+    name = f"localhost/debian-python:{key}"
+    if subprocess.run(_buildah("inspect", "--type=image", name), capture_output=True, check=False).returncode == 0:
+        return name
+    with tempfile.TemporaryDirectory(dir=CACHE) as directory:
+        root = Path(directory)
+        debian.write_base(root / "root.tar")
+        (root / "Dockerfile").write_text("FROM scratch\nADD root.tar /\nCMD [\"python3\"]\n")
+        _run(_buildah("build", "--isolation=chroot", "--tag", name, str(root)))
+    return name
+
+
+@cache
+def _buildah(*arguments: str) -> list[str]:
+    _STORE.mkdir(parents=True, exist_ok=True)
+    return ["buildah", "--root", str(_STORE), "--runroot", str(_STORE / "run"), "--storage-driver", _driver(), *arguments]
+
+
+@cache
+def _driver() -> str:
+    """overlay, or vfs (slow, but good on every disk) where the cache's disk cannot carry an overlay."""
+    kind = subprocess.run(["stat", "--file-system", "--format=%T", CACHE], check=True, text=True, stdout=subprocess.PIPE)
+    return "vfs" if kind.stdout.strip() in {"overlayfs", "nfs"} else "overlay"
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, "BUILDAH_LAYERS": "true"})

@@ -1,0 +1,46 @@
+"""How this machine reaches its Python package index: pip's settings, handed on to what does not read them."""
+
+import ast
+import os
+import subprocess
+from collections.abc import Mapping
+
+from toolchain.places import CA_CERTIFICATES, CHECKOUT
+
+# What says where packages come from and how to get there; directories of this machine and the like stay behind.
+_HANDED_ON = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout", "retries", "cert")
+_SECTIONS = ("global", "install", ":env:")  # the later wins, as in pip
+
+
+def settings() -> Mapping[str, str]:
+    """pip's settings on this machine, whatever file or variable they come from, by the name of the option."""
+    python = CHECKOUT / ".venv" / "bin" / "python"
+    if not python.exists():
+        return {}
+    listed = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True).stdout
+    return parse(listed)
+
+
+def parse(listed: str) -> Mapping[str, str]:
+    """Read what `pip config list` prints: lines of section.option='value'."""
+    found: dict[tuple[str, str], str] = {}
+    for line in listed.splitlines():
+        name, _, value = line.partition("=")
+        section, _, option = name.rpartition(".")
+        found[section, option] = ast.literal_eval(value)
+    return {option: found[section, option] for section in _SECTIONS for option in _HANDED_ON if (section, option) in found}
+
+
+def configuration_in_image() -> str:
+    """A pip.conf for the time an image is built; the certificates are the ones mounted beside it."""
+    found = {**settings(), **({"cert": f"/run/secrets/{CA_CERTIFICATES.name}"} if CA_CERTIFICATES.exists() else {})}
+    lines = (f"{option} = {value}".replace("\n", "\n    ") for option, value in found.items())
+    return "\n".join(["[global]", *lines, ""])
+
+
+def environment_for_uv() -> Mapping[str, str]:
+    """This process' environment with pip's settings in uv's names; a variable that is set already stays."""
+    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "trusted-host": "UV_INSECURE_HOST",
+             "timeout": "UV_HTTP_TIMEOUT", "default-timeout": "UV_HTTP_TIMEOUT", "retries": "UV_HTTP_RETRIES", "cert": "SSL_CERT_FILE"}  # fmt: skip
+    handed_on = {names[option]: " ".join(value.split()) for option, value in settings().items()}
+    return {**handed_on, **os.environ}
