@@ -1,6 +1,6 @@
 ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm
 
-FROM ${BASE_IMAGE} AS builder
+FROM ${BASE_IMAGE} AS dependencies
 # A busybox that needs no libraries: replay Jobs carry it into the images of other people's tools.
 RUN test -x /bin/busybox || { apt-get update && apt-get install --yes --no-install-recommends busybox-static; }
 RUN python3 -m venv /opt/build && python3 -m venv --without-pip /opt/kai-snapshot
@@ -10,14 +10,17 @@ COPY requirements/build.txt requirements/runtime.txt /src/requirements/
 RUN --mount=type=secret,id=pip.conf --mount=type=secret,id=ca-certificates.crt \
     /opt/build/bin/pip install --require-hashes --requirement /src/requirements/build.txt && \
     /opt/build/bin/pip --python /opt/kai-snapshot/bin/python install --require-hashes --requirement /src/requirements/runtime.txt
+
+FROM dependencies AS own
 COPY pyproject.toml README.md LICENSE /src/
 COPY operator /src/operator
 RUN /opt/build/bin/pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /dist /src && \
-    /opt/build/bin/pip --python /opt/kai-snapshot/bin/python install --no-deps --no-index /dist/*.whl
+    /opt/build/bin/pip --python /opt/kai-snapshot/bin/python install --no-deps --no-index --prefix /opt/own /dist/*.whl
 
 FROM ${BASE_IMAGE}
-COPY --from=builder /opt/kai-snapshot /opt/kai-snapshot
-COPY --from=builder /bin/busybox /usr/local/bin/busybox
+COPY --from=dependencies /bin/busybox /usr/local/bin/busybox
+COPY --from=dependencies /opt/kai-snapshot /opt/kai-snapshot
+COPY --from=own /opt/own /opt/kai-snapshot
 ENV PATH=/opt/kai-snapshot/bin:/usr/local/bin:/usr/bin:/bin PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["kai-snapshot"]

@@ -155,6 +155,20 @@ class Reason(StrEnum):
     """No such snapshot-tool binary or image, or no container engine to run one."""
 
 
+ARCHIVE_REASONS = frozenset(
+    {
+        Reason.ARCHIVE_TOO_LARGE,
+        Reason.CONFIG_NULL,
+        Reason.INCOMPATIBLE_SNAPSHOT,
+        Reason.INCOMPLETE_SNAPSHOT,
+        Reason.INVALID_ARCHIVE,
+        Reason.INVALID_JSON,
+        Reason.NOT_A_ZIP,
+    }
+)
+"""What can be wrong with an archive itself, wherever it is."""
+
+
 class SnapshotError(Exception):
     """A failure a person can understand: `reason` in one word, `message` in a sentence or two that say what to do."""
 

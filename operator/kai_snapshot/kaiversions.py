@@ -80,8 +80,9 @@ def release(tag: str | None) -> Release | None:
 def tool_image(tag: str) -> str:
     """Where upstream publishes the snapshot-tool of a version (v0.4.7 and later): `repository:tag`."""
     version = release(tag) or NEWEST
-    first = NEW_HOME.get(version.minor, 0 if version >= (0, 14) else 10**6)
-    organisation = "kai-scheduler" if version.patch >= first else "nvidia"
+    first = NEW_HOME.get(version.minor)
+    moved = version >= (0, 14) or (first is not None and version.patch >= first)
+    organisation = "kai-scheduler" if moved else "nvidia"
     return f"ghcr.io/{organisation}/kai-scheduler/snapshot-tool:{tag}"
 
 

@@ -17,12 +17,8 @@ class Settings:
     """Where the operator runs: its Lease and its signing key are there, and claims are served for it."""
     pod_name: str
     """Names this process in the Lease and in status.active.operator."""
-    image: str
-    """The operator's own image; replay Jobs run it to fetch and to report."""
     transfer_url: str
     """The transfer endpoint as replay Jobs reach it."""
-    namespaces: tuple[str, ...]
-    """The namespaces served, comma-separated; default: its own."""
     snapshot_tool_image: str | None = None
     """Replaces the published snapshot-tool images; `{version}` in it stands for the version."""
     identity_namespaces: tuple[str, ...] = ()
@@ -68,9 +64,7 @@ def read(environment: Mapping[str, str]) -> Settings:
     return Settings(
         namespace=own,
         pod_name=need("POD_NAME"),
-        image=need("IMAGE"),
         transfer_url=need("TRANSFER_URL"),
-        namespaces=names("NAMESPACES", (own,)),
         snapshot_tool_image=get("SNAPSHOT_TOOL_IMAGE"),
         identity_namespaces=names("IDENTITY_NAMESPACES", (own,)),
         identity_buckets=names("IDENTITY_BUCKETS", ()),

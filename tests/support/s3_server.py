@@ -41,7 +41,7 @@ def error(status: int, code: str, message: str = "said by the server") -> Answer
 
 
 def uploads(request: Request) -> Answer:
-    """Takes everything, keeps nothing, and remembers one size: that of the last body, or of its parts together."""
+    """Takes everything and keeps nothing."""
     if "uploads" in request.path:
         return Answer(body=b"<InitiateMultipartUploadResult><UploadId>u1</UploadId></InitiateMultipartUploadResult>")
     if request.method == "PUT":
@@ -51,6 +51,44 @@ def uploads(request: Request) -> Answer:
     if request.method == "HEAD":
         return Answer(headers={"Last-Modified": "Sun, 22 Nov 2026 10:15:00 GMT"})
     return Answer(204)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[Request], Answer]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+        self.requests: list[Request] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def handle_any(self) -> None:
+        request = Request(self.command, self.path, dict(self.headers), self._count_body())
+        self.server.requests.append(request)
+        given = self.server.answer(request)
+        self.send_response(given.status)
+        for name, value in given.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(given.body) if given.length is None else given.length))
+        self.end_headers()
+        if request.method != "HEAD":
+            self.wfile.write(given.body)
+        self.close_connection |= given.length is not None
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
+
+    def _count_body(self) -> int:
+        left = size = int(self.headers.get("Content-Length", 0))
+        while left and (piece := self.rfile.read(min(left, 1 << 16))):
+            left -= len(piece)
+        return size - left
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
 
 
 @dataclass
@@ -64,50 +102,13 @@ class S3Server:
 @contextmanager
 def s3_server(answer: Callable[[Request], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[S3Server]:
     """A server on a free port of 127.0.0.1 that gives `answer` to every request."""
-    requests: list[Request] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def handle_any(self) -> None:
-            request = Request(self.command, self.path, dict(self.headers), self._count_body())
-            requests.append(request)
-            given = answer(request)
-            self.send_response(given.status)
-            for name, value in given.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(given.body) if given.length is None else given.length))
-            self.end_headers()
-            if request.method != "HEAD":
-                self.wfile.write(given.body)
-            if given.length is not None:
-                self.close_connection = True
-
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any  # noqa: N815
-
-        def _count_body(self) -> int:
-            left = size = int(self.headers.get("Content-Length", 0))
-            if self.headers.get("Expect"):
-                self.send_response_only(100)
-                self.end_headers()
-            while left and (piece := self.rfile.read(min(left, 1 << 16))):
-                left -= len(piece)
-            return size - left
-
-        def handle_expect_100(self) -> bool:
-            return True
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(answer)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield S3Server(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", requests)
+        yield S3Server(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", server.requests)
     finally:
         server.shutdown()
         thread.join()

@@ -188,7 +188,8 @@ def cut_json(archive: bytes) -> bytes:
 @functools.lru_cache(maxsize=1)
 def bomb() -> bytes:
     """Spaces in JSON."""
-    return zipped(b'{"config":' + b" " * BOMB_BYTES + b"{}}")
+    block = b" " * 1024 * 1024
+    return zipped(b'{"config":', *[block] * (BOMB_BYTES // len(block)), b"{}}")
 
 
 def member(archive: bytes) -> bytes:
@@ -196,10 +197,11 @@ def member(archive: bytes) -> bytes:
         return file.read("snapshot.json")
 
 
-def zipped(document: bytes) -> bytes:
+def zipped(*parts: bytes) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("snapshot.json", document)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file, file.open("snapshot.json", "w") as document:
+        for part in parts:
+            document.write(part)
     return buffer.getvalue()
 
 
@@ -237,7 +239,7 @@ class ControlHandler(BaseHTTPRequestHandler):
         self.answer(200 if known else 404, answers.get(self.path, "not found"))
 
     def do_PUT(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = self.body()
         if self.path == "/archive":
             self.standin.archive = body
             return self.answer(200, f"{len(body)} bytes")
@@ -249,6 +251,16 @@ class ControlHandler(BaseHTTPRequestHandler):
             return self.answer(422, str(error))
         log(f"stand-in: behaviour is {self.standin.behaviour}")
         return self.answer(200, self.standin.behaviour)
+
+    def body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     do_POST = do_PUT  # noqa: N815 - `kubectl create --raw` posts
 
@@ -366,6 +378,7 @@ def arguments() -> argparse.Namespace:
     kai.add_argument("--namespace", default="kai-scheduler")
     kai.add_argument("--partition-label-value", default="")
     kai.add_argument("--scheduler-conf", default="")
+    kai.add_argument("--nodepool-label-key", default="")
     kai.add_argument("--leader-elect", nargs="?", const="true", default="false")
     return parser.parse_args()
 

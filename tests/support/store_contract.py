@@ -199,7 +199,11 @@ class StoreContract:
             store.put(key, body())
         assert keys(store, prefix) == wanted
 
-    @pytest.mark.parametrize("key", ["ns/größe/日本語.json", "a b/c+d=e@f.zip", "n/%41&x?y#z.json", "n/" + "l" * 200 + ".json"])
+    @pytest.mark.parametrize(
+        "key",
+        ["ns/größe/日本語.json", "a b/c+d=e@f.zip", "n/%41&x?y#z.json", "n/" + "l" * 200 + ".json"],
+        ids=["unicode", "signs", "escapes", "long"],
+    )
     def test_unusual_names_are_kept_as_they_are(self, store: Store, key: str) -> None:
         store.put(key, body(b"here"))
         assert keys(store) == keys(store, key[:4]) == [key]
@@ -207,9 +211,19 @@ class StoreContract:
         store.delete(key)
         assert keys(store) == []
 
-    @pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".a", "a\\b", "a\nb", "a\0b", "a/" * 600 + "b"])
+    @pytest.mark.parametrize(
+        "key",
+        ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".a", "a\\b", "a\nb", "a\0b", "a/" * 600 + "b", "l" * 256],
+        ids=ascii,
+    )
     def test_keys_are_refused_and_never_put_right(self, store: Store, key: str) -> None:
-        for verb in (store.stat, store.delete, lambda key: store.put(key, body()), lambda key: read(store, key, limit=1)):
+        verbs: tuple[Callable[[str], object], ...] = (
+            store.stat,
+            store.delete,
+            lambda key: store.put(key, body()),
+            lambda key: read(store, key, limit=1),
+        )
+        for verb in verbs:
             with pytest.raises(TerminalError) as raised:
                 verb(key)
             assert raised.value.reason is Reason.INVALID_SPEC

@@ -1,4 +1,4 @@
-"""Logs as snapshot-tool writes them, message by message, in the form of any version: what the log reader is tested with.
+"""Logs as snapshot-tool writes them, message by message, in the form of any version, for tests of the log reader.
 
 `Log` knows how messages look and which verbosity they need; it knows nothing of what a reader makes of them.
 """
@@ -92,10 +92,10 @@ class Log:
         self.lines.append(f"{stamp}\t{self._coloured(level, _LEVEL_COLOURS[level])}\t{source}\t{names}{message}")
         return True
 
-    def error(self, source: str, message: str) -> None:
+    def complain(self, source: str, message: str) -> None:
         self.entry(0, source, message, "ERROR")
 
-    def warn(self, source: str, message: str) -> None:
+    def hint(self, source: str, message: str) -> None:
         self.entry(0, source, message, "WARN")
 
     def noise(self, text: str) -> None:
@@ -224,19 +224,19 @@ class Log:
                    f"requires: <{requires}> GPUs")  # fmt: skip
 
     def bind_fails(self, pod: str, node: str) -> None:
-        self.error(
+        self.complain(
             "status_updater/default_status_updater.go:129", f"Failed to bind pod {pod} to node {node}. already exists"
         )
-        self.error("framework/statement.go:406", f"Failed to bind task <{pod}>. Error: already exists")
-        self.error("framework/statement.go:596", "Failed to allocate task. error: already exists")
+        self.complain("framework/statement.go:406", f"Failed to bind task <{pod}>. Error: already exists")
+        self.complain("framework/statement.go:596", "Failed to allocate task. error: already exists")
 
     def evict(self, pod: str) -> None:
         self.entry(4, "framework/statement.go:583", f"Evicting task: {pod}")
 
     def evict_fails(self, pod: str) -> None:
         name = pod.partition("/")[2]
-        self.error("framework/statement.go:143", f'Failed to evict task <{pod}>: pod "{name}" not found.')
-        self.error("framework/statement.go:586", f'Failed to evict task <{pod}>, error: <pod "{name}" not found>')
+        self.complain("framework/statement.go:143", f'Failed to evict task <{pod}>: pod "{name}" not found.')
+        self.complain("framework/statement.go:586", f'Failed to evict task <{pod}>, error: <pod "{name}" not found>')
 
     def evict_stale(self, pod: str) -> None:
         self.entry(

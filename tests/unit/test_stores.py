@@ -7,13 +7,13 @@ from typing import Any
 import botocore.session
 import pytest
 from moto.server import ThreadedMotoServer
-from support.store_contract import StoreContract, Unfinished, big
 
 from kai_snapshot.api.storage import S3Storage
 from kai_snapshot.stores import S3Credentials, Store
 from kai_snapshot.stores.directory import DirectoryStore
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.stores.s3 import S3Store
+from support.store_contract import StoreContract, Unfinished, big
 
 __all__ = ["big"]
 

@@ -63,7 +63,7 @@ class Teller:
         self.log.open({QUEUES[name]: shares for name, shares in queues.items()})
         self.story.queues = queues if self.story.seen(3) else {}
         for plugin in self.draw(st.lists(st.sampled_from(["sg-multinodegang", "numa"]))):
-            self.log.error("framework/framework.go:51", f"Failed to get plugin {plugin}.")
+            self.log.complain("framework/framework.go:51", f"Failed to get plugin {plugin}.")
 
     def act(self, action: str) -> None:
         self.log.enter(action)
@@ -74,7 +74,7 @@ class Teller:
         for job in self.draw(st.lists(st.sampled_from(sorted(JOBS)), max_size=4)):
             (self.allocate if action == "allocate" else self.solve)(job)
             if self.draw(st.integers(0, 9)) == 0:
-                self.log.warn("framework/session.go:1", f"Something about {job}\nand more of it")
+                self.log.hint("framework/session.go:1", f"Something about {job}\nand more of it")
 
     def allocate(self, job: str) -> None:
         self.log.attempt(job, JOBS[job], QUEUES[JOBS[job]])
@@ -102,16 +102,16 @@ class Teller:
             tuple(self.draw(st.lists(st.sampled_from(GROUPS), max_size=2, unique=True))),
         )
         self.log.bind(pod, node, groups)
-        self.story.placements.pop(pod, None)
         if self.draw(st.integers(0, 9)) == 0:
             self.log.bind_fails(pod, node)
+            self.story.placements.pop(pod, None)
         elif self.story.seen(3):
             self.story.placements[pod] = node, groups
 
     def solve(self, job: str) -> None:
         action = self.log.action
         if self.draw(st.booleans()):
-            self.log.skip(job, sorted(JOBS)[0])
+            self.log.skip(job, min(JOBS))
             return
         self.log.attempt(job, JOBS[job], QUEUES[JOBS[job]])
         if self.draw(st.booleans()):
@@ -301,7 +301,7 @@ def test_a_damaged_log_is_read_without_a_crash(run: Run, data: st.DataObject) ->
 def test_the_stack_of_a_panic_is_no_message() -> None:
     log = Log((0, 17, 0))
     log.open({})
-    log.error("framework/session.go:1", "Something is wrong")
+    log.complain("framework/session.go:1", "Something is wrong")
     log.noise(PANIC)
     result = read(Run(Story(log), ["allocate"], 2, b"", Outcome.PANICKED))
     assert [error.message for error in result.errors] == ["Something is wrong"]

@@ -154,10 +154,10 @@ def test_what_is_not_utf8_is_replaced() -> None:
 
 def test_an_error_of_several_lines_is_one_error() -> None:
     log = Log((0, 17, 0))
-    log.error("x/x.go:1", "First\nsecond")
+    log.complain("x/x.go:1", "First\nsecond")
     log.noise("E1122 11:21:23.239161   17690 reflector.go:1] Of another logger")
     log.noise("behind it")
-    log.warn("y/y.go:2", "Third")
+    log.hint("y/y.go:2", "Third")
     result = read(log.text())
     assert [(error.message, error.count) for error in result.errors] == [("First\nsecond", 1)]
     assert [(warning.source, warning.message) for warning in result.warnings] == [("y/y.go:2", "Third")]
@@ -166,9 +166,9 @@ def test_an_error_of_several_lines_is_one_error() -> None:
 def test_the_most_frequent_errors_survive_any_number_of_rare_ones() -> None:
     log = Log((0, 17, 0))
     for number in range(2 * DISTINCT):
-        log.error("x/x.go:1", f"rare {number}")
+        log.complain("x/x.go:1", f"rare {number}")
         if number % 50 == 0:
-            log.error("x/x.go:2", "frequent")
+            log.complain("x/x.go:2", "frequent")
     result = read(log.text())
     assert result.error_count == log.errors
     assert (result.errors[0].message, result.errors[0].count) == ("frequent", len(range(0, 2 * DISTINCT, 50)))

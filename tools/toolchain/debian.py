@@ -46,19 +46,23 @@ def install(packages: list[str]) -> None:
         )
 
 
+def base_recipe() -> list[str]:
+    """How mmdebstrap is to make the base image: a small Debian with Python, of this machine's release."""
+    unused = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
+    # The mirror and how it is reached are this machine's business, not the image's.
+    forget = '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list"'
+    contents = ["--variant=essential", f"--include={','.join(BASE_IMAGE_PACKAGES)}", *unused, forget]
+    return ["mmdebstrap", "--mode=root", *contents, "--format=tar", _release()]
+
+
 def write_base(target: Path) -> None:
-    """Write the root file system of a small Debian with Python, of this machine's release and from its mirrors."""
+    """Write the base image's root file system to `target`, a tar file, from this machine's Debian mirrors."""
     sources = _indextargets("deb $(REPO_URI) $(RELEASE) $(COMPONENT)")
     if not sources:
         raise ToolError("apt knows no Debian repository on this machine; check /etc/apt and run apt-get update")
     options = target.with_suffix(".apt.conf")
     options.write_text(_acquire_options())
-    unused = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
-    # The mirror and how it is reached are this machine's business, not the image's.
-    forget = '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list"'
-    command = ["mmdebstrap", "--mode=root", "--variant=essential", f"--include={','.join(BASE_IMAGE_PACKAGES)}",
-               f"--aptopt={options}", *unused, forget, "--format=tar", _release(), str(target), "-"]  # fmt: skip
-    subprocess.run(command, check=True, input=sources, text=True)
+    subprocess.run([*base_recipe(), str(target), f"--aptopt={options}", "-"], check=True, input=sources, text=True)
 
 
 def _has(package: str) -> bool:

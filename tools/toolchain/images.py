@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from toolchain import debian, pypi
-from toolchain.places import CA_CERTIFICATES, CACHE, docker_runs
+from toolchain.places import CA_CERTIFICATES, CACHE, ToolError, docker_runs
 
 _STORE = CACHE / "images"
 
@@ -19,7 +19,9 @@ def build(tag: str, *, dockerfile: Path, context: Path, arguments: Mapping[str, 
     """Build `tag`. The host's CA certificates and pip settings are there while it builds, and not in the image."""
     arguments = dict(arguments)
     if not docker_runs() and "ARG BASE_IMAGE" in dockerfile.read_text():
-        arguments.setdefault("BASE_IMAGE", ensure_base())
+        if not has_base():
+            raise ToolError("the base image is not there: run tools/setup")
+        arguments.setdefault("BASE_IMAGE", base())
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as pip_conf:
         pip_conf.write(pypi.configuration_in_image())
         pip_conf.flush()
@@ -43,21 +45,24 @@ def save(image: str, archive: Path) -> None:
         _run(_buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}"))
 
 
-def ensure_base() -> str:
-    """The name of the base image in our store, made first if it is not there: a small Debian with Python."""
-    key = sha256(Path(debian.__file__).read_bytes()).hexdigest()[:12]
-    name = f"localhost/debian-python:{key}"
-    if subprocess.run(_buildah("inspect", "--type=image", name), capture_output=True, check=False).returncode == 0:
-        return name
+def base() -> str:
+    """The name of the base image in our store: it says what the image is made from."""
+    return f"localhost/debian-python:{sha256(repr(debian.base_recipe()).encode()).hexdigest()[:12]}"
+
+
+def has_base() -> bool:
+    return subprocess.run(_buildah("inspect", "--type=image", base()), capture_output=True, check=False).returncode == 0
+
+
+def make_base() -> None:
+    """Make the base image, a small Debian with Python, in our store."""
     with tempfile.TemporaryDirectory(dir=CACHE) as directory:
         root = Path(directory)
         debian.write_base(root / "root.tar")
-        (root / "Dockerfile").write_text("FROM scratch\nADD root.tar /\nCMD [\"python3\"]\n")
-        _run(_buildah("build", "--isolation=chroot", "--tag", name, str(root)))
-    return name
+        (root / "Dockerfile").write_text('FROM scratch\nADD root.tar /\nCMD ["python3"]\n')
+        _run(_buildah("build", "--isolation=chroot", "--tag", base(), str(root)))
 
 
-@cache
 def _buildah(*arguments: str) -> list[str]:
     _STORE.mkdir(parents=True, exist_ok=True)
     return ["buildah", "--root", str(_STORE), "--runroot", str(_STORE / "run"), "--storage-driver", _driver(), *arguments]

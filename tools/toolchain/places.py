@@ -1,8 +1,12 @@
 """Where the tools keep things: what is expensive to make in the user's cache, the way to it in the checkout."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -20,3 +24,16 @@ class ToolError(Exception):
 def docker_runs() -> bool:
     """Whether this machine has a Docker engine, which then builds the images and runs the cluster."""
     return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
+@contextmanager
+def exclusively() -> Iterator[None]:
+    """One at a time on this machine: the cache is shared by all checkouts of a user."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("another one is at work in the cache; waiting for it", file=sys.stderr)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

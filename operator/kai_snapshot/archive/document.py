@@ -152,12 +152,7 @@ class DocumentReader:
 
     def _value(self, depth: int) -> Generator[None, bytes, object]:
         """The value that begins here, as a whole."""
-        deepest = self._nesting - depth
-        while (end := self._value_end(deepest)) is None:
-            if (size := len(self._buffer) - self._pos) > VALUE_BYTES:
-                self._too_large(f"a value of more than {VALUE_BYTES} bytes; no Kubernetes object is that large")
-            if not (yield from self._more(size)):
-                self._cut()
+        end = yield from self._whole("a value", VALUE_BYTES, self._nesting - depth)
         raw = self._buffer[self._pos : end]
         if len(raw) > VALUE_PARTS and raw.count(b",") + raw.count(b"{") + raw.count(b"[") > VALUE_PARTS:
             self._too_large(f"a value of more than {VALUE_PARTS} parts")
@@ -167,6 +162,18 @@ class DocumentReader:
             self._invalid(str(error).partition(":")[0])
         self._pos = end
         return value
+
+    def _whole(self, what: str, most: int, deepest: int) -> Generator[None, bytes, int]:
+        """Waits until the buffer has the value that begins here as a whole; where it ends."""
+        while True:
+            end = self._value_end(deepest)
+            size = (len(self._buffer) if end is None else end) - self._pos
+            if size > most:
+                self._too_large(f"{what} of more than {most} bytes; nothing in Kubernetes is that large")
+            if end is not None:
+                return end
+            if not (yield from self._more(size)):
+                self._cut()
 
     def _value_end(self, deepest: int) -> int | None:
         """Where the value that begins here ends, or None if that lies behind the buffer."""
@@ -186,6 +193,8 @@ class DocumentReader:
     def _end_within(self, text: bytes, deepest: int) -> int | None:
         # without escapes (same length) a string is what stands between two quotes
         plain = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+        if plain.count(b'"') % 2:  # the text ends within a string
+            plain = plain[: plain.rindex(b'"')]
         depth = 0
         for token in TOKEN.finditer(plain):
             first = plain[token.start()]
@@ -201,18 +210,16 @@ class DocumentReader:
 
     # small steps
 
-    def _more(self, least: int = 1) -> Generator[None, bytes, bool]:
-        """At least so many bytes more behind what is not yet read; False if the document has ended."""
-        while least > 0:
-            block = b"" if self._ended else (yield)
-            if not block:
-                self._ended = True
-                return False
+    def _more(self, wanted: int = 1) -> Generator[None, bytes, bool]:
+        """So many bytes more behind what is not yet read, or what there is; False if there is nothing."""
+        size = len(self._buffer) - self._pos
+        while not self._ended and len(self._buffer) - self._pos < size + wanted:
+            block = yield
+            self._ended = not block
             self._base += self._pos
             self._buffer = self._buffer[self._pos :] + block
             self._pos = 0
-            least -= len(block)
-        return True
+        return len(self._buffer) - self._pos > size
 
     def _peek(self, *, end_allowed: bool = False) -> Generator[None, bytes, bytes]:
         """The next byte that is not blank, which stays where it is; nothing at the end of the document."""
@@ -242,11 +249,7 @@ class DocumentReader:
     def _key(self) -> Generator[None, bytes, str]:
         if (yield from self._peek()) != b'"':
             self._invalid("a key is missing")
-        while (end := self._value_end(0)) is None:
-            if len(self._buffer) - self._pos > KEY_BYTES:
-                self._too_large(f"a key of more than {KEY_BYTES} bytes")
-            if not (yield from self._more()):
-                self._cut()
+        end = yield from self._whole("a key", KEY_BYTES, 0)
         try:
             key = orjson.loads(self._buffer[self._pos : end])
         except orjson.JSONDecodeError:

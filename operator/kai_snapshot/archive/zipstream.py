@@ -39,6 +39,7 @@ from kai_snapshot.errors import Reason, TerminalError
 MEMBER = "snapshot.json"
 BLOCK = 256 * 1024
 """What goes to the sink at once, in bytes; the last block may be shorter."""
+START = 16  # bytes shown of what is no archive
 PIECE = 64 * 1024  # what is inflated at once: zlib copies what it leaves of its input
 
 Steps = Generator[None, bytes, None]
@@ -113,7 +114,8 @@ class ZipStream:
             _broken(f"something follows its end at byte {self._consumed}")
 
     def _local_header(self) -> Generator[None, bytes, tuple[LocalHeader, Sizes]]:
-        if not (yield from self._has(4)) or self._buffer[:4] not in (LOCAL, END):
+        yield from self._has(START)
+        if self._buffer[:4] not in (LOCAL, END):
             self._not_a_zip()
         if self._buffer[:4] == END:
             _foreign("The archive is empty")
@@ -142,19 +144,18 @@ class ZipStream:
 
     def _inflate(self, inflater: "zlib._Decompress", piece: bytes) -> bytes:
         """Returns what of the piece lies behind the end of the compressed data."""
-        rest = piece
-        while not inflater.eof:
+        while True:
             room = self._room
             try:
-                inflated = inflater.decompress(rest, room)
+                inflated = inflater.decompress(piece, room)
             except zlib.error:
                 _broken(f"the compressed data of {MEMBER} cannot be inflated")
-            self._compressed += len(rest) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
+            unread = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+            self._compressed += len(piece) - len(unread)
             self._emit(inflated)
-            rest = inflater.unconsumed_tail
-            if not rest and len(inflated) < room:
-                break
-        return inflater.unused_data
+            if inflater.eof or (not unread and len(inflated) < room):
+                return unread
+            piece = unread
 
     def _stored(self, length: int) -> Steps:
         while self._compressed < length:
@@ -290,7 +291,7 @@ class ZipStream:
             raise TerminalError(Reason.NOT_A_ZIP, "It is empty.")
         raise TerminalError(
             Reason.NOT_A_ZIP,
-            f"It is not a ZIP archive: it begins with {self._buffer[:16]!r}. Is it really the answer of /get-snapshot?",
+            f"It is not a ZIP archive: it begins with {self._buffer[:START]!r}. Is it really the answer of /get-snapshot?",
         )
 
     def _cut(self) -> NoReturn:

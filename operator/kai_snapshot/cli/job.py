@@ -39,8 +39,9 @@ def report_command(work: Work) -> None:
 def _with_client(work: Callable[[TransferClient], Awaitable[object]], *, patience_seconds: float) -> None:
     """Runs it; a failure is left as one line of JSON where the kubelet, and so the operator, finds it."""
 
+    token = Path(names.TOKEN_FILE).read_text().strip()
+
     async def connected() -> None:
-        token = Path(names.TOKEN_FILE).read_text().strip()
         async with connect(os.environ[names.URL_VARIABLE], token, patience_seconds=patience_seconds) as client:
             await work(client)
 

@@ -1,7 +1,7 @@
 """What the operator asks of the API server; the only user of the kubernetes package. All calls block: use a thread.
 
-Objects are plain dicts, as JSON has them. Errors are SnapshotErrors: Forbidden, APIUnreachable, and ConflictError where the
-object changed meanwhile.
+Objects are plain dicts, as JSON has them. Errors are SnapshotErrors: Forbidden, APIUnreachable, and ConflictError
+where the object changed meanwhile.
 """
 
 import base64
@@ -238,6 +238,12 @@ class Cluster:
         )
         owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
         return frozenset(owner["uid"] for owner in owners)
+
+    def image_of(self, namespace: str, pod: str) -> str:
+        """The image of the pod's first container."""
+        with translated("get", f"pod {namespace}/{pod}"):
+            found = self._core.read_namespaced_pod(pod, namespace, _request_timeout=TIMEOUT)
+        return str(found.spec.containers[0].image)
 
     def cluster_uid(self) -> str:
         """UID of the namespace kube-system, which stands for the cluster."""

@@ -14,25 +14,25 @@ from kai_snapshot.jobs import names
 
 
 @kopf.on.event(GROUP, VERSION, CAPTURES)
-async def capture_event(memo: kopf.Memo, namespace: str, name: str, **_: Any) -> None:
+async def capture_event(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
     """Looks at the capture, and at the replays that wait for it."""
     workers: Workers = memo.workers
-    workers.queue.add(Key(CAPTURES, namespace, name))
-    workers.wake_replays_of(namespace, name)
+    workers.queue.add(Key(CAPTURES, str(namespace), name))
+    workers.wake_replays_of(str(namespace), name)
 
 
 @kopf.on.event(GROUP, VERSION, REPLAYS)
-async def replay_event(memo: kopf.Memo, namespace: str, name: str, **_: Any) -> None:
+async def replay_event(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
     """Looks at the replay."""
     workers: Workers = memo.workers
-    workers.queue.add(Key(REPLAYS, namespace, name))
+    workers.queue.add(Key(REPLAYS, str(namespace), name))
 
 
 @kopf.on.event(
     "batch", "v1", "jobs", labels={names.MANAGED_BY: names.OPERATOR, names.COMPONENT: names.REPLAY_COMPONENT}
 )
-async def job_event(memo: kopf.Memo, namespace: str, labels: kopf.Labels, **_: Any) -> None:
+async def job_event(memo: Any, namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
     """Looks at the replay the Job belongs to."""
     workers: Workers = memo.workers
     if replay := labels.get(names.REPLAY):
-        workers.queue.add(Key(REPLAYS, namespace, replay))
+        workers.queue.add(Key(REPLAYS, str(namespace), replay))

@@ -80,11 +80,11 @@ class Active:
             app = application(services.tokens, backend, spool=self._settings.spool_dir)
             self._endpoint = await Listener.start(app, port=self._settings.transfer_port)
             self._workers.start(services)
-        except Exception:  # noqa: BLE001 - half an operator is none: say why, and let the kubelet start another
+        except Exception:
             logger.exception("the operator cannot start")
             os.kill(os.getpid(), signal.SIGTERM)
         else:
-            logger.info("active as %s; serving %s", services.identity, ", ".join(self._settings.namespaces))
+            logger.info("active as %s", services.identity)
 
     def _services(self) -> Services:
         return Services(
@@ -94,6 +94,7 @@ class Active:
             metrics=self._metrics,
             tokens=Tokens(_signing_key(self._cluster, self._settings.namespace)),
             connection=in_cluster(os.environ),
+            image=self._cluster.image_of(self._settings.namespace, self._settings.pod_name),
             identity=f"{self._settings.pod_name}_{secrets.token_hex(4)}",
             cluster_uid=self._cluster.cluster_uid(),
         )

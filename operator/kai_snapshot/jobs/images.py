@@ -11,7 +11,7 @@ def target_version(version: ReplayVersion, *, captured_version: str) -> str:
 
 
 def image_for(version: ReplayVersion, *, captured_version: str, template: str | None) -> str:
-    """The snapshot-tool image: the version's own, else `template` with the version for `{version}`, else the published one.
+    """The snapshot-tool image: the version's own, or `template` with the version for `{version}`, or the published one.
 
     Raises TerminalError(IncompatibleSnapshot) for AsCaptured of an archive whose version is not known.
     """
@@ -22,6 +22,6 @@ def image_for(version: ReplayVersion, *, captured_version: str, template: str | 
         raise TerminalError(
             Reason.INCOMPATIBLE_SNAPSHOT,
             "It is not known which version of the scheduler made the archive, so AsCaptured has no image: "
-            "name a version in spec.versions, or give AsCaptured an image.",
+            "name a version in its place, or give it an image.",
         )
     return kaiversions.tool_image(tag) if template is None else template.replace("{version}", tag)

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from kai_snapshot.api.result import Outcome
 from kai_snapshot.api.transfer import Trouble
-from kai_snapshot.errors import Reason
+from kai_snapshot.errors import ARCHIVE_REASONS, Reason
 from kai_snapshot.jobs import names
 
 Object = Mapping[str, Any]
@@ -97,8 +97,7 @@ def _finding(pod: Object, now: datetime) -> Finding | None:
         and (trouble := _termination(_status_of(pod, name))) is not None
     ]
     if hopeless:
-        incompatible = hopeless[0].reason is Reason.INCOMPATIBLE_SNAPSHOT
-        outcome = Outcome.INCOMPATIBLE_SNAPSHOT if incompatible else Outcome.FAILED
+        outcome = Outcome.INCOMPATIBLE_SNAPSHOT if hopeless[0].reason in ARCHIVE_REASONS else Outcome.FAILED
         return Finding(outcome, f"{hopeless[0].reason}: {hopeless[0].message}")
     if pod.get("status", {}).get("reason") == "Evicted" and _condition(pod, "DisruptionTarget") is None:
         return Finding(Outcome.FAILED, f"{Reason.NO_SPACE_LEFT}: {pod['status'].get('message', '')}")

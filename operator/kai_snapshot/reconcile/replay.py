@@ -304,7 +304,7 @@ def _conclude(
     reason = Reason.SUCCEEDED if succeeded == len(done) else Reason.PARTIALLY_FAILED if succeeded else Reason.FAILED
     ended = status.model_copy(update={"completion_time": now, "outcome": reason.value, "summary": summary})
     if reason is Reason.SUCCEEDED:
-        claims = (claim(READY, "True", Reason.SUCCEEDED, summary),)
+        claims: tuple[Condition, ...] = (claim(READY, "True", Reason.SUCCEEDED, summary),)
     else:
         claims = (
             claim(READY, "False", Reason.REPLAY_FAILED, _failures(done)),

@@ -53,6 +53,7 @@ class Children:
         self._slots = asyncio.Semaphore(concurrent)
         self._command = command
         self._table: dict[str, Child] = {}
+        self._ending: set[asyncio.Task[CaptureAnswer]] = set()
 
     def get(self, key: str, *, id_: str, attempt: int) -> Child | None:
         """That try, if this process made it."""
@@ -87,15 +88,15 @@ class Children:
     def forget(self, key: str) -> None:
         """Drops a try from the table, and ends it if it is still running."""
         child = self._table.pop(key, None)
-        if child is not None:
-            child.task.cancel()
+        if child is not None and child.task.cancel():
+            self._ending.add(child.task)
+            child.task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
         """Ends all children."""
-        tasks = [child.task for child in self._table.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for key in list(self._table):
+            self.forget(key)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def _run(self, request: Callable[[], Awaitable[CaptureRequest]], deadline_seconds: float) -> CaptureAnswer:
         try:

@@ -166,7 +166,7 @@ def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt:
         index=index,
         attempt=attempt,
         image=replay.status.results[index].image,
-        operator_image=services.settings.image,
+        operator_image=services.image,
         transfer_url=services.settings.transfer_url,
     )
     try:

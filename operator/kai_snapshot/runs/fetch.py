@@ -1,4 +1,4 @@
-"""What the first container of a replay's pod does: get the archive, prepare it, leave the tool a busybox to run under."""
+"""The first container of a replay's pod: gets the archive, prepares it, leaves the tool a busybox to run under."""
 
 import asyncio
 import shutil

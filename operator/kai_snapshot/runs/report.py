@@ -1,4 +1,4 @@
-"""What the last container of a replay's pod does: make a result of what the tool left, hand in the log and then the result."""
+"""The last container of a replay's pod: makes a result of what the tool left, hands in the log and then the result."""
 
 from pathlib import Path
 

@@ -26,6 +26,8 @@ class Services:
     tokens: Tokens
     connection: ApiConnection
     """How a capturing process reaches the API server."""
+    image: str
+    """The operator's own image; replay Jobs run it to fetch and to report."""
     identity: str
     """Names this process: a successor in the same pod is another."""
     cluster_uid: str
@@ -86,7 +88,8 @@ def secrets_of(cluster: Cluster, namespace: str, storage: Storage) -> tuple[S3Cr
         if data is None:
             raise TerminalError(
                 Reason.CREDENTIALS_NOT_FOUND,
-                f"Secret {namespace}/{keys.name} does not exist: create it with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                f"Secret {namespace}/{keys.name} does not exist: "
+                "create it with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )
         credentials = S3Credentials.from_secret(data, name=f"{namespace}/{keys.name}")
     if (authority := storage.s3.ca_secret_ref) is not None:

@@ -1,10 +1,10 @@
 """Decides why a scheduler has no snapshot plugin, and says how to switch it on in its version."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.kaiversions import NEWEST, release
 from kai_snapshot.source.leader import Target
 
 PLUGIN = "snapshot"
@@ -20,7 +20,7 @@ def plugin_missing(target: Target, *, config: Mapping[str, Any] | None, log: str
     what = f"Pod {target.namespace}/{target.pod} has no snapshot plugin"
     configured = config is not None and PLUGIN in plugins(config)
     registered = log is not None and REGISTERED in log
-    source = f"ConfigMap {target.namespace}/{target.config_map}"
+    source = _config_source(target)
     if configured and registered:
         return TransientError(
             Reason.PLUGIN_DISABLED,
@@ -48,12 +48,12 @@ def plugins(config: Mapping[str, Any]) -> set[str]:
 
 def _how_to_enable(target: Target) -> str:
     """KAI v0.10 brought an operator that writes the ConfigMap, v0.12.13 and v0.13 a switch for each plugin."""
-    release = _release(target.version)
-    source = f"ConfigMap {target.namespace}/{target.config_map}"
+    version = release(target.version) or NEWEST
+    source = _config_source(target)
     restart = f"`kubectl -n {target.namespace} rollout restart deployment {target.deployment}`"
-    if release is not None and release < (0, 10):
+    if version < (0, 10):
         return f"Add `- name: {PLUGIN}` to the plugins in {source}, then run {restart}."
-    if release is not None and release < (0, 12, 13):
+    if version < (0, 12, 13):
         return (
             f"KAI {target.version} switches it on by itself and has no setting for it: see whether somebody edits "
             f"{source}, or upgrade to v0.12.13 or later."
@@ -65,6 +65,5 @@ def _how_to_enable(target: Target) -> str:
     )
 
 
-def _release(version: str | None) -> tuple[int, ...] | None:
-    match = re.match(r"v(\d+)\.(\d+)\.(\d+)", version or "")
-    return tuple(int(number) for number in match.groups()) if match is not None else None
+def _config_source(target: Target) -> str:
+    return f"ConfigMap {target.namespace}/{target.config_map}" if target.config_map else "the scheduler's configuration"

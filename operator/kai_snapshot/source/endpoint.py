@@ -163,7 +163,9 @@ def refusal(status: int, text: str, *, endpoint: str) -> SnapshotError:
         )
     if status == 404 and said == "plugin not found":
         return TerminalError(
-            Reason.PLUGIN_DISABLED, f"{endpoint} has the snapshot plugin switched off (404 plugin not found)."
+            Reason.PLUGIN_DISABLED,
+            f"{endpoint} has the snapshot plugin switched off (404 plugin not found). "
+            "Add `snapshot` to the plugins in the scheduler's configuration.",
         )
     kind = TransientError if status >= 500 or status == 429 else TerminalError
     hint = "See the scheduler's log." if status >= 500 else "Is it the scheduler's plugin server?"

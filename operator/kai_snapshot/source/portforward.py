@@ -62,7 +62,7 @@ class ForwardedPort:
         if "connection refused" in said:
             return TransientError(
                 Reason.SOURCE_UNREACHABLE,
-                f"Nothing listens at {self._name}: the scheduler starts, or its plugin server has another port "
+                f"Nothing listens at {self._name}: the scheduler is starting, or its plugin server has another port "
                 "(--plugin-server-port, source.scheduler.port).",
             )
         return TransientError(Reason.SOURCE_UNREACHABLE, f"{self._name} cannot be reached: {said}.")

@@ -16,7 +16,6 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.session import Session
 from s3transfer.manager import TransferConfig, TransferManager
-from urllib3.util.ssl_match_hostname import CertificateError
 
 from kai_snapshot.api.storage import S3Storage
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
@@ -78,7 +77,7 @@ class S3Store:
         """See Store. A large body goes in parts, two at a time; the bucket shows nothing before the last one."""
         path = self._path(key)
         with self._errors("s3:PutObject", key), TransferManager(self._client, _TRANSFER) as transfers:
-            source = str(body) if isinstance(body, Path) else _Whole(body)
+            source = str(body) if isinstance(body, Path) else cast(BinaryIO, _Whole(body))
             transfers.upload(source, self._bucket, path, dict(self._encryption)).result()
         entry = self.stat(key)
         if entry is None:
@@ -280,9 +279,11 @@ def _cause(error: BaseException) -> str:
     while seen is not None:
         if isinstance(seen, ssl.SSLCertVerificationError):
             return seen.verify_message
-        if isinstance(seen, CertificateError):
+        if isinstance(seen, ValueError):  # a certificate for another host, an address that is none
             return str(seen)
-        if isinstance(seen, OSError) and seen.strerror:
+        if isinstance(seen, TimeoutError):
+            said = "no answer in time"
+        elif isinstance(seen, OSError) and seen.strerror:
             said = seen.strerror
         seen = seen.__cause__ or seen.__context__
     return said or type(error).__name__

@@ -22,7 +22,7 @@ _WRONG_KEYS: _Meaning = (
 _DENIED: _Meaning = (
     TerminalError,
     Reason.ACCESS_DENIED,
-    "The storage of {where} refuses ({code}): give the credentials {right}, and the use of the KMS key if there is one.",
+    "The storage of {where} refuses ({code}): the credentials need {right}, and the KMS key if there is one.",
 )
 _WRONG_REGION: _Meaning = (
     TerminalError,

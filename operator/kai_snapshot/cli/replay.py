@@ -1,0 +1,185 @@
+"""`kai-snapshot replay`: what snapshot-tool, at one or more versions, makes of an archive, on this machine."""
+
+import re
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.result import JobOutcome, Outcome, ReplayResult
+from kai_snapshot.api.snapshotreplay import ReplayVersion
+from kai_snapshot.cli.list import table
+from kai_snapshot.errors import ARCHIVE_REASONS, TerminalError
+from kai_snapshot.jobs.images import image_for, target_version
+from kai_snapshot.runs import local
+
+COULD_NOT = 3
+COLUMNS = ("VERSION", "OUTCOME", "MS", "BOUND", "EVICTED", "PIPELINED", "UNSCHEDULABLE", "ERRORS")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
+
+
+def replay(
+    archive: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, metavar="ARCHIVE", help="A snapshot archive.")
+    ],
+    *,
+    tool: Annotated[
+        list[str] | None,
+        typer.Option("--tool", metavar="[VERSION=]PATH", help="A snapshot-tool binary, and the version it is of."),
+    ] = None,
+    version: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--version", metavar="VERSION", help="A published image by its tag; or AsCaptured, with --manifest."
+        ),
+    ] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", metavar="VERSION=IMAGE", help="A snapshot-tool image, and the version it is of."),
+    ] = None,
+    engine: Annotated[
+        Literal["docker", "podman", "nerdctl"] | None,
+        typer.Option("--engine", help="What runs images. Default: the first of them that is installed."),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest",
+            exists=True,
+            dir_okay=False,
+            help="The archive's manifest: the version that made it, a healed config.",
+        ),
+    ] = None,
+    config: Annotated[
+        Literal["TargetDefaults", "Verbatim"],
+        typer.Option("--config", help="Add plugins that are new defaults in the version; or leave the configuration."),
+    ] = "TargetDefaults",
+    verbosity: Annotated[
+        int, typer.Option("--verbosity", "-v", min=0, max=8, help="The tool's log level; reasons need 6.")
+    ] = 4,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="For each version.")] = 1800,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--output-dir", file_okay=False, metavar="DIR", help="Keep each version's log and result, in DIR/VERSION."
+        ),
+    ] = None,
+    output: Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to print it.")] = "table",
+) -> None:
+    """Replay an archive with snapshot-tool at one or more versions, and show what each would do.
+
+    Exit status 1 if the archive is not valid or a version did not succeed, 3 if a version could not be run at all.
+    """
+    about = Manifest.decode(manifest.read_bytes(), where=str(manifest)) if manifest is not None else None
+    captured = (about.scheduler.version if about is not None else None) or ""
+    tools = _tools(tool or (), version or (), image or (), engine=engine, captured=captured)
+    request = local.LocalReplay(
+        archive=archive,
+        captured_version=captured,
+        healed_config=about.config if about is not None and isinstance(about.config, dict) else None,
+        config=config,
+        verbosity=verbosity,
+        limit_seconds=timeout,
+    )
+    try:
+        with _directory(output_dir) as directory:
+            results = _replay_all(request, tools, directory)
+    except TerminalError as error:
+        if error.reason not in ARCHIVE_REASONS:
+            raise
+        typer.echo(f"{error.reason}: {error.message}", err=True)
+        raise typer.Exit(1) from error
+    _print(results, output)
+    outcomes = {result.outcome for result in results}
+    if Outcome.IMAGE_PULL_FAILED in outcomes:
+        raise typer.Exit(COULD_NOT)
+    raise typer.Exit(0 if outcomes == {Outcome.SUCCEEDED} else 1)
+
+
+def _tools(
+    binaries: Sequence[str], versions: Sequence[str], images: Sequence[str], *, engine: str | None, captured: str
+) -> list[local.Tool]:
+    tools: list[local.Tool] = []
+    for text in binaries:
+        name, equals, path = text.partition("=")
+        tools.append(local.Binary(version=name if equals else Path(text).name, path=Path(path if equals else text)))
+    named = [(name, image_for(_version(name), captured_version=captured, template=None)) for name in versions]
+    for text in images:
+        name, _, image = text.partition("=")
+        named.append((name, image))
+    for name, image in named:
+        version = target_version(_version(name), captured_version=captured)
+        tools.append(local.Image(version=version, image=image, engine=local.find_engine(engine)))
+    names = [tool.version for tool in tools]
+    if not tools:
+        raise typer.BadParameter("say what to replay with: --tool, --version or --image")
+    if len(set(names)) < len(names):
+        raise typer.BadParameter("every version may be given once; name a binary as VERSION=PATH")
+    for name in names:
+        _version(name)
+    return tools
+
+
+def _version(name: str) -> ReplayVersion:
+    if _NAME.fullmatch(name) is None:
+        raise typer.BadParameter(f"{name!r} is no name of a version: letters, digits, '.', '_' and '-'")
+    return ReplayVersion(name=name)
+
+
+def _replay_all(request: local.LocalReplay, tools: Sequence[local.Tool], directory: Path) -> list[ReplayResult]:
+    results = []
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        DownloadColumn(),
+        TextColumn("of log"),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as progress:
+        for tool in tools:
+            task = progress.add_task(f"replaying with {tool.version}", total=None)
+            place = directory / tool.version
+            place.mkdir(parents=True, exist_ok=True)
+
+            results.append(local.replay(request, tool, place, progress=partial(progress.advance, task)))
+            progress.remove_task(task)
+    return results
+
+
+@contextmanager
+def _directory(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        yield wanted
+        return
+    with tempfile.TemporaryDirectory(prefix="kai-snapshot-") as name:
+        yield Path(name)
+
+
+def _print(results: Sequence[ReplayResult], output: str) -> None:
+    if output == "json":
+        documents = [result.dump() for result in results]
+        sys.stdout.buffer.write(orjson.dumps(documents, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        return
+    typer.echo(table([COLUMNS, *map(_row, results)]))
+    for result in results:
+        for remark in (result.message, *result.adaptations):
+            if remark:
+                typer.echo(f"{result.engine.version}: {remark}")
+
+
+def _row(result: ReplayResult) -> tuple[str, ...]:
+    unschedulable = sum(group.outcome is JobOutcome.UNSCHEDULABLE for group in result.pod_groups)
+    total = result.durations_ms.total
+    counts = (len(result.placements), len(result.evictions), len(result.pipelined), unschedulable, result.error_count)
+    return (result.engine.version, result.outcome, "-" if total is None else str(total), *map(str, counts))

@@ -1,0 +1,3 @@
+module kai-snapshot.io/standins/snapshot-tool
+
+go 1.25.0

@@ -1,0 +1,129 @@
+"""A cluster in memory with the methods of `kai_snapshot.cluster.Cluster`, and services around it for tests."""
+
+import copy
+import itertools
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from kai_snapshot.cluster import AlreadyExistsError, ConflictError, Object
+from kai_snapshot.errors import Reason
+from kai_snapshot.metrics import Metrics
+from kai_snapshot.runs.children import Children
+from kai_snapshot.runs.services import Services
+from kai_snapshot.settings import Settings
+from kai_snapshot.source import ApiConnection
+from kai_snapshot.transfer.tokens import Tokens
+
+NAMESPACE = "kai-snapshots"
+
+
+class FakeCluster:
+    """Objects by (plural, namespace, name); writes are counted."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str, str], Object] = {}
+        self.made_jobs: dict[str, Object] = {}
+        self.made_pods: list[Object] = []
+        self.secrets: dict[str, Object] = {}
+        self.events: list[tuple[str, str]] = []
+        self.status_writes = 0
+        self._versions = itertools.count(2)
+
+    def put(self, plural: str, resource: Object) -> Object:
+        meta = resource["metadata"]
+        meta["resourceVersion"] = str(next(self._versions))
+        self.objects[plural, meta["namespace"], meta["name"]] = copy.deepcopy(resource)
+        return resource
+
+    def get(self, plural: str, namespace: str, name: str) -> Object | None:
+        return copy.deepcopy(self.objects.get((plural, namespace, name)))
+
+    def list_all(self, plural: str, namespace: str) -> list[Object]:
+        return [copy.deepcopy(o) for (p, ns, _), o in self.objects.items() if (p, ns) == (plural, namespace)]
+
+    def replace_status(self, plural: str, resource: Object, status: Object) -> Object:
+        meta = resource["metadata"]
+        current = self.objects[plural, meta["namespace"], meta["name"]]
+        if current["metadata"]["resourceVersion"] != meta["resourceVersion"]:
+            raise ConflictError(meta["name"])
+        self.status_writes += 1
+        return copy.deepcopy(self.put(plural, {**current, "status": copy.deepcopy(status)}))
+
+    def set_finalizers(self, plural: str, resource: Object, finalizers: tuple[str, ...]) -> None:
+        meta = resource["metadata"]
+        key = (plural, meta["namespace"], meta["name"])
+        if meta.get("deletionTimestamp") and not finalizers:
+            del self.objects[key]
+            return
+        self.objects[key]["metadata"]["finalizers"] = list(finalizers)
+        self.put(plural, self.objects[key])
+
+    def post_event(self, plural: str, resource: Object, *, type_: str, reason: str, message: str, now: datetime) -> None:
+        self.events.append((reason, message))
+
+    def jobs(self, namespace: str, selector: str) -> list[Object]:
+        wanted = dict(part.split("=") for part in selector.split(","))
+        return [
+            copy.deepcopy(job)
+            for job in self.made_jobs.values()
+            if wanted.items() <= job["metadata"]["labels"].items()
+        ]
+
+    def pods(self, namespace: str, selector: str) -> list[Object]:
+        return copy.deepcopy(self.made_pods)
+
+    def job(self, namespace: str, name: str) -> Object | None:
+        return copy.deepcopy(self.made_jobs.get(name))
+
+    def create_job(self, job: Object) -> Object:
+        name = job["metadata"]["name"]
+        if name in self.made_jobs:
+            raise AlreadyExistsError(Reason.NAME_TAKEN, name)
+        made = copy.deepcopy(job)
+        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": "2026-11-22T10:00:00Z"}
+        self.made_jobs[name] = {**made, "status": {}}
+        return copy.deepcopy(self.made_jobs[name])
+
+    def expire_job(self, namespace: str, name: str, ttl_seconds: int) -> None:
+        self.made_jobs[name]["spec"]["ttlSecondsAfterFinished"] = ttl_seconds
+
+    def delete_job(self, namespace: str, name: str) -> None:
+        self.made_jobs.pop(name, None)
+
+    def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
+        secret = self.secrets.get(name)
+        return {key: value.encode() for key, value in secret["stringData"].items()} if secret else None
+
+    def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
+        owners = self.secrets.get(name, {"metadata": {}})["metadata"].get("ownerReferences", ())
+        return frozenset(owner["uid"] for owner in owners)
+
+    def create_secret(self, secret: Object) -> None:
+        name = secret["metadata"]["name"]
+        if name in self.secrets:
+            raise AlreadyExistsError(Reason.NAME_TAKEN, name)
+        self.secrets[name] = copy.deepcopy(secret)
+
+
+def services(cluster: FakeCluster, *, claims: Path, children: Any = None) -> Services:
+    """Services around a cluster in memory; claims are directories below `claims`."""
+    settings = Settings(
+        namespace=NAMESPACE,
+        pod_name="operator-1",
+        transfer_url="http://transfer:8082",
+        identity_namespaces=(NAMESPACE,),
+        claims_dir=claims,
+        spool_dir=claims,
+    )
+    return Services(
+        settings=settings,
+        cluster=cluster,  # type: ignore[arg-type]
+        children=children if children is not None else Children(concurrent=1),
+        metrics=Metrics(),
+        tokens=Tokens(b"k" * 32),
+        connection=ApiConnection(server="https://127.0.0.1:1"),
+        image="operator:test",
+        identity="operator-1_aaaa",
+        cluster_uid="c1",
+    )

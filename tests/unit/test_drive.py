@@ -1,0 +1,387 @@
+"""The operator's straight lines over a cluster in memory and a real directory: status first, then actions."""
+
+import asyncio
+import hashlib
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import conformance
+from support.cluster import NAMESPACE, FakeCluster, services
+from support.objects import capture, replay
+
+from kai_snapshot.api.ids import run_id
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
+from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
+from kai_snapshot.api.transfer import Part
+from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.runs import drive_capture, drive_replay
+from kai_snapshot.runs.deliver import Delivery
+from kai_snapshot.runs.request import CaptureAnswer
+from kai_snapshot.runs.services import Services
+from kai_snapshot.stores import layout
+from kai_snapshot.stores.directory import DirectoryStore
+from kai_snapshot.transfer.server import Upload
+
+CLAIM = {"storage": {"pvc": {"claimName": "archives"}}}
+FOLDER = layout.CaptureFolder(NAMESPACE, "hourly")
+CREATED = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
+
+
+class FakeChild:
+    def __init__(self, id_: str, attempt: int) -> None:
+        self.id, self.attempt = id_, attempt
+        self.answer: CaptureAnswer | None = None
+        self.duration_seconds = 1.0
+
+
+class FakeChildren:
+    """A table of runs whose ends the test decides."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, FakeChild] = {}
+        self.started: list[tuple[str, int]] = []
+        self.requests: list[Any] = []
+
+    def get(self, key: str, *, id_: str, attempt: int) -> FakeChild | None:
+        child = self.table.get(key)
+        return child if child is not None and (child.id, child.attempt) == (id_, attempt) else None
+
+    def start(self, key: str, id_: str, request: Any, *, attempt: int, **_: Any) -> None:
+        self.table[key] = FakeChild(id_, attempt)
+        self.started.append((id_, attempt))
+        self.requests.append(request)
+
+    def forget(self, key: str) -> None:
+        self.table.pop(key, None)
+
+
+@pytest.fixture
+def claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory with the claim `archives` in it; that it is no mount point of its own does not matter here."""
+    (tmp_path / "archives").mkdir()
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path).exists())
+    return tmp_path
+
+
+@pytest.fixture
+def world(claims: Path) -> tuple[FakeCluster, FakeChildren, Services]:
+    cluster, children = FakeCluster(), FakeChildren()
+    return cluster, children, services(cluster, claims=claims, children=children)
+
+
+def store(claims: Path) -> DirectoryStore:
+    return DirectoryStore(claims / "archives", name="pvc://archives")
+
+
+def stored(claims: Path, moment: datetime = CREATED, content: bytes = b"zip") -> Manifest:
+    sha256 = hashlib.sha256(content).hexdigest()
+    id_ = run_id(moment)
+    manifest = Manifest(
+        id=id_,
+        archive=layout.archive_name(id_, sha256),
+        capture=CaptureIdentity(cluster_uid="c1", namespace=NAMESPACE, name="hourly"),
+        sha256=sha256,
+        size_bytes=len(content),
+        uncompressed_bytes=9,
+        scheduler=SchedulerIdentity(version="v0.17.0"),
+        scheduled_for=moment,
+        captured_at=moment,
+        trigger="Schedule",
+    )
+    store(claims).put(FOLDER.archive(id_, sha256), io.BytesIO(content))
+    store(claims).put(FOLDER.manifest(id_), io.BytesIO(manifest.encode()))
+    return manifest
+
+
+def put_capture(cluster: FakeCluster, **spec: Any) -> None:
+    resource = capture(**{**CLAIM, **spec})
+    resource["metadata"]["creationTimestamp"] = CREATED.strftime("%Y-%m-%dT%H:%M:%SZ")
+    cluster.put(CAPTURES, resource)
+
+
+def look(services_: Services) -> datetime | None:
+    return asyncio.run(drive_capture.drive(services_, NAMESPACE, "hourly", lambda: None))
+
+
+def look_at_replay(services_: Services) -> drive_replay.Looked:
+    return asyncio.run(drive_replay.drive(services_, NAMESPACE, "compare"))
+
+
+def status(cluster: FakeCluster, plural: str = CAPTURES, name: str = "hourly") -> dict[str, Any]:
+    resource = cluster.get(plural, NAMESPACE, name)
+    assert resource is not None
+    conformance.check(resource)
+    return dict(resource["status"])
+
+
+def ready(of: dict[str, Any]) -> tuple[str, str]:
+    return next((c["status"], c["reason"]) for c in of["conditions"] if c["type"] == "Ready")
+
+
+def test_a_run_starts_after_the_status_that_names_it_is_written(world: Any) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster)
+    look(all_)
+    assert children.started == [(status(cluster)["active"]["id"], 1)]
+
+
+def test_a_run_does_not_start_if_its_status_cannot_be_written(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster)
+
+    def refuse(*_: Any) -> None:
+        raise ConflictError("hourly")
+
+    monkeypatch.setattr(cluster, "replace_status", refuse)
+    with pytest.raises(ConflictError):
+        look(all_)
+    assert children.started == []
+
+
+def test_a_run_that_ended_well_is_recorded_counted_and_forgotten(world: Any, claims: Path) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster)
+    look(all_)
+    children.table[f"{NAMESPACE}/hourly"].answer = CaptureAnswer(manifest=stored(claims), uri="pvc://archives/x.zip")
+    look(all_)
+    assert ready(status(cluster)) == ("True", "Succeeded")
+    assert status(cluster)["archives"] == {"count": 1, "bytes": 3}
+    assert children.table == {}
+    writes = cluster.status_writes
+    look(all_)
+    assert cluster.status_writes == writes, "a status that did not change is not written"
+
+
+def test_a_run_that_failed_gives_its_reason(world: Any) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster)
+    look(all_)
+    error = TerminalError(Reason.PLUGIN_DISABLED, "switch it on")
+    children.table[f"{NAMESPACE}/hourly"].answer = CaptureAnswer.of(error)
+    look(all_)
+    assert ready(status(cluster)) == ("False", "PluginDisabled")
+    assert ("PluginDisabled", f"run {status(cluster)['history'][0]['id']} failed: switch it on") in cluster.events
+
+
+def test_a_claim_that_is_not_mounted_is_said_before_anything_is_captured(world: Any) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster, storage={"pvc": {"claimName": "elsewhere"}})
+    look(all_)
+    assert ready(status(cluster)) == ("False", "ClaimNotMounted")
+    assert children.started == []
+
+
+@pytest.mark.parametrize(
+    ("s3", "word"),
+    [
+        pytest.param({"endpoint": "http://s3"}, "custom endpoint", id="a custom endpoint"),
+        pytest.param({}, None, id="the operator's own namespace may use it"),
+    ],
+)
+def test_the_operators_own_identity_goes_nowhere_else(world: Any, s3: dict[str, str], word: str | None) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster, storage={"s3": {"bucket": "archives", **s3}})
+    look(all_)
+    assert bool(children.started) == (word is None)
+    if word:
+        assert ready(status(cluster)) == ("False", "CredentialsNotFound")
+
+
+def test_a_secret_that_is_missing_is_named_in_the_failed_run(world: Any) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster, storage={"s3": {"bucket": "archives", "credentialsSecretRef": {"name": "keys"}}})
+    look(all_)
+    with pytest.raises(SnapshotError, match="Secret kai-snapshots/keys does not exist") as error:
+        asyncio.run(children.requests[0]())
+    assert error.value.reason == Reason.CREDENTIALS_NOT_FOUND
+
+
+def test_an_object_that_cannot_be_read_is_said_to_be_invalid(world: Any) -> None:
+    cluster, _, all_ = world
+    cluster.put(CAPTURES, {**capture(**CLAIM), "spec": {"storage": {}}})
+    look(all_)
+    assert ready(status(cluster)) == ("False", "InvalidSpec")
+
+
+def test_only_with_the_policy_delete_an_object_waits_for_us_when_it_is_deleted(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    put_capture(cluster)
+    look(all_)
+    assert "finalizers" not in cluster.get(CAPTURES, NAMESPACE, "hourly")["metadata"]
+    put_capture(cluster, deletionPolicy="Delete")
+    look(all_)
+    assert cluster.get(CAPTURES, NAMESPACE, "hourly")["metadata"]["finalizers"] == ["kai-snapshot.io/archive-cleanup"]
+    stored(claims)
+    deleting = cluster.get(CAPTURES, NAMESPACE, "hourly")
+    deleting["metadata"]["deletionTimestamp"] = "2026-11-22T11:00:00Z"
+    cluster.put(CAPTURES, deleting)
+    look(all_)
+    assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None
+    assert list(store(claims).list()) == []
+
+
+def test_archives_that_cannot_be_deleted_block_the_deletion_until_a_person_says_otherwise(world: Any) -> None:
+    cluster, _, all_ = world
+    put_capture(cluster, deletionPolicy="Delete", storage={"pvc": {"claimName": "elsewhere"}})
+    look(all_)
+    deleting = cluster.get(CAPTURES, NAMESPACE, "hourly")
+    deleting["metadata"]["deletionTimestamp"] = "2026-11-22T11:00:00Z"
+    cluster.put(CAPTURES, deleting)
+    with pytest.raises(SnapshotError):
+        look(all_)
+    blocked = cluster.get(CAPTURES, NAMESPACE, "hourly")
+    assert ready(blocked["status"]) == ("False", "DeletionBlocked")
+    blocked["metadata"]["annotations"] = {"kai-snapshot.io/skip-archive-cleanup": "true"}
+    cluster.put(CAPTURES, blocked)
+    look(all_)
+    assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None
+
+
+def pinned_replay(world: Any, claims: Path, **spec: Any) -> Manifest:
+    cluster, _, all_ = world
+    put_capture(cluster)
+    manifest = stored(claims)
+    cluster.put(REPLAYS, replay(**spec))
+    look_at_replay(all_)
+    return manifest
+
+
+def test_a_replay_waits_for_a_capture_that_does_not_exist_yet_and_names_it(world: Any) -> None:
+    cluster, _, all_ = world
+    resource = replay()
+    resource["metadata"]["creationTimestamp"] = CREATED.strftime("%Y-%m-%dT%H:%M:%SZ")
+    cluster.put(REPLAYS, resource)
+    looked = look_at_replay(all_)
+    assert looked.waits_for == "hourly"
+    assert ready(status(cluster, REPLAYS, "compare")) == ("Unknown", "WaitingForCapture")
+
+
+def test_a_replay_pins_the_newest_archive_and_makes_a_job_with_a_token(world: Any, claims: Path) -> None:
+    cluster, _, _ = world
+    stored(claims, CREATED - timedelta(hours=1), b"older")
+    manifest = pinned_replay(world, claims)
+    source = status(cluster, REPLAYS, "compare")["resolvedSource"]
+    assert (source["id"], source["sha256"], source["schedulerVersion"]) == (manifest.id, manifest.sha256, "v0.17.0")
+    assert set(cluster.made_jobs) == {"compare-0"}
+    assert cluster.secrets["compare-0-token"]["metadata"]["ownerReferences"][0]["uid"] == "uid-compare-0"
+
+
+@pytest.mark.parametrize(
+    ("select", "expected"),
+    [
+        pytest.param({"select": "ID", "id": run_id(CREATED - timedelta(hours=2))}, 2, id="by id"),
+        pytest.param(
+            {"select": "AsOf", "asOf": (CREATED - timedelta(minutes=90)).isoformat()}, 2, id="the newest before a time"
+        ),
+        pytest.param({}, 0, id="the newest"),
+    ],
+)
+def test_an_archive_is_selected(world: Any, claims: Path, select: dict[str, str], expected: int) -> None:
+    cluster, _, _ = world
+    for hours in (1, 2, 3):
+        stored(claims, CREATED - timedelta(hours=hours))
+    pinned_replay(world, claims, source={"captureRef": {"name": "hourly", **select}})
+    id_ = status(cluster, REPLAYS, "compare")["resolvedSource"]["id"]
+    assert id_ == run_id(CREATED - timedelta(hours=expected))
+
+
+def test_an_archive_that_was_changed_in_the_storage_is_refused(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    put_capture(cluster)
+    manifest = stored(claims)
+    store(claims).put(FOLDER.prefix + manifest.archive, io.BytesIO(b"other"))
+    cluster.put(REPLAYS, replay())
+    look_at_replay(all_)
+    assert ready(status(cluster, REPLAYS, "compare")) == ("False", "ChecksumMismatch")
+    assert cluster.made_jobs == {}
+
+
+def test_an_archive_by_its_key_needs_no_capture(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    manifest = stored(claims)
+    key = FOLDER.prefix + manifest.archive
+    cluster.put(REPLAYS, replay(source={"archive": {**CLAIM, "key": key, "sha256": manifest.sha256}}))
+    look_at_replay(all_)
+    assert status(cluster, REPLAYS, "compare")["resolvedSource"]["key"] == key
+
+
+def test_an_archive_that_is_not_there_is_said_so_at_once(world: Any) -> None:
+    cluster, _, all_ = world
+    cluster.put(REPLAYS, replay(source={"archive": {**CLAIM, "key": "uploads/mine.zip"}}))
+    look_at_replay(all_)
+    assert ready(status(cluster, REPLAYS, "compare")) == ("False", "ArchiveNotFound")
+
+
+def test_a_job_that_belongs_to_somebody_else_is_not_adopted(world: Any, claims: Path) -> None:
+    cluster, _, _ = world
+    foreign = {"name": "compare-0", "namespace": NAMESPACE, "labels": {}, "uid": "u", "ownerReferences": []}
+    cluster.made_jobs["compare-0"] = {"metadata": foreign, "spec": {}}
+    pinned_replay(world, claims)
+    first = status(cluster, REPLAYS, "compare")["results"][0]
+    assert (first["outcome"], "NameTaken" in first["message"]) == ("Failed", True)
+    assert "compare-1" in cluster.made_jobs
+
+
+def result(outcome: Outcome = Outcome.SUCCEEDED) -> bytes:
+    return json.dumps(ReplayResult(engine=Engine(), outcome=outcome, durations_ms=Durations(total=41)).dump()).encode()
+
+
+def upload(content: bytes) -> Upload:
+    return Upload(io.BytesIO(content), hashlib.sha256(content).hexdigest(), len(content))
+
+
+def part(index: int = 0, attempt: int = 1, **changes: str) -> Part:
+    meta = replay()["metadata"]
+    return Part.model_validate(
+        {"uid": meta["uid"], "namespace": NAMESPACE, "name": "compare", "index": index, "attempt": attempt, **changes}
+    )
+
+
+def test_a_job_gets_the_archive_that_was_pinned_and_hands_in_what_the_status_then_says(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    manifest = pinned_replay(world, claims, versions=[{"name": "v0.14.7"}])
+    arrived: list[Part] = []
+    delivery = Delivery(all_, on_result=arrived.append)
+    instructions = delivery.instructions(part())
+    assert (instructions.sha256, instructions.captured_version) == (manifest.sha256, "v0.17.0")
+    with delivery.archive(part()) as stream:
+        assert stream.read() == b"zip"
+    delivery.put_log(part(), upload(b"log"))
+    delivery.put_result(part(), upload(result()))
+    assert arrived == [part()]
+    look_at_replay(all_)
+    after = status(cluster, REPLAYS, "compare")
+    assert (ready(after), after["outcome"]) == (("True", "Succeeded"), "Succeeded")
+    assert after["results"][0]["logURI"].endswith("/0-a1.log.gz")
+
+
+def test_the_first_result_counts_and_the_same_again_is_fine(world: Any, claims: Path) -> None:
+    _, _, all_ = world
+    pinned_replay(world, claims)
+    delivery = Delivery(all_, on_result=lambda _: None)
+    delivery.put_result(part(), upload(result()))
+    delivery.put_result(part(), upload(result()))
+    with pytest.raises(TerminalError) as error:
+        delivery.put_result(part(), upload(result(Outcome.PANICKED)))
+    assert error.value.reason == Reason.RESULT_EXISTS
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        pytest.param({"uid": "another"}, id="a replay of that name that was made anew"),
+        pytest.param({"name": "gone"}, id="a replay that is gone"),
+        pytest.param({"attempt": 2}, id="a Job that was given up"),
+    ],
+)
+def test_a_token_of_something_else_opens_nothing(world: Any, claims: Path, foreign: dict[str, Any]) -> None:
+    _, _, all_ = world
+    pinned_replay(world, claims)
+    with pytest.raises(TerminalError) as error:
+        Delivery(all_, on_result=lambda _: None).instructions(part(**foreign))
+    assert error.value.reason == Reason.TRANSFER_REFUSED

@@ -1,0 +1,316 @@
+"""What became of a Job, read from statuses as the API server has them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kai_snapshot.api.result import Outcome
+from kai_snapshot.jobs import names
+from kai_snapshot.jobs.read import Finding, JobFacts, job_facts
+from kai_snapshot.jobs.times import Times, read_times
+
+CREATED = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
+IMAGE = "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0"
+IMAGE_ID = "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool@sha256:8a1f"
+DONE = {"exitCode": 0, "reason": "Completed"}
+
+
+def at(seconds: float) -> str:
+    return (CREATED + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def job(*conditions: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "name": "why-pending-1-a2",
+            "uid": "job-uid",
+            "creationTimestamp": at(0),
+            "labels": {names.INDEX: "1", names.ATTEMPT: "2"},
+        },
+        "spec": {"backoffLimit": 1, **spec},
+        "status": {"conditions": [{"status": "True", **condition} for condition in conditions]} if conditions else {},
+    }
+
+
+def pod(*, created: float = 1, conditions: tuple[dict[str, Any], ...] = (), **states: Any) -> dict[str, Any]:
+    """A pod with the state of each container by name; `status` and `node` are the pod's own."""
+    status = states.pop("status", {})
+    node = states.pop("node", "worker-1")
+
+    def state(name: str) -> dict[str, Any]:
+        image = IMAGE if name == names.TOOL else "kai-snapshot-operator:1.0.0"
+        given = states.get(name.replace("-", "_"), {"waiting": {"reason": "PodInitializing"}})
+        known = "waiting" not in given
+        return {
+            "name": name,
+            "image": image,
+            "imageID": IMAGE_ID if known and name == names.TOOL else "",
+            "state": given,
+        }
+
+    return {
+        "metadata": {
+            "name": f"why-pending-1-a2-{created:g}",
+            "creationTimestamp": at(created),
+            "ownerReferences": [{"kind": "Job", "uid": "job-uid", "controller": True}],
+        },
+        "spec": {
+            **({"nodeName": node} if node else {}),
+            "initContainers": [
+                {"name": names.FETCH},
+                {"name": names.TOOL, "resources": {"limits": {"memory": "512Mi"}}},
+            ],
+            "containers": [{"name": names.REPORT}],
+        },
+        "status": {
+            "phase": "Pending",
+            "conditions": list(conditions),
+            **({"startTime": at(created)} if node else {}),
+            "initContainerStatuses": [state(names.FETCH), state(names.TOOL)] if node else [],
+            "containerStatuses": [state(names.REPORT)] if node else [],
+            **status,
+        },
+    }
+
+
+def ended(seconds: float = 5, **how: Any) -> dict[str, Any]:
+    return {"terminated": {**DONE, "startedAt": at(2), "finishedAt": at(seconds), **how}}
+
+
+def waits(reason: str, message: str = "") -> dict[str, Any]:
+    return {"waiting": {"reason": reason, "message": message}}
+
+
+RUNNING = {"running": {"startedAt": at(2)}}
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/3 nodes are available: 3 Insufficient cpu.",
+}
+DISRUPTED = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}
+FAILED = {"type": "Failed", "reason": "BackoffLimitExceeded", "message": "Job has reached the specified backoff limit"}
+BACK_OFF = f'Back-off pulling image "{IMAGE}": ErrImagePull: not found'
+OOM = {"exitCode": 137, "reason": "OOMKilled"}
+
+
+def facts(of: dict[str, Any], *pods: dict[str, Any], after: float = 60) -> JobFacts:
+    return job_facts(of, pods, now=CREATED + timedelta(seconds=after))
+
+
+class TestWhoAndWhere:
+    def test_index_and_attempt_are_in_the_labels(self) -> None:
+        found = facts(job())
+        assert (found.name, found.index, found.attempt) == ("why-pending-1-a2", 1, 2)
+
+    def test_node_and_image_are_the_newest_pods(self) -> None:
+        found = facts(
+            job(), pod(created=1, node="old", fetch=ended()), pod(created=9, fetch=ended(), snapshot_tool=RUNNING)
+        )
+        assert (found.node_name, found.image_id) == ("worker-1", IMAGE_ID)
+
+    def test_pods_of_other_jobs_are_passed_over(self) -> None:
+        foreign = pod(created=50)
+        foreign["metadata"]["ownerReferences"][0]["uid"] = "another"
+        assert facts(job(), foreign).node_name == ""
+
+    def test_a_pod_that_nothing_is_known_of_yet(self) -> None:
+        bare = pod()
+        bare["status"] = {}
+        assert facts(job(), bare).not_started_since == CREATED + timedelta(seconds=1)
+
+    @pytest.mark.parametrize(
+        ("of", "is_ended", "expires"),
+        [
+            (job(), False, False),
+            (job({"type": "Complete"}), True, False),
+            (job({"type": "SuccessCriteriaMet"}), False, False),
+            (job(FAILED), True, False),
+            (job({"type": "FailureTarget", "reason": "PodFailurePolicy"}), False, False),
+            (job({"type": "Complete"}, ttlSecondsAfterFinished=0), True, True),
+        ],
+        ids=["running", "complete", "soon complete", "failed", "soon failed", "expiring"],
+    )
+    def test_how_far_a_job_is(self, of: dict[str, Any], is_ended: bool, expires: bool) -> None:
+        found = facts(of, pod(fetch=RUNNING))
+        assert (found.ended, found.expires) == (is_ended, expires)
+
+
+class TestNotStarted:
+    @pytest.mark.parametrize(
+        ("pods", "since", "message"),
+        [
+            ((), 0, "it has no pod yet"),
+            (
+                (pod(node="", conditions=(UNSCHEDULABLE,)),),
+                1,
+                "not scheduled: 0/3 nodes are available: 3 Insufficient cpu.",
+            ),
+            ((pod(),), 1, "being set up"),
+            (
+                (pod(fetch=waits("CreateContainerConfigError", "no such secret")),),
+                1,
+                "fetch waits: CreateContainerConfigError: no such",
+            ),
+            ((pod(fetch=waits("ImagePullBackOff", BACK_OFF)),), 1, "fetch waits: ImagePullBackOff: Back-off"),
+            ((pod(created=1, fetch=ended(exitCode=1)), pod(created=30)), 30, "being set up"),
+        ],
+        ids=["no pod", "unschedulable", "volumes", "cannot be created", "our image", "the second pod"],
+    )
+    def test_waiting_says_since_when_and_why(
+        self, pods: tuple[dict[str, Any], ...], since: float, message: str
+    ) -> None:
+        found = facts(job(), *pods)
+        assert found.not_started_since == CREATED + timedelta(seconds=since)
+        assert message in found.message
+
+    @pytest.mark.parametrize(
+        "pods", [(pod(fetch=RUNNING),), (pod(fetch=ended(), snapshot_tool=waits("ImagePullBackOff")),)]
+    )
+    def test_a_pod_that_started_is_not_waiting(self, pods: tuple[dict[str, Any], ...]) -> None:
+        assert facts(job(), *pods).not_started_since is None
+
+    @pytest.mark.parametrize("condition", [{"type": "Complete"}, FAILED])
+    def test_a_job_that_ended_is_not_waiting(self, condition: dict[str, Any]) -> None:
+        assert facts(job(condition)).not_started_since is None
+
+
+class TestFindings:
+    def test_the_kernel_killed_all_of_the_tools_container(self) -> None:
+        found = facts(job(FAILED), pod(fetch=ended(), snapshot_tool=ended(9, **OOM))).finding
+        assert found is not None
+        assert found.outcome is Outcome.OOM_KILLED
+        assert "(512Mi)" in found.message
+
+    def test_only_the_tool_was_killed_and_report_will_tell(self) -> None:
+        tool = ended(9, exitCode=0, reason="OOMKilled")
+        assert facts(job(), pod(fetch=ended(), snapshot_tool=tool, report=RUNNING)).finding is None
+
+    @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"])
+    @pytest.mark.parametrize(("after", "given_up"), [(124, False), (125, True)], ids=["119 s", "120 s"])
+    def test_an_image_that_cannot_be_pulled_is_given_up_after_two_minutes(
+        self, reason: str, after: float, given_up: bool
+    ) -> None:
+        stuck = pod(fetch=ended(5), snapshot_tool=waits(reason, BACK_OFF))
+        message = f"the image {IMAGE} could not be pulled in 2 minutes: {BACK_OFF}"
+        expected = Finding(Outcome.IMAGE_PULL_FAILED, message) if given_up else None
+        assert facts(job(), stuck, after=after).finding == expected
+
+    def test_our_own_image_that_cannot_be_pulled_counts_from_the_pods_start(self) -> None:
+        stuck = pod(created=10, fetch=waits("ImagePullBackOff"))
+        assert facts(job(), stuck, after=129).finding is None
+        found = facts(job(), stuck, after=130).finding
+        assert found is not None
+        assert "kai-snapshot-operator:1.0.0" in found.message
+
+    @pytest.mark.parametrize("reason", ["PodInitializing", "ContainerCreating"])
+    def test_an_image_that_takes_long_to_pull_is_no_finding(self, reason: str) -> None:
+        assert facts(job(), pod(fetch=ended(5), snapshot_tool=waits(reason)), after=3600).finding is None
+
+    @pytest.mark.parametrize(
+        ("reason", "outcome"),
+        [
+            ("ChecksumMismatch", Outcome.FAILED),
+            ("TransferRefused", Outcome.FAILED),
+            ("ConfigNull", Outcome.INCOMPATIBLE_SNAPSHOT),
+            ("InvalidJSON", Outcome.INCOMPATIBLE_SNAPSHOT),
+        ],
+    )
+    def test_what_fetch_calls_hopeless_is_final(self, reason: str, outcome: Outcome) -> None:
+        said = f'{{"reason": "{reason}", "message": "It is so."}}'
+        found = facts(job(FAILED), pod(fetch=ended(exitCode=65, reason="Error", message=said)))
+        assert found.finding == Finding(outcome, f"{reason}: It is so.")
+        assert found.message == f"{reason}: It is so."
+
+    def test_what_fetch_may_do_better_next_time_is_no_finding_but_said(self) -> None:
+        said = '{"reason": "TransferUnreachable", "message": "No way."}'
+        found = facts(job(FAILED), pod(fetch=ended(exitCode=1, reason="Error", message=said)))
+        assert found.finding is None
+        assert found.message == "TransferUnreachable: No way."
+
+    def test_a_pod_that_used_too_much_disk(self) -> None:
+        told = "Pod ephemeral local storage usage exceeds the total limit of containers 16Gi."
+        status = {"phase": "Failed", "reason": "Evicted", "message": told}
+        found = facts(job(FAILED), pod(fetch=ended(), snapshot_tool=ended(exitCode=137, reason="Error"), status=status))
+        assert found.finding == Finding(Outcome.FAILED, f"NoSpaceLeft: {told}")
+
+    def test_a_pod_that_had_to_make_room_is_tried_again(self) -> None:
+        status = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+        pods = pod(
+            fetch=ended(), snapshot_tool=ended(exitCode=137, reason="Error"), conditions=(DISRUPTED,), status=status
+        )
+        assert facts(job(), pods).finding is None
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        ("of", "pods", "message"),
+        [
+            (job(FAILED), (), "BackoffLimitExceeded: Job has reached the specified backoff limit"),
+            (
+                job(
+                    {
+                        "type": "Failed",
+                        "reason": "DeadlineExceeded",
+                        "message": "Job was active longer than specified deadline",
+                    }
+                ),
+                (pod(fetch=RUNNING),),
+                "DeadlineExceeded: Job was active longer than specified deadline",
+            ),
+            (
+                job(FAILED),
+                (pod(fetch=ended(exitCode=137, reason="OOMKilled")),),
+                "fetch ended with exit code 137 (OOMKilled)",
+            ),
+            (job(FAILED), (pod(fetch=ended(exitCode=1, message="not ours")),), "fetch ended with exit code 1"),
+            (job(), (pod(fetch=ended(), snapshot_tool=RUNNING),), ""),
+            (job({"type": "Complete"}), (pod(fetch=ended(), snapshot_tool=ended(), report=ended()),), ""),
+            (job(FAILED), (pod(status={"reason": "NodeLost", "message": "gone"}),), "NodeLost: gone"),
+        ],
+        ids=["no pod left", "deadline", "our container out of memory", "crash", "running", "complete", "lost"],
+    )
+    def test_why(self, of: dict[str, Any], pods: tuple[dict[str, Any], ...], message: str) -> None:
+        found = facts(of, *pods).message
+        assert message in found
+        assert bool(message) == bool(found)
+
+
+class TestTimes:
+    TEXT = """\
+Command terminated by signal 9
+\tCommand being timed: "./busybox timeout -s KILL 1800 /workspace/app --filename snapshot.zip"
+\tUser time (seconds): 1.25
+\tSystem time (seconds): 0.50
+\tPercent of CPU this job got: 17%
+\tElapsed (wall clock) time (h:mm:ss or m:ss): 30m 0.51s
+\tAverage shared text size (kbytes): 0
+\tMaximum resident set size (kbytes): 872816
+\tMajor (requiring I/O) page faults: 0
+\tPage size (bytes): 4096
+\tExit status: 0
+"""
+
+    def test_what_busybox_writes_is_read(self) -> None:
+        assert read_times(self.TEXT) == Times(
+            elapsed_seconds=1800.51, cpu_seconds=1.75, peak_memory_bytes=872816 * 256, signal=9
+        )
+
+    @pytest.mark.parametrize(
+        ("elapsed", "seconds"),
+        [("0m 0.07s", 0.07), ("59m 59.99s", 3599.99), ("1h 00m 01s", 3601), ("23h 59m 59s", 86399)],
+    )
+    def test_elapsed_time(self, elapsed: str, seconds: float) -> None:
+        times = read_times(self.TEXT.replace("30m 0.51s", elapsed))
+        assert times is not None
+        assert times.elapsed_seconds == pytest.approx(seconds)
+
+    def test_a_run_that_ended_by_itself_has_no_signal(self) -> None:
+        times = read_times(self.TEXT.split("\n", 1)[1])
+        assert times is not None
+        assert times.signal is None
+
+    @pytest.mark.parametrize("lines", range(9))
+    def test_what_is_not_whole_says_nothing(self, lines: int) -> None:
+        assert read_times("".join(self.TEXT.splitlines(keepends=True)[:lines])) is None

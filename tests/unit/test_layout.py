@@ -1,0 +1,147 @@
+"""Keys and ids: made, read back, and refused when they are not plain."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kai_snapshot.api.ids import is_run_id, run_id, run_time
+from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.stores.layout import CaptureFolder, Parsed, archive_name, parse, replay_folder, replays_prefix
+from kai_snapshot.stores.store import check_key, is_key
+
+SHA256 = "9f2c6b1e0a9d4d7f8c1b2a3948576f5e4d3c2b1a09f8e7d6c5b4a39281706f5e"
+SLOT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+FOLDER = CaptureFolder("kai-snapshots", "default-hourly")
+UID = "3d2b7f10-aaaa-bbbb-cccc-0123456789ab"
+
+moments = st.integers(0, 253_402_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
+sums = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
+names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+
+
+class TestIds:
+    def test_a_slot_is_named_by_its_time(self) -> None:
+        assert run_id(SLOT) == "20261122T101500Z"
+
+    def test_a_slot_is_named_in_utc(self) -> None:
+        assert run_id(SLOT.astimezone(timezone(timedelta(hours=5, minutes=30)))) == "20261122T101500Z"
+
+    def test_a_requested_run_is_named_by_its_time_and_what_was_asked(self) -> None:
+        assert run_id(SLOT, "2026-11-22T10:15:00Z") == "20261122T101500Z-dd323bde"
+        assert run_id(SLOT, "now") != run_id(SLOT, "again")
+        assert run_id(SLOT, "") != run_id(SLOT)
+
+    @given(moment=moments, request_=st.none() | st.text())
+    def test_an_id_gives_its_time_back(self, moment: datetime, request_: str | None) -> None:
+        id_ = run_id(moment, request_)
+        assert is_run_id(id_)
+        assert run_time(id_) == moment
+
+    @given(first=moments, second=moments, requests=st.tuples(st.none() | st.text(), st.none() | st.text()))
+    def test_ids_sort_by_time(self, first: datetime, second: datetime, requests: tuple[str | None, str | None]) -> None:
+        if first < second:
+            assert run_id(first, requests[0]) < run_id(second, requests[1])
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "20261122", "20261122T101500", "20261322T101500Z", "20261122T101500Z-xyz", "20261122T101500Z-E03A0A4F",
+         "20261122T101500Z\n", "٢0261122T101500Z", "20261122T101500Z-0123456"],
+    )  # fmt: skip
+    def test_what_is_not_an_id_is_told_apart(self, text: str) -> None:
+        assert not is_run_id(text)
+
+
+class TestKeys:
+    def test_an_archive_and_its_manifest_lie_side_by_side(self) -> None:
+        assert (
+            FOLDER.archive("20261122T101500Z", SHA256) == "kai-snapshots/default-hourly/20261122T101500Z-9f2c6b1e.zip"
+        )
+        assert FOLDER.manifest("20261122T101500Z") == "kai-snapshots/default-hourly/20261122T101500Z.json"
+
+    def test_a_replay_lies_in_the_folder_of_the_run(self) -> None:
+        folder = replay_folder(FOLDER.archive("20261122T101500Z-e03a0a4f", SHA256), "try-v0.17", uid=UID)
+        assert folder.prefix == "kai-snapshots/default-hourly/20261122T101500Z-e03a0a4f/replays/try-v0.17-3d2b7f10/"
+        assert folder.plan == f"{folder.prefix}plan.json"
+        assert folder.result(0) == f"{folder.prefix}0.result.json"
+        assert folder.log(11, 2) == f"{folder.prefix}11-a2.log.gz"
+
+    @pytest.mark.parametrize(
+        ("archive", "prefix"),
+        [
+            ("uploads/incident-4711.zip", "uploads/incident-4711/replays/"),
+            ("uploads/incident-4711", "uploads/incident-4711.d/replays/"),
+            ("incident.zip", "incident/replays/"),
+        ],
+    )
+    def test_an_archive_of_no_capture_has_its_replays_beside_it(self, archive: str, prefix: str) -> None:
+        assert replays_prefix(archive) == prefix
+
+    @given(
+        namespace=names,
+        capture=names,
+        moment=moments,
+        request_=st.none() | st.text(),
+        sha256=sums,
+    )
+    def test_every_key_says_what_it_is(
+        self, namespace: str, capture: str, moment: datetime, request_: str | None, sha256: str
+    ) -> None:
+        folder, id_ = CaptureFolder(namespace, capture), run_id(moment, request_)
+        archive = folder.archive(id_, sha256)
+        assert parse(archive) == Parsed("archive", folder, id_)
+        assert parse(folder.manifest(id_)) == Parsed("manifest", folder, id_)
+        replay = replay_folder(archive, capture, uid=UID)
+        for key in (replay.plan, replay.result(3), replay.log(3, 1)):
+            assert parse(key) == Parsed("replay", folder, id_)
+        for key in (archive, folder.manifest(id_), replay.plan):
+            assert is_key(key)
+            assert key.startswith(folder.prefix)
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            "", "a", "a/b", "a/b/c", "20261122T101500Z.json", "a/20261122T101500Z.json",
+            "a/b/20261122T101500Z.jsonx", "a/b/20261122T101500Z-9f2c6b1e.zip.partial", "a/b/20261122T101500Z-9f2c.zip",
+            "A/b/20261122T101500Z.json", "a/b/20269922T101500Z.json", "a/b/20261122T101500Z/replays/",
+            "a/b/20261122T101500Z/other/x", "x/a/b/20261122T101500Z.json",
+        ],
+    )  # fmt: skip
+    def test_other_peoples_keys_are_told_apart(self, key: str) -> None:
+        assert parse(key) is None
+
+    @given(st.text())
+    def test_any_text_is_read_or_told_apart(self, key: str) -> None:
+        parsed = parse(key)
+        assert parsed is None or key.startswith(parsed.folder.prefix)
+
+    @pytest.mark.parametrize("name", ["", "..", "a/b", "A", "-a", "a.", "a b", "ä", "a" * 254])
+    def test_names_no_object_can_have_are_refused(self, name: str) -> None:
+        for make in (
+            lambda: CaptureFolder(name, "a"),
+            lambda: CaptureFolder("a", name),
+            lambda: replay_folder("x.zip", name, uid=UID),
+            lambda: replay_folder("x.zip", "a", uid=name),
+        ):
+            with pytest.raises(TerminalError) as info:
+                make()
+            assert info.value.reason is Reason.INVALID_SPEC
+
+    def test_what_is_neither_an_id_nor_a_checksum_makes_no_name(self) -> None:
+        makes: tuple[Callable[[], object], ...] = (
+            lambda: archive_name("../x", SHA256),
+            lambda: archive_name("20261122T101500Z", "9f2c6b1e"),
+            lambda: FOLDER.manifest(""),
+            lambda: replays_prefix("../x.zip"),
+        )
+        for make in makes:
+            with pytest.raises(TerminalError):
+                make()
+
+    @given(st.text())
+    def test_a_key_that_is_taken_stays_below_its_root(self, key: str) -> None:
+        if is_key(key):
+            assert check_key(key) == key
+            assert not {"", ".", ".."} & set(key.split("/"))

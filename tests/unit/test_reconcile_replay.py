@@ -1,0 +1,334 @@
+"""What is done about a SnapshotReplay, in every state it can be found in."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import conformance
+from support.objects import CREATED, replay
+
+from kai_snapshot.api.result import Durations, Engine, Outcome, Placement, ReplayResult
+from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
+from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.jobs.read import Finding, JobFacts
+from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Plan, Problem
+from kai_snapshot.reconcile.replay import Observed, Refused, StoredResult, Waiting, reconcile
+
+SOURCE = ResolvedSource.model_validate(
+    {
+        "id": "20261122T090000Z",
+        "capture": "hourly",
+        "storage": {"s3": {"bucket": "archives"}},
+        "key": "kai-snapshots/hourly/20261122T090000Z-00000000.zip",
+        "uri": "s3://archives/kai-snapshots/hourly/20261122T090000Z-00000000.zip",
+        "sha256": "0" * 64,
+        "sizeBytes": 1000,
+        "schedulerVersion": "v0.17.0",
+    }
+)
+NOT_YET = Waiting(Problem(Reason.WAITING_FOR_CAPTURE, "no archive yet"))
+
+
+def image_for(version: ReplayVersion, captured_version: str) -> str:
+    if version.name == "none":
+        raise TerminalError(Reason.INCOMPATIBLE_SNAPSHOT, "no such version")
+    return version.image or f"tool:{captured_version if version.name == 'AsCaptured' else version.name}"
+
+
+def facts(index: int, attempt: int = 1, **changes: Any) -> JobFacts:
+    values: dict[str, Any] = {
+        "name": f"compare-{index}" if attempt == 1 else f"compare-{index}-a{attempt}",
+        "index": index,
+        "attempt": attempt,
+        "ended": False,
+        "expires": False,
+        "finding": None,
+        "not_started_since": None,
+        "message": "",
+        "image_id": "tool@sha256:1",
+        "node_name": "node-1",
+    }
+    return JobFacts(**{**values, **changes})
+
+
+def stored(outcome: Outcome = Outcome.SUCCEEDED) -> StoredResult:
+    result = ReplayResult(
+        engine=Engine(),
+        outcome=outcome,
+        message="" if outcome is Outcome.SUCCEEDED else "nil map",
+        durations_ms=Durations(total=41, actions={"allocate": 30, "reclaim": 5}),
+        placements=(Placement(pod="a/b", node="n"),),
+        error_count=2,
+    )
+    return StoredResult(result, "s3://archives/r.json", "s3://archives/l.gz")
+
+
+class World:
+    """A replay, and time: each step is one look, its status kept as the API server keeps it."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.now = CREATED
+        self.resource = replay(**spec)
+        self.jobs: dict[tuple[int, int], JobFacts] = {}
+        self.plan: Plan[Any]
+
+    def look(self, *, after: float = 1, **observed: Any) -> Plan[Any]:
+        self.now += timedelta(seconds=after)
+        self.plan = reconcile(
+            SnapshotReplay.model_validate(self.resource),
+            Observed(jobs=dict(self.jobs), **observed),
+            self.now,
+            image_for=image_for,
+        )
+        self.resource["status"] = self.plan.status.dump()
+        conformance.check(self.resource)
+        return self.plan
+
+    def outcomes(self) -> list[str]:
+        return [result["outcome"] for result in self.resource["status"]["results"]]
+
+    def actions(self, kind: type) -> list[Any]:
+        return [action for action in self.plan.actions if isinstance(action, kind)]
+
+    def condition(self, type_: str) -> tuple[str, str] | None:
+        found = [c for c in self.resource["status"]["conditions"] if c["type"] == type_]
+        return (found[0]["status"], found[0]["reason"]) if found else None
+
+
+def pinned(**spec: Any) -> World:
+    world = World(**spec)
+    world.look(resolution=SOURCE)
+    return world
+
+
+def test_a_replay_waits_for_its_capture_and_says_so() -> None:
+    world = World()
+    world.look(resolution=NOT_YET)
+    assert world.condition("Ready") == ("Unknown", "WaitingForCapture")
+    assert world.condition("SourceResolved") == ("False", "WaitingForCapture")
+    assert conformance.kstatus(world.resource) == "InProgress"
+    assert world.plan.again_at == world.now + timedelta(minutes=1)
+
+
+def test_a_replay_does_not_wait_for_ever() -> None:
+    world = World(startingDeadlineSeconds=60)
+    world.look(resolution=NOT_YET)
+    world.look(resolution=NOT_YET, after=60)
+    assert world.condition("Ready") == ("False", "CaptureNotFound")
+    assert world.condition("Finished") == ("True", "Failed")
+    assert conformance.kstatus(world.resource) == "Failed"
+
+
+def test_an_archive_that_is_not_what_it_should_be_is_not_replayed() -> None:
+    world = World()
+    world.look(resolution=Refused(Problem(Reason.CHECKSUM_MISMATCH, "damaged")))
+    assert world.condition("Stalled") == ("True", "ChecksumMismatch")
+    assert world.actions(CreateJob) == []
+
+
+def test_the_archive_is_pinned_once_and_the_first_job_follows() -> None:
+    world = pinned()
+    assert world.resource["status"]["resolvedSource"]["id"] == "20261122T090000Z"
+    assert world.outcomes() == ["Pending", "Pending"]
+    assert [r["image"] for r in world.resource["status"]["results"]] == ["tool:v0.17.0", "tool:v0.14.7"]
+    assert world.actions(CreateJob) == [CreateJob(0, 1)]
+    world.look(resolution=SOURCE.model_copy(update={"id": "20261122T100000Z"}))
+    assert world.resource["status"]["resolvedSource"]["id"] == "20261122T090000Z"
+
+
+def test_a_job_is_noted_when_it_is_seen_so_a_crash_in_between_makes_no_second_one() -> None:
+    world = pinned()
+    world.jobs[0, 1] = facts(0)
+    world.look()
+    assert world.outcomes() == ["Running", "Pending"]
+    assert world.actions(CreateJob) == []
+
+
+def test_a_job_whose_pod_waits_may_lack_its_token() -> None:
+    world = pinned()
+    world.jobs[0, 1] = facts(0, not_started_since=CREATED)
+    world.look()
+    assert world.actions(CreateJob) == [CreateJob(0, 1)]
+
+
+def test_versions_run_one_after_the_other() -> None:
+    world = pinned()
+    world.jobs[0, 1] = facts(0, ended=True)
+    world.look(results={0: stored()})
+    assert world.outcomes() == ["Succeeded", "Pending"]
+    assert world.actions(CreateJob) == [CreateJob(1, 1)]
+
+
+def test_parallelism_lets_versions_run_side_by_side() -> None:
+    assert pinned(parallelism=2).actions(CreateJob) == [CreateJob(0, 1), CreateJob(1, 1)]
+
+
+def test_all_versions_replayed_is_ready() -> None:
+    world = pinned()
+    world.look(results={0: stored(), 1: stored()})
+    assert world.condition("Ready") == ("True", "Succeeded")
+    assert world.condition("Finished") == ("True", "Succeeded")
+    status = world.resource["status"]
+    assert status["outcome"] == "Succeeded"
+    assert status["summary"] == "2/2 replayed: AsCaptured 41 ms, v0.14.7 41 ms"
+    assert status["results"][0]["counts"] == {
+        "placements": 1, "evictions": 0, "pipelined": 0, "unschedulable": 0, "errors": 2,
+    }  # fmt: skip
+    assert status["results"][0]["actions"] == [{"name": "allocate", "ms": 30}, {"name": "reclaim", "ms": 5}]
+    assert status["results"][0]["logURI"] == "s3://archives/l.gz"
+    assert conformance.kstatus(world.resource) == "Current"
+
+
+def test_a_panic_is_a_finding_and_the_other_versions_go_on() -> None:
+    world = pinned()
+    world.look(results={0: stored(Outcome.PANICKED)})
+    assert world.actions(CreateJob) == [CreateJob(1, 1)]
+    world.look(results={1: stored()})
+    assert world.condition("Ready") == ("False", "ReplayFailed")
+    assert world.resource["status"]["outcome"] == "PartiallyFailed"
+    assert world.resource["status"]["summary"] == "1/2 replayed: v0.14.7 41 ms; AsCaptured Panicked"
+
+
+def test_a_job_that_ended_without_a_result_is_tried_once_more_under_another_name_and_then_lost() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    world.jobs[0, 1] = facts(0, ended=True, message="evicted")
+    world.look()
+    assert world.actions(CreateJob) == [CreateJob(0, 2)]
+    assert world.resource["status"]["results"][0]["attempt"] == 2
+    world.jobs[0, 2] = facts(0, 2, ended=True, message="evicted again")
+    world.look()
+    assert world.outcomes() == ["ResultLost"]
+    assert "evicted again" in world.resource["status"]["results"][0]["message"]
+
+
+def test_a_result_that_arrived_counts_although_its_job_is_gone() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    world.jobs[0, 1] = facts(0)
+    world.look()
+    world.jobs.clear()
+    world.look(results={0: stored()})
+    assert world.outcomes() == ["Succeeded"]
+
+
+def test_a_job_that_somebody_deleted_is_made_again_under_another_name() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    world.jobs[0, 1] = facts(0)
+    world.look()
+    world.jobs.clear()
+    world.look()
+    assert world.actions(CreateJob) == [CreateJob(0, 2)]
+
+
+def test_what_only_the_pod_can_tell_ends_the_version_and_then_its_job() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    world.jobs[0, 1] = facts(0, finding=Finding(Outcome.IMAGE_PULL_FAILED, "no such image"))
+    world.look()
+    assert world.outcomes() == ["ImagePullFailed"]
+    assert world.actions(DeleteJob) == [], "not before the outcome is in the status"
+    world.look()
+    assert world.actions(DeleteJob) == [DeleteJob("compare-0")]
+
+
+def test_a_pod_that_never_starts_ends_the_version() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}], startingDeadlineSeconds=60)
+    world.jobs[0, 1] = facts(0, not_started_since=CREATED, message="the pod is not scheduled: no node")
+    world.look()
+    assert world.outcomes() == ["Running"]
+    world.look(after=60)
+    assert world.outcomes() == ["Failed"]
+    assert "no node" in world.resource["status"]["results"][0]["message"]
+
+
+def test_a_job_that_cannot_be_created_ends_the_version_with_the_reason() -> None:
+    world = pinned()
+    world.look(refused={0: Problem(Reason.NAME_TAKEN, "the Job compare-0 belongs to something else")})
+    assert world.outcomes() == ["Failed", "Pending"]
+    assert world.actions(CreateJob) == [CreateJob(1, 1)]
+
+
+def test_a_version_without_an_image_ends_at_once_and_the_others_run() -> None:
+    world = pinned(versions=[{"name": "none"}, {"name": "v0.14.7"}])
+    assert world.outcomes() == ["IncompatibleSnapshot", "Pending"]
+    assert world.actions(CreateJob) == [CreateJob(1, 1)]
+
+
+def test_jobs_expire_once_their_outcome_is_in_the_status() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}], jobTTLSecondsAfterFinished=120)
+    world.jobs[0, 1] = facts(0, ended=True)
+    world.look(results={0: stored()})
+    assert world.actions(ExpireJob) == []
+    world.look()
+    assert world.actions(ExpireJob) == [ExpireJob("compare-0", 120)]
+    world.jobs[0, 1] = facts(0, ended=True, expires=True)
+    before = world.resource["status"]
+    world.look()
+    assert (world.plan.actions, world.resource["status"]) == ((), before)
+
+
+def test_a_suspended_replay_starts_nothing_and_lets_end_what_runs() -> None:
+    world = World(suspend=True)
+    world.look()
+    assert world.condition("Ready") == ("Unknown", "Suspended")
+    world.resource["spec"]["suspend"] = False
+    world.look(resolution=SOURCE)
+    world.jobs[0, 1] = facts(0)
+    world.look()
+    world.resource["spec"]["suspend"] = True
+    world.look(results={0: stored()})
+    assert world.outcomes() == ["Succeeded", "Pending"]
+    assert world.actions(CreateJob) == []
+    assert world.condition("Ready") == ("Unknown", "Suspended")
+
+
+@pytest.mark.parametrize("kind", [Announce])
+def test_each_end_is_announced_once(kind: type) -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    world.look(results={0: stored()})
+    assert [action.reason for action in world.actions(kind)] == ["VersionReplayed", "ReplayFinished"]
+    world.look()
+    assert world.actions(kind) == []
+
+
+STEPS = st.lists(st.sampled_from(["run", "end", "result", "vanish", "panic", "stall", "suspend", "resume"]), max_size=25)
+
+
+@given(steps=STEPS, parallelism=st.integers(1, 2))
+def test_whatever_happens_outcomes_never_change_back_and_no_job_name_is_used_twice(
+    steps: list[str], parallelism: int
+) -> None:
+    world = pinned(parallelism=parallelism)
+    created: list[tuple[int, int]] = []
+    final: dict[int, str] = {}
+
+    def act() -> None:
+        for action in world.actions(CreateJob):
+            if (action.index, action.attempt) not in world.jobs:
+                assert (action.index, action.attempt) not in created
+                created.append((action.index, action.attempt))
+                world.jobs[action.index, action.attempt] = facts(action.index, action.attempt)
+
+    act()
+    for step in steps:
+        results: dict[int, StoredResult] = {}
+        live = [key for key, job in world.jobs.items() if not job.ended]
+        unfinished = [i for i, o in enumerate(world.outcomes()) if o in ("Pending", "Running")]
+        match step:
+            case "end" if live:
+                world.jobs[live[0]] = facts(*live[0], ended=True)
+            case "vanish" if live and world.outcomes()[live[0][0]] == "Running":
+                del world.jobs[live[0]]
+            case "result" | "panic" if unfinished:
+                results[unfinished[0]] = stored(Outcome.PANICKED if step == "panic" else Outcome.SUCCEEDED)
+            case "stall" if live:
+                world.jobs[live[0]] = facts(*live[0], finding=Finding(Outcome.OOM_KILLED, "limit"))
+            case "suspend" | "resume":
+                world.resource["spec"]["suspend"] = step == "suspend"
+        world.look(results=results)
+        act()
+        for index, outcome in enumerate(world.outcomes()):
+            assert final.get(index, outcome) == outcome
+            if outcome not in ("Pending", "Running"):
+                final[index] = outcome
+        assert all(attempt <= 2 for _, attempt in created)

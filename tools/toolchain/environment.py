@@ -1,0 +1,46 @@
+""".venv: the Python environment of the checkout, with the locked dependencies and the command in it."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from toolchain import debian, pypi
+from toolchain.places import CACHE, CHECKOUT
+
+_VENV = CHECKOUT / ".venv"
+_MADE_FROM = _VENV / ".made-from"
+_REQUIREMENTS = CHECKOUT / "requirements"
+
+
+def is_current() -> bool:
+    """Whether .venv is what the lock files say."""
+    return _MADE_FROM.exists() and _MADE_FROM.read_text() == _digest()
+
+
+def make() -> None:
+    """Make .venv, or bring it to what the lock files say."""
+    if importlib.util.find_spec("ensurepip") is None:  # Debian keeps it in a package of its own
+        debian.install(["python3-venv"])
+    _run(sys.executable, "-m", "venv", str(_VENV))
+    # uv is what pip installs, and installs everything else: hashes are checked by both.
+    _run(str(_VENV / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", str(_REQUIREMENTS / "bootstrap.txt"))
+    install = (str(_VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(_VENV / "bin" / "python"))
+    _run(*install, "--require-hashes", "-r", str(_REQUIREMENTS / "build.txt"), "-r", str(_REQUIREMENTS / "dev.txt"))
+    _run(*install, "--no-deps", "--no-build-isolation", "--editable", str(CHECKOUT))
+    _MADE_FROM.write_text(_digest())
+
+
+def _run(*command: str) -> None:
+    caches = {"UV_CACHE_DIR": str(CACHE / "uv"), "PIP_CACHE_DIR": str(CACHE / "pip")}
+    handed_on = pypi.environment_for_uv() if "uv" in Path(command[0]).name else os.environ
+    subprocess.run(command, check=True, env={**caches, **handed_on})
+
+
+def _digest() -> str:
+    digest = sha256(str(sys.version_info[:2]).encode())
+    for file in (*sorted(_REQUIREMENTS.glob("*.txt")), CHECKOUT / "pyproject.toml"):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
