@@ -21,6 +21,8 @@ FROM ${BASE_IMAGE}
 COPY --from=dependencies /bin/busybox /usr/local/bin/busybox
 COPY --from=dependencies /opt/kai-snapshot /opt/kai-snapshot
 COPY --from=own /opt/own /opt/kai-snapshot
+# Whatever the user id is, it need not have a name: kopf asks for one.
+ENV USER=kai-snapshot
 ENV PATH=/opt/kai-snapshot/bin:/usr/local/bin:/usr/bin:/bin PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["kai-snapshot"]

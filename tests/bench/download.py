@@ -18,12 +18,12 @@ from pathlib import Path
 
 from bench.sidebyside import Comparison, in_turns
 from kai_snapshot.source import ApiConnection, KubernetesApi, Target, download
-from kai_snapshot.source.kubeconfig import kubeconfig_paths, read_connection
+from kai_snapshot.source.kubeconfig import from_kubeconfig, kubeconfig_paths
 
 
 def measure(*, kubeconfig: Path, namespace: str, pod: str, port: int = 8081, kubectl: str = "kubectl") -> Comparison:
     """Downloads in turns what a pod serves, with as much on both sides."""
-    connection = read_connection([kubeconfig], context=None, environment=os.environ, interactive=False)
+    connection = from_kubeconfig(kubeconfig, context=None)
     with port_forward(kubectl, kubeconfig, namespace, pod, port) as url:
         sizes = {ours(connection, namespace, pod, port), theirs(url)}
         if len(sizes) != 1:

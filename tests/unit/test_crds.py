@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kai_snapshot.api import crd
+from kai_snapshot.api import crd, reference
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,3 +69,13 @@ def test_every_string_and_list_of_a_spec_is_bounded_so_that_rules_are_cheap(name
         )
     ]
     assert unbounded == []
+
+
+def test_the_api_reference_is_that_of_the_models() -> None:
+    assert (ROOT / "docs" / "api.md").read_text() == reference.render(), "run `make crds`"
+
+
+def test_rules_of_a_field_come_on_top_of_those_of_its_type() -> None:
+    definitions = {"A": {"type": "object", "x-kubernetes-validations": [{"rule": "a"}]}}
+    merged = crd.structural({"$ref": "#/$defs/A", "x-kubernetes-validations": [{"rule": "b"}]}, definitions)
+    assert merged["x-kubernetes-validations"] == [{"rule": "a"}, {"rule": "b"}]

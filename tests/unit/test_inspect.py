@@ -12,9 +12,6 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import documents
-from support.documents import Shape
-from support.zips import LAYOUTS, archive, bomb
 
 from kai_snapshot.api.inspection import Inspection
 from kai_snapshot.archive import document as document_module
@@ -22,6 +19,9 @@ from kai_snapshot.archive.check import Checker, inspect
 from kai_snapshot.archive.document import DocumentReader
 from kai_snapshot.archive.limits import Limits
 from kai_snapshot.errors import Reason, SnapshotError
+from support import documents
+from support.documents import Shape
+from support.zips import LAYOUTS, archive, bomb
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 ARCHIVES = sorted(CORPUS.glob("*/snapshot.zip"))
@@ -252,6 +252,23 @@ def test_a_download_can_stop_at_the_first_byte_that_is_wrong() -> None:
     assert checker.failed
     assert checker.size_bytes == len("<html><head><title>")
     assert reasons(checker.finish()) == [Reason.NOT_A_ZIP]
+
+
+def test_the_reason_stays_that_of_the_document_when_a_download_is_stopped_for_it() -> None:
+    data = archive(b"[]", method=zipfile.ZIP_STORED)
+    checker = Checker()
+    position = 0
+    while not checker.failed:
+        checker.feed(data[position : position + 1])
+        position += 1
+    assert position < len(data)
+    assert reasons(checker.finish()) == [Reason.INVALID_JSON]
+
+
+def test_progress_is_told_in_bytes_of_the_file() -> None:
+    told: list[int] = []
+    inspect(ARCHIVES[0], progress=told.append)
+    assert told == [ARCHIVES[0].stat().st_size]
 
 
 def test_a_file_that_cannot_be_read_is_the_callers_affair(tmp_path: Path) -> None:

@@ -177,15 +177,16 @@ class TestNotStarted:
 
 
 class TestFindings:
-    def test_the_kernel_killed_all_of_the_tools_container(self) -> None:
-        found = facts(job(FAILED), pod(fetch=ended(), snapshot_tool=ended(9, **OOM))).finding
+    @pytest.mark.parametrize(
+        "how",
+        [OOM, {"exitCode": 0, "reason": "OOMKilled"}, {"exitCode": 137, "reason": "Error"}],
+        ids=["all of its container", "only the tool, and the kubelet holds the pod", "not noted by the kubelet"],
+    )
+    def test_the_kernel_killed_the_tool(self, how: dict[str, Any]) -> None:
+        found = facts(job(FAILED), pod(fetch=ended(), snapshot_tool=ended(9, **how))).finding
         assert found is not None
         assert found.outcome is Outcome.OOM_KILLED
         assert "(512Mi)" in found.message
-
-    def test_only_the_tool_was_killed_and_report_will_tell(self) -> None:
-        tool = ended(9, exitCode=0, reason="OOMKilled")
-        assert facts(job(), pod(fetch=ended(), snapshot_tool=tool, report=RUNNING)).finding is None
 
     @pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"])
     @pytest.mark.parametrize(("after", "given_up"), [(124, False), (125, True)], ids=["119 s", "120 s"])

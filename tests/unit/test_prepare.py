@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import documents
-from support.zips import archive
 
 from kai_snapshot.archive.check import inspect
 from kai_snapshot.archive.config import configured_actions, with_plugins
@@ -17,6 +15,8 @@ from kai_snapshot.archive.prepare import Mode, prepare
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.kaiversions import PLUGIN_ORDER
+from support import documents
+from support.zips import archive
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 OLD = CORPUS / "23-pre-v0.16-config" / "snapshot.zip"

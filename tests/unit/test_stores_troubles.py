@@ -73,7 +73,8 @@ class TestAnswersOfS3:
             (400, "InvalidArgument", Reason.STORAGE_REFUSED, TerminalError, "InvalidArgument: said by the server"),
             (507, "XMinioStorageFull", Reason.NO_SPACE_LEFT, TerminalError, "enlarge it, or keep fewer archives"),
             (503, "SlowDown", Reason.STORAGE_UNREACHABLE, TransientError, "503 SlowDown"),
-            (500, "InternalError", Reason.STORAGE_UNREACHABLE, TransientError, "overloaded or out of order"),
+            (409, "Conflict", Reason.STORAGE_UNREACHABLE, TransientError, "409 Conflict"),
+            (500, "InternalError", Reason.STORAGE_UNREACHABLE, TransientError, "busy or out of order"),
         ],
         ids=lambda value: value if isinstance(value, str) and " " not in value else "",
     )
@@ -96,19 +97,24 @@ class TestAnswersOfS3:
         assert "AKIAEXAMPLE" not in repr(KEYS)
 
     @pytest.mark.parametrize(
-        ("status", "reason"),
-        [(403, Reason.ACCESS_DENIED), (500, Reason.STORAGE_UNREACHABLE), (400, Reason.STORAGE_REFUSED)],
+        ("head", "listing", "reason"),
+        [
+            (404, error(404, "NoSuchBucket"), Reason.BUCKET_NOT_FOUND),
+            (403, error(403, "SignatureDoesNotMatch"), Reason.ACCESS_DENIED),
+            (404, error(404, "XAdminUserNotFound"), Reason.ACCESS_DENIED),
+            (500, error(500, "InternalError"), Reason.STORAGE_UNREACHABLE),
+            (403, Answer(body=LISTING), Reason.ACCESS_DENIED),
+            (500, Answer(body=LISTING), Reason.STORAGE_UNREACHABLE),
+            (400, Answer(body=LISTING), Reason.STORAGE_REFUSED),
+        ],
+        ids=["no bucket", "wrong secret", "wrong key", "busy", "key not permitted", "key not readable", "refused"],
     )
-    def test_stat_takes_only_404_for_absent(self, status: int, reason: Reason) -> None:
-        with s3_server(lambda request: Answer(status)) as server:
+    def test_stat_says_what_an_answer_without_a_body_cannot(self, head: int, listing: Answer, reason: Reason) -> None:
+        with s3_server(lambda request: Answer(head) if request.method == "HEAD" else listing) as server:
             assert raised(VERBS["stat"], store_at(server.url)).reason is reason
 
-    def test_stat_tells_a_missing_bucket_from_a_missing_key(self) -> None:
-        with s3_server(lambda request: Answer(404)) as server:
-            assert raised(VERBS["stat"], store_at(server.url)).reason is Reason.BUCKET_NOT_FOUND
-        with s3_server(lambda request: Answer(404 if "a.zip" in request.path else 200)) as server:
-            assert store_at(server.url).stat("ns/a.zip") is None
-        with s3_server(lambda request: Answer(404 if "a.zip" in request.path else 403)) as server:
+    def test_stat_takes_a_missing_key_for_absent_when_the_bucket_is_there(self) -> None:
+        with s3_server(lambda request: Answer(404) if request.method == "HEAD" else Answer(body=LISTING)) as server:
             assert store_at(server.url).stat("ns/a.zip") is None
 
     def test_a_server_without_a_list_of_unfinished_uploads_has_none(self) -> None:
@@ -207,6 +213,12 @@ class TestConnections:
     def test_no_such_host(self) -> None:
         problem = raised(VERBS["list"], store_at("http://storage.invalid:9000"))
         assert (problem.reason, type(problem)) == (Reason.STORAGE_UNREACHABLE, TransientError)
+
+    @pytest.mark.parametrize("endpoint", ["https://:9000", "http://[::1", "http://a..b", "http://exa_mple:9000"])
+    def test_an_endpoint_that_is_no_address_is_refused_at_once(self, endpoint: str) -> None:
+        with pytest.raises(TerminalError, match="correct `endpoint`") as info:
+            store_at(endpoint)
+        assert info.value.reason is Reason.INVALID_SPEC
 
     def test_a_body_that_is_cut_off_while_it_is_read(self) -> None:
         cut = Answer(body=b"x" * 1000, length=5000)
@@ -337,7 +349,7 @@ class TestCredentials:
         monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "absent"))
         monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "absent"))
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        monkeypatch.setattr("kai_snapshot.stores.s3._ambient_session", botocore.session.Session)
+        monkeypatch.setattr("kai_snapshot.stores.s3_client._ambient_session", botocore.session.Session)
         with s3_server(lambda request: Answer(body=LISTING)) as server:
             problem = raised(VERBS["list"], store_at(server.url, credentials=None))
         assert problem.reason is Reason.CREDENTIALS_NOT_FOUND
@@ -376,8 +388,8 @@ class TestDirectories:
         [
             (errno.ENOSPC, Reason.NO_SPACE_LEFT, TerminalError, "pvc://snapshots is full .* no room for ns/a.zip"),
             (errno.EDQUOT, Reason.NO_SPACE_LEFT, TerminalError, "enlarge the volume, or keep fewer archives"),
-            (errno.EROFS, Reason.ACCESS_DENIED, TerminalError, "must be writable"),
-            (errno.EACCES, Reason.ACCESS_DENIED, TerminalError, "fsGroup 65532"),
+            (errno.EROFS, Reason.ACCESS_DENIED, TerminalError, "readable and writable"),
+            (errno.EACCES, Reason.ACCESS_DENIED, TerminalError, "user or group 65532"),
             (errno.EIO, Reason.STORAGE_UNREACHABLE, TransientError, "failed at ns/a.zip: Input/output error"),
             (errno.ESTALE, Reason.STORAGE_UNREACHABLE, TransientError, "failed at ns/a.zip"),
         ],
@@ -437,6 +449,12 @@ class TestDirectories:
         assert raised(lambda store: store.stat("out/secret"), store).reason is Reason.ACCESS_DENIED
         assert [entry.key for entry in store.list()] == ["ns/other"]
 
+    def test_what_the_file_system_keeps_for_itself_is_passed_over(self, store: DirectoryStore, tmp_path: Path) -> None:
+        store.put("ns/a.zip", io.BytesIO(b"x"))
+        (tmp_path / "claim" / "lost+found").mkdir()
+        (tmp_path / "claim" / "lost+found" / "#12").write_bytes(b"x")
+        assert [entry.key for entry in store.list()] == ["ns/a.zip"]
+
     def test_empty_directories_go_with_their_last_file_and_the_root_stays(
         self, store: DirectoryStore, tmp_path: Path
     ) -> None:
@@ -446,6 +464,18 @@ class TestDirectories:
         assert [path.name for path in (tmp_path / "claim" / "ns").iterdir()] == ["other"]
         store.delete("ns/other")
         assert list((tmp_path / "claim").iterdir()) == []
+
+    def test_a_directory_taken_away_by_a_deletion_meanwhile_is_made_again(
+        self, store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deletions = iter([Path.rmdir])
+
+        def make(folder: Path) -> None:
+            folder.mkdir(parents=True, exist_ok=True)
+            next(deletions, Path.is_dir)(folder)
+
+        monkeypatch.setattr("kai_snapshot.stores.directory._make_directories", make)
+        assert store.put("ns/a.zip", io.BytesIO(b"x")).size == 1
 
 
 class TestLocations:

@@ -42,8 +42,10 @@ class Component:
 
 
 def etcd() -> Component:
-    return Component("etcd", ("etcd", "--data-dir=/run/etcd", "--listen-client-urls=http://127.0.0.1:2379",
-                              "--advertise-client-urls=http://127.0.0.1:2379", "--log-level=warn", "--logger=zap"))  # fmt: skip
+    """In memory: a cluster does not outlive its processes, and nothing waits for a disk."""
+    client = "http://127.0.0.1:2379"
+    places = ("--data-dir=/run/etcd", f"--listen-client-urls={client}", f"--advertise-client-urls={client}")
+    return Component("etcd", ("etcd", *places, "--logger=zap", "--log-level=warn"))
 
 
 def containerd() -> Component:
@@ -216,9 +218,7 @@ def _corefile() -> str:
 
 def _cni_config() -> Mapping[str, object]:
     """Point to point, as in kind: a bridge would need br_netfilter for Services whose pod is on the same node."""
-    ipam = {"type": "host-local", "dataDir": "/run/cni", "ranges": [[{"subnet": POD_CIDR}]], "routes": [{"dst": "0.0.0.0/0"}]}  # fmt: skip
-    return {
-        "cniVersion": "0.4.0",
-        "name": "localkube",
-        "plugins": [{"type": "ptp", "ipam": ipam}, {"type": "portmap", "capabilities": {"portMappings": True}}],
-    }
+    everywhere = [{"dst": "0.0.0.0/0"}]
+    addresses = {"type": "host-local", "dataDir": "/run/cni", "ranges": [[{"subnet": POD_CIDR}]], "routes": everywhere}
+    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+    return {"cniVersion": "0.4.0", "name": "localkube", "plugins": [{"type": "ptp", "ipam": addresses}, ports]}

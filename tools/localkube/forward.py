@@ -4,6 +4,7 @@ A socket stays in the network namespace it was made in, so the listening one com
 side is opened in here. Bytes move from socket to socket in the kernel.
 """
 
+import contextlib
 import os
 import socket
 import threading
@@ -43,14 +44,8 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
     except OSError:
         for end in (source, sink):
-            _shut(end)
+            with contextlib.suppress(OSError):  # it is closed already
+                end.shutdown(socket.SHUT_RDWR)
     finally:
         os.close(reader)
         os.close(writer)
-
-
-def _shut(end: socket.socket) -> None:
-    try:
-        end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # it is closed already

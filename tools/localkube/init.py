@@ -10,11 +10,10 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from ssl import create_default_context
+from ssl import SSLContext, create_default_context
 
 from localkube import components, forward, linux
 from localkube.components import CONFIG, PKI, Component
@@ -24,7 +23,7 @@ _START_SECONDS = 120
 _POLL_SECONDS = 0.05
 
 
-class ComponentEnded(Exception):
+class ComponentError(Exception):
     """A component that should run for ever did not, or never got ready."""
 
 
@@ -41,7 +40,7 @@ def start(cluster: Cluster, listener: socket.socket) -> None:
             cluster.pid_file.write_text(str(init))
         else:
             _run(cluster, listener)
-    except (ComponentEnded, OSError, subprocess.CalledProcessError) as e:
+    except (ComponentError, OSError, subprocess.CalledProcessError) as e:
         (HOME / cluster.ended_file.name if HOME.exists() else cluster.ended_file).write_text(str(e))
     finally:
         os._exit(0)  # neither of the two may ever return into the caller's code
@@ -84,7 +83,7 @@ def _run(cluster: Cluster, listener: socket.socket) -> None:
 
 
 def _mount(state: Path) -> str:
-    """Give the components a /run, /var/lib and /var/log of their own. Returns containerd's snapshotter for this disk."""
+    """Give the components a /run, /var/lib and /var/log of their own; returns the snapshotter this disk carries."""
     linux.mount("none", "/", flags=linux.MS_REC | linux.MS_PRIVATE)  # nothing from here on shows on the host
     linux.mount("proc", "/proc", "proc")
     # The state may lie in one of the directories that are about to be covered: hold it by a descriptor.
@@ -140,9 +139,9 @@ def _listens(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def _answers(url: str, context: object) -> bool:
+def _answers(url: str, context: SSLContext) -> bool:
     try:
-        with urllib.request.urlopen(url, context=context, timeout=5):  # type: ignore[arg-type]
+        with urllib.request.urlopen(url, context=context, timeout=5):
             return True
     except OSError:
         return False
@@ -169,7 +168,7 @@ class _Supervisor:
         deadline = time.monotonic() + _START_SECONDS
         while not is_ready():
             if time.monotonic() > deadline:
-                raise ComponentEnded(f"{name} was not ready after {_START_SECONDS} seconds")
+                raise ComponentError(f"{name} was not ready after {_START_SECONDS} seconds")
             self._reap(os.WNOHANG)
             time.sleep(_POLL_SECONDS)
 
@@ -180,4 +179,4 @@ class _Supervisor:
     def _reap(self, options: int) -> None:
         pid, status = os.waitpid(-1, options)
         if name := self._names.get(pid):
-            raise ComponentEnded(f"{name} ended with {os.waitstatus_to_exitcode(status)}")
+            raise ComponentError(f"{name} ended with {os.waitstatus_to_exitcode(status)}")

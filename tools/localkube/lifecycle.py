@@ -1,20 +1,26 @@
 """A cluster from its first file to its last: create, list, load images into it, delete."""
 
+import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 from localkube import cgroups, init, kubeconfig, pause, pki
 from localkube.places import CLUSTERS, Cluster
 from toolchain.places import BIN, ToolError
 
-_COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl", "coredns")
+_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_PROGRAMS = (*_CONTROL_PLANE, "kubelet", "kube-proxy", "kubectl", "coredns")
 _LOG_LINES = 15
 _POLL_SECONDS = 0.2
 _END_SECONDS = 30
+_ANSWER_SECONDS = 5
 
 
 def running() -> list[str]:
@@ -44,7 +50,8 @@ def delete(cluster: Cluster) -> None:
     """End every process of `cluster` and remove everything it has. Nothing there is fine."""
     end(cluster)
     cgroups.remove(cluster)
-    shutil.rmtree(cluster.state, ignore_errors=False) if cluster.state.exists() else None
+    if cluster.state.exists():
+        shutil.rmtree(cluster.state)
 
 
 def end(cluster: Cluster) -> None:
@@ -69,19 +76,19 @@ def load(cluster: Cluster, archive: Path) -> None:
         raise ToolError(f"there is no image archive {archive}")
     command = ["nsenter", f"--target={pid}", "--mount", "ctr", "--namespace=k8s.io", "images", "import", "-"]
     with archive.open("rb") as images:
-        done = subprocess.run(command, stdin=images, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        done = subprocess.run(command, stdin=images, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise ToolError(f"containerd did not take {archive}: {done.stdout.strip()[-1000:]}")
+        raise ToolError(f"containerd did not take {archive}: {done.stderr.strip()[-1000:]}")
 
 
 def _prepare(cluster: Cluster) -> None:
-    missing = [name for name in _COMPONENTS if not (BIN / name).exists()]
+    missing = [name for name in _PROGRAMS if not (BIN / name).exists()]
     if missing:
         raise ToolError(f"{', '.join(missing)} not found in {BIN}: run tools/setup")
     state = cluster.state
     for directory in ("bin", "config", "log", "lib", "var-log", "volumes"):
         (state / directory).mkdir(parents=True)
-    for name in _COMPONENTS:
+    for name in _PROGRAMS:
         os.link((BIN / name).resolve(), state / "bin" / name)
     shutil.copy(Path(__file__).with_name("addons.yaml"), state)
     pki.make(state / "pki", cluster)
@@ -90,23 +97,34 @@ def _prepare(cluster: Cluster) -> None:
 
 
 def _wait_until_ready(cluster: Cluster, deadline: float) -> None:
-    ready = 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-    while True:
+    while not _is_ready(cluster):
         if not _init_pid(cluster):
             raise ToolError(_obituary(cluster))
-        if _kubectl(cluster, "get", "node", cluster.node, "-o", ready) == "True" and _kubectl(
-            cluster, "get", "serviceaccount", "default", "-o=name"
-        ):
-            return
         if time.monotonic() > deadline:
             raise ToolError(f"node {cluster.node} is not ready; see the logs in {cluster.state}/log")
         time.sleep(_POLL_SECONDS)
 
 
-def _kubectl(cluster: Cluster, *arguments: str) -> str:
-    """What kubectl prints; nothing while the API server does not answer."""
-    command = [str(BIN / "kubectl"), f"--kubeconfig={cluster.kubeconfig}", "--request-timeout=5s", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+def _is_ready(cluster: Cluster) -> bool:
+    """Whether the node takes pods and a namespace has the account they run as."""
+    try:
+        node = _get(cluster, f"/api/v1/nodes/{cluster.node}")
+        _get(cluster, "/api/v1/namespaces/default/serviceaccounts/default")
+    except OSError:  # not there yet, neither the object nor, at first, the server
+        return False
+    return {"Ready": "True"}.items() <= {c["type"]: c["status"] for c in node["status"].get("conditions", [])}.items()
+
+
+def _get(cluster: Cluster, path: str) -> dict[str, Any]:
+    """Ask the API server, the way a person's kubectl goes."""
+    keys = cluster.state / "pki"
+    context = ssl.create_default_context(cafile=keys / "ca.crt")
+    context.load_cert_chain(keys / "admin.crt", keys / "admin.key")
+    server = json.loads(cluster.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    with direct.open(server + path, timeout=_ANSWER_SECONDS) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
 
 
 def _obituary(cluster: Cluster) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localkube.places import API_SERVICE_IP, NODE_IP, Cluster
+from toolchain.places import ToolError
 
 _DAYS = "3650"
 # openssl's own default configuration would make every certificate an authority.
@@ -59,9 +60,7 @@ def make(directory: Path, cluster: Cluster) -> None:
     _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", str(directory / "sa.key"))
 
 
-def _request(
-    directory: Path, file: str, subject: str, extensions: list[str], issuer: list[str] | None = None
-) -> None:
+def _request(directory: Path, file: str, subject: str, extensions: list[str], issuer: list[str] | None = None) -> None:
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
     files = ["-keyout", str(directory / f"{file}.key"), "-out", str(directory / f"{file}.crt")]
     added = [argument for extension in extensions for argument in ("-addext", extension)]
@@ -70,4 +69,6 @@ def _request(
 
 
 def _openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"openssl {arguments[0]} failed: {done.stderr.strip()}")

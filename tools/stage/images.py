@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Image:
     version: str | None = None
     """Its tag, where that has a meaning; else it is tagged by its contents."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Another one for other contents."""
         digest = sha256()

@@ -1,10 +1,10 @@
 """The Debian packages of a machine without Docker, and the base image made from Debian packages."""
 
 import os
-import shutil
+import re
 import subprocess
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from toolchain.places import ToolError
@@ -76,15 +76,17 @@ def _release() -> str:
 
 
 def _indextargets(form: str) -> str:
-    filters = ["Created-By: Packages", "Origin: Debian"]
-    return subprocess.run(["apt-get", "indextargets", "--format", form, *filters], check=True, text=True, stdout=subprocess.PIPE).stdout  # fmt: skip
+    return _output("apt-get", "indextargets", "--format", form, "Created-By: Packages", "Origin: Debian")
 
 
 def _acquire_options() -> str:
     """How this machine's apt fetches: proxies, certificates, what it takes as valid."""
-    dump = subprocess.run(["apt-config", "dump"], check=True, text=True, stdout=subprocess.PIPE).stdout
-    return "\n".join(line for line in dump.splitlines()
-                     if line.startswith("Acquire::") and not line.startswith("Acquire::IndexTargets")) + "\n"  # fmt: skip
+    lines = _output("apt-config", "dump").splitlines(keepends=True)
+    return "".join(line for line in lines if re.match("Acquire::(?!IndexTargets)", line))
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
 
 
 @contextmanager

@@ -1,14 +1,12 @@
 """.venv: the Python environment of the checkout, with the locked dependencies and the command in it."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 from hashlib import sha256
-from pathlib import Path
 
 from toolchain import debian, pypi
-from toolchain.places import CACHE, CHECKOUT
+from toolchain.places import CHECKOUT
 
 _VENV = CHECKOUT / ".venv"
 _MADE_FROM = _VENV / ".made-from"
@@ -26,7 +24,8 @@ def make() -> None:
         debian.install(["python3-venv"])
     _run(sys.executable, "-m", "venv", str(_VENV))
     # uv is what pip installs, and installs everything else: hashes are checked by both.
-    _run(str(_VENV / "bin" / "pip"), "install", "--quiet", "--require-hashes", "-r", str(_REQUIREMENTS / "bootstrap.txt"))
+    pip = (str(_VENV / "bin" / "pip"), "install", "--quiet")
+    _run(*pip, "--require-hashes", "-r", str(_REQUIREMENTS / "bootstrap.txt"))
     install = (str(_VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(_VENV / "bin" / "python"))
     _run(*install, "--require-hashes", "-r", str(_REQUIREMENTS / "build.txt"), "-r", str(_REQUIREMENTS / "dev.txt"))
     _run(*install, "--no-deps", "--no-build-isolation", "--editable", str(CHECKOUT))
@@ -34,9 +33,7 @@ def make() -> None:
 
 
 def _run(*command: str) -> None:
-    caches = {"UV_CACHE_DIR": str(CACHE / "uv"), "PIP_CACHE_DIR": str(CACHE / "pip")}
-    handed_on = pypi.environment_for_uv() if "uv" in Path(command[0]).name else os.environ
-    subprocess.run(command, check=True, env={**caches, **handed_on})
+    subprocess.run(command, check=True, env=pypi.environment())
 
 
 def _digest() -> str:

@@ -30,6 +30,8 @@ def build(tag: str, *, dockerfile: Path, context: Path, arguments: Mapping[str, 
             options += ["--secret", f"id={CA_CERTIFICATES.name},src={CA_CERTIFICATES}"]
         for name, value in arguments.items():
             options += ["--build-arg", f"{name}={value}"]
+        if arguments.keys() - {"BASE_IMAGE"} and not docker_runs():
+            options += ["--no-cache"]  # buildah 1.28 takes a layer from its cache although the argument in it has another value
         command = ["docker", "build"] if docker_runs() else _buildah("build", "--isolation=chroot", "--layers")
         _run([*command, *options, str(context)])
 
@@ -65,14 +67,16 @@ def make_base() -> None:
 
 def _buildah(*arguments: str) -> list[str]:
     _STORE.mkdir(parents=True, exist_ok=True)
-    return ["buildah", "--root", str(_STORE), "--runroot", str(_STORE / "run"), "--storage-driver", _driver(), *arguments]
+    store = ["--root", str(_STORE), "--runroot", str(_STORE / "run"), "--storage-driver", _driver()]
+    return ["buildah", *store, *arguments]
 
 
 @cache
 def _driver() -> str:
     """overlay, or vfs (slow, but good on every disk) where the cache's disk cannot carry an overlay."""
-    kind = subprocess.run(["stat", "--file-system", "--format=%T", CACHE], check=True, text=True, stdout=subprocess.PIPE)
-    return "vfs" if kind.stdout.strip() in {"overlayfs", "nfs"} else "overlay"
+    command = ["stat", "--file-system", "--format=%T", str(CACHE)]
+    kind = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    return "vfs" if kind in {"overlayfs", "nfs"} else "overlay"
 
 
 def _run(command: list[str]) -> None:

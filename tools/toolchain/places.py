@@ -23,7 +23,9 @@ class ToolError(Exception):
 
 def docker_runs() -> bool:
     """Whether this machine has a Docker engine, which then builds the images and runs the cluster."""
-    return bool(shutil.which("docker")) and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+    if not shutil.which("docker"):
+        return False
+    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
 
 
 @contextmanager

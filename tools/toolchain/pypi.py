@@ -5,10 +5,18 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from toolchain.places import CA_CERTIFICATES, CHECKOUT
+from toolchain.places import CA_CERTIFICATES, CACHE, CHECKOUT
 
 # What says where packages come from and how to get there; directories of this machine and the like stay behind.
-_HANDED_ON = ("index-url", "extra-index-url", "trusted-host", "timeout", "default-timeout", "retries", "cert")
+_UV_NAMES = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "retries": "UV_HTTP_RETRIES",
+    "cert": "SSL_CERT_FILE",
+}
 _SECTIONS = ("global", "install", ":env:")  # the later wins, as in pip
 
 
@@ -28,7 +36,9 @@ def parse(listed: str) -> Mapping[str, str]:
         name, _, value = line.partition("=")
         section, _, option = name.rpartition(".")
         found[section, option] = ast.literal_eval(value)
-    return {option: found[section, option] for section in _SECTIONS for option in _HANDED_ON if (section, option) in found}
+    return {
+        option: found[section, option] for section in _SECTIONS for option in _UV_NAMES if (section, option) in found
+    }
 
 
 def configuration_in_image() -> str:
@@ -38,9 +48,8 @@ def configuration_in_image() -> str:
     return "\n".join(["[global]", *lines, ""])
 
 
-def environment_for_uv() -> Mapping[str, str]:
-    """This process' environment with pip's settings in uv's names; a variable that is set already stays."""
-    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "trusted-host": "UV_INSECURE_HOST",
-             "timeout": "UV_HTTP_TIMEOUT", "default-timeout": "UV_HTTP_TIMEOUT", "retries": "UV_HTTP_RETRIES", "cert": "SSL_CERT_FILE"}  # fmt: skip
-    handed_on = {names[option]: " ".join(value.split()) for option, value in settings().items()}
-    return {**handed_on, **os.environ}
+def environment() -> Mapping[str, str]:
+    """For running pip or uv: pip's settings in uv's names, downloads in our cache. A variable that is set stays."""
+    caches = {"UV_CACHE_DIR": str(CACHE / "uv"), "PIP_CACHE_DIR": str(CACHE / "pip")}
+    handed_on = {_UV_NAMES[option]: " ".join(value.split()) for option, value in settings().items()}
+    return {**caches, **handed_on, **os.environ}

@@ -12,7 +12,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 
 class ApiModel(BaseModel):
-    """A part of the API. Unknown fields are ignored: the API server prunes, and an older operator must survive a newer CRD."""
+    """A part of the API. Unknown fields are ignored: an older operator must survive a newer CRD."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -30,6 +30,14 @@ class ApiModel(BaseModel):
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T10:15:00Z`: whole seconds in UTC, the form of metav1.Time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def unchanged(field: str) -> str:
+    """The CEL rule that an optional field is what it was.
+
+    `self.?x == oldSelf.?x` says the same, but the API server takes the cost of that for unbounded and refuses it.
+    """
+    return f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
 
 
 def _aware(value: object) -> object:

@@ -19,9 +19,12 @@ from kai_snapshot.api.snapshotreplay import SnapshotReplay, SnapshotReplaySpec, 
 Schema = dict[str, Any]
 
 _KEPT = frozenset(
-    "type format description enum pattern minimum maximum minLength maxLength minItems maxItems minProperties"
-    " maxProperties required".split()
+    (
+        *("type", "format", "description", "enum", "pattern", "required", "minimum", "maximum"),
+        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
+    )
 )
+_RULES = "x-kubernetes-validations"
 _DROPPED = frozenset(("title", "$defs"))
 
 NAME_RULE = {
@@ -37,7 +40,9 @@ def structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schem
     """
     if "$ref" in node:
         target = definitions[node["$ref"].rpartition("/")[2]]
-        return structural({**target, **_without(node, "$ref")}, definitions)
+        rules = [*target.get(_RULES, ()), *node.get(_RULES, ())]
+        merged = {**target, **_without(node, "$ref"), **({_RULES: rules} if rules else {})}
+        return structural(merged, definitions)
     if "anyOf" in node:
         return structural({**_only_choice(node["anyOf"]), **_without(node, "anyOf")}, definitions)
     schema: Schema = {}

@@ -78,12 +78,14 @@ class Manifest(ApiModel):
     config: JsonValue = None
     """The scheduler's configuration, if healed."""
 
+    def dump(self) -> dict[str, Any]:
+        """The JSON object: nothing that is unset, but every null of `config`."""
+        healed = {"config": self.config} if self.config is not None else {}
+        return super().dump() | healed
+
     def encode(self) -> bytes:
         """The file's content: JSON, indented."""
-        document: dict[str, Any] = self.dump()
-        if self.config is not None:
-            document["config"] = self.config  # with the nulls that `dump` leaves out
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(self.dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     @classmethod
     def decode(cls, content: bytes, *, where: str) -> Self:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from kai_snapshot.api.base import GROUP, ApiModel, Time
+from kai_snapshot.api.base import GROUP, ApiModel, Time, unchanged
 from kai_snapshot.api.conditions import Condition
 from kai_snapshot.api.metadata import Metadata
 from kai_snapshot.api.retention import Retention
@@ -61,7 +61,7 @@ class SnapshotCaptureSpec(ApiModel):
                     "message": "a capture is one-shot or scheduled for life: create a new SnapshotCapture",
                 },
                 {
-                    "rule": "has(self.schedule) || (self.?source == oldSelf.?source && self.storage == oldSelf.storage)",
+                    "rule": f"has(self.schedule) || {unchanged('source')} && self.storage == oldSelf.storage",
                     "message": "source and storage of a one-shot capture are immutable: create a new SnapshotCapture",
                 },
                 {
@@ -78,7 +78,7 @@ class SnapshotCaptureSpec(ApiModel):
     """When to capture. Absent: once, as soon as the object exists."""
     suspend: bool = False
     """Start no run by schedule. A run in progress ends; a requested run still starts."""
-    storage: Storage = Field(json_schema_extra={"x-kubernetes-validations": [*LOCATION_RULES]})
+    storage: Storage = Field(json_schema_extra={"x-kubernetes-validations": LOCATION_RULES})
     """Where archives are kept. The location is immutable, credentials and encryption are not."""
     retention: Retention | None = None
     """Which archives to keep. Absent: all."""

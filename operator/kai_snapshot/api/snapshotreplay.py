@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from kai_snapshot.api.base import ApiModel, Name, Time
+from kai_snapshot.api.base import ApiModel, Name, Time, unchanged
 from kai_snapshot.api.conditions import Condition
 from kai_snapshot.api.metadata import Metadata
 from kai_snapshot.api.storage import PATH, Storage
@@ -160,7 +160,9 @@ class SnapshotReplaySpec(ApiModel):
         "json_schema_extra": {
             "x-kubernetes-validations": [
                 {
-                    "rule": " && ".join(f"self.?{field} == oldSelf.?{field}" for field in _IMMUTABLE),
+                    # lists of the type `map` are equal in any order, but a result goes by its index
+                    "rule": " && ".join(unchanged(field) for field in _IMMUTABLE)
+                    + " && self.versions.map(v, v.name) == oldSelf.versions.map(v, v.name)",
                     "message": "a replay is immutable (but for suspend): create a new SnapshotReplay",
                 },
             ]

@@ -2,19 +2,21 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
-from kai_snapshot.api.base import ApiModel
+from kai_snapshot.api.base import ApiModel, unchanged
 from kai_snapshot.api.source import DNS_SUBDOMAIN
 
 # segments that start with a letter, digit or underscore: no "..", no empty one, nothing to normalise
 PATH = r"^[A-Za-z0-9_][A-Za-z0-9._=@+-]*(/[A-Za-z0-9_][A-Za-z0-9._=@+-]*)*$"
 
-LOCATION_RULES = [
+LOCATION_RULES: list[JsonValue] = [
     {
-        "rule": "self.?s3.?bucket == oldSelf.?s3.?bucket && self.?s3.?prefix == oldSelf.?s3.?prefix"
-        " && self.?s3.?endpoint == oldSelf.?s3.?endpoint"
-        " && self.?pvc.?claimName == oldSelf.?pvc.?claimName && self.?pvc.?subPath == oldSelf.?pvc.?subPath",
+        "rule": "has(self.s3) == has(oldSelf.s3) && has(self.pvc) == has(oldSelf.pvc)"
+        " && (!has(self.s3) || !has(oldSelf.s3) || self.s3.bucket == oldSelf.s3.bucket"
+        f" && {unchanged('s3.prefix')} && {unchanged('s3.endpoint')})"
+        " && (!has(self.pvc) || !has(oldSelf.pvc) || self.pvc.claimName == oldSelf.pvc.claimName"
+        f" && {unchanged('pvc.subPath')})",
         "message": "the storage location (bucket, prefix and endpoint, or claimName and subPath) is immutable, "
         "else the archives already there would be lost from sight: create a new object",
     }

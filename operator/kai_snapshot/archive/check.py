@@ -17,12 +17,19 @@ from kai_snapshot.errors import SnapshotError
 CHUNK = 1 << 20
 
 
-def inspect(path: Path, *, limits: limits_of.Limits = limits_of.DEFAULT) -> Inspection:
-    """The finding about an archive in a file. Raises OSError if the file cannot be read, and nothing else."""
+def inspect(
+    path: Path, *, limits: limits_of.Limits = limits_of.DEFAULT, progress: Callable[[int], None] | None = None
+) -> Inspection:
+    """The finding about an archive in a file. Raises OSError if the file cannot be read, and nothing else.
+
+    `progress` is told the bytes read so far.
+    """
     checker = Checker(limits)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             checker.feed(chunk)
+            if progress is not None:
+                progress(checker.size_bytes)
     return checker.finish()
 
 
@@ -56,8 +63,8 @@ class Checker:
             self._zip_problem = _problem(lambda: self._zip.feed(chunk))
 
     def finish(self) -> Inspection:
-        """The finding; the archive has no more bytes."""
-        if not self._zip_problem:
+        """The finding: the archive has no more bytes, or its reader has seen enough."""
+        if not self.failed:
             self._zip_problem = _problem(self._zip.finish)
         if not self.failed:
             self._json_problem = _problem(self._document.finish)

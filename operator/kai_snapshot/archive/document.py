@@ -10,7 +10,7 @@ tried first, and right if all up to there is one whole JSON value. Else brackets
 
 import re
 from collections.abc import Generator
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 import orjson
 
@@ -31,6 +31,15 @@ SCALAR_END = re.compile(rb"[\s,\]}]")
 SAMPLE = len(b'{"metadata"')
 
 Steps = Generator[None, bytes, None]
+
+
+class Separator(NamedTuple):
+    """What stands between two elements of a list."""
+
+    sample: bytes
+    """With the beginning of the second, which tells it from a separator within an element."""
+    length: int
+    """Without it."""
 
 
 class Visitor(Protocol):
@@ -117,7 +126,7 @@ class DocumentReader:
         if (yield from self._peek()) == b"]":
             self._pos += 1
             return
-        separator = b""
+        separator: Separator | None = None
         depth = len(path) + 1
         while True:
             yield from self._peek()
@@ -127,13 +136,17 @@ class DocumentReader:
                 return
             yield from self._peek()
             separator = separator or self._sample(end)
-            self._separated(path, separator, depth)
+            while separator and self._separated(path, separator, depth) and (yield from self._more()):
+                pass
 
-    def _separated(self, path: Path, separator: bytes, depth: int) -> None:
-        """Takes elements as long as the separator is found and what stands before it is one value."""
+    def _separated(self, path: Path, separator: Separator, depth: int) -> bool:
+        """Takes elements as long as the separator is found and what stands before it is one value.
+
+        Whether it is worth while to try again when there is more: all that the buffer has was taken.
+        """
         element, loads, deepest = self._visitor.element, orjson.loads, self._nesting - depth
-        buffer, start, gap = self._buffer, self._pos, separator.find(b"{")
-        while gap > 0 and (end := buffer.find(separator, start)) > 0:
+        buffer, start, begin = self._buffer, self._pos, self._pos
+        while (end := buffer.find(separator.sample, start)) > 0:
             raw = buffer[start:end]
             if raw.count(b"{") + raw.count(b"[") > deepest or len(raw) > VALUE_PARTS:
                 break  # perhaps too deep or too much: `_value` looks closer
@@ -142,13 +155,16 @@ class DocumentReader:
             except orjson.JSONDecodeError:
                 break
             element(path, value)
-            start = end + gap
+            start = end + separator.length
         self._pos = start
+        return end < 0 and start > begin
 
-    def _sample(self, end: int) -> bytes:
-        """What stands between two elements and the beginning of the second, if the buffer has all of it."""
+    def _sample(self, end: int) -> Separator | None:
+        """What separates the element that ended there from the one that begins here, if the buffer has all of it."""
         start, stop = end - self._base, self._pos + SAMPLE
-        return self._buffer[start:stop] if start >= 0 and stop <= len(self._buffer) else b""
+        if start < 0 or stop > len(self._buffer):
+            return None
+        return Separator(self._buffer[start:stop], self._pos - start)
 
     def _value(self, depth: int) -> Generator[None, bytes, object]:
         """The value that begins here, as a whole."""

@@ -37,7 +37,7 @@ from kai_snapshot.archive.zipformat import (
 from kai_snapshot.errors import Reason, TerminalError
 
 MEMBER = "snapshot.json"
-BLOCK = 256 * 1024
+BLOCK = 128 * 1024
 """What goes to the sink at once, in bytes; the last block may be shorter."""
 START = 16  # bytes shown of what is no archive
 PIECE = 64 * 1024  # what is inflated at once: zlib copies what it leaves of its input
@@ -291,7 +291,7 @@ class ZipStream:
             raise TerminalError(Reason.NOT_A_ZIP, "It is empty.")
         raise TerminalError(
             Reason.NOT_A_ZIP,
-            f"It is not a ZIP archive: it begins with {self._buffer[:START]!r}. Is it really the answer of /get-snapshot?",
+            f"It is not a ZIP archive, it begins with {self._buffer[:START]!r}. Is it the answer of /get-snapshot?",
         )
 
     def _cut(self) -> NoReturn:

@@ -2,11 +2,6 @@
 
 import sys
 
-from kai_snapshot.errors import SnapshotError
-
-COULD_NOT = 3
-"""Exit code for what could not be done: network, storage. 0: done and good, 1: done and the finding is bad, 2: usage."""
-
 
 def main() -> None:
     """Runs the command."""
@@ -17,8 +12,4 @@ def main() -> None:
         return
     from kai_snapshot.cli.app import app  # noqa: PLC0415
 
-    try:
-        app()
-    except SnapshotError as error:
-        sys.stderr.write(f"kai-snapshot: {error.reason}: {error.message}\n")
-        sys.exit(COULD_NOT)
+    app()

@@ -1,13 +1,80 @@
 """All commands of `kai-snapshot`, put together."""
 
+import errno
+from importlib import import_module
+from typing import Annotated, Any, Final
+
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
-from kai_snapshot.cli import job
+from kai_snapshot import __version__
+from kai_snapshot.cli import output
+from kai_snapshot.errors import SnapshotError
 
-app = typer.Typer(name="kai-snapshot", no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
-app.add_typer(job.app)
+COMMANDS: Final = {
+    "capture": "capture:capture",
+    "list": "list:list_archives",
+    "get": "get:get",
+    "inspect": "inspect_archive:inspect_archive",
+    "replay": "replay:replay",
+    "parse-log": "parse_log:parse_log",
+    "job": "job:app",
+}
+"""Where each command is: module in this package, and what is in it."""
+
+
+class Commands(TyperGroup):
+    """Loads a command when it is called, and turns failures into exit codes.
+
+    What a context and a command are, typer keeps to itself: hence Any.
+    """
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """In the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """The command of that name, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found = getattr(import_module(f"kai_snapshot.cli.{module}"), name)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(found)
+            found = single
+        return get_command(found)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except SnapshotError as error:
+            output.complain(error)
+            raise typer.Exit(output.exit_code(error.reason)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # who reads our output has seen enough
+                raise
+            output.complain(error)
+            raise typer.Exit(output.COULD_NOT) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(output.INTERRUPTED) from error
+
+
+app = typer.Typer(name="kai-snapshot", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kai-snapshot {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def about() -> None:
-    """Keeps snapshots of the KAI Scheduler and replays them with any version of its snapshot-tool."""
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version, and exit.")
+    ] = False,
+) -> None:
+    """Keeps snapshots of the KAI Scheduler, and replays them with any version of its snapshot-tool."""

@@ -1,13 +1,11 @@
 """`kai-snapshot get`: an archive from a storage into a file."""
 
-import sys
 from pathlib import Path, PurePosixPath
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from kai_snapshot.cli import output
 from kai_snapshot.cli import storage_options as options
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.download import download
@@ -27,6 +25,7 @@ def get(
     ca_file: options.CaFile = None,
     directory: options.Directory = None,
     capture: options.Capture = None,
+    format_: output.Format = "text",
 ) -> None:
     """Download an archive and check it against its manifest.
 
@@ -35,39 +34,30 @@ def get(
     place = options.open_place(
         s3=s3, endpoint=endpoint, region=region, path_style=path_style, ca_file=ca_file, directory=directory
     )
-    key, manifest = choose(place.store, wanted, options.folder(capture))
+    key, manifest = choose(place.store, wanted, options.folder(capture) if capture is not None else None)
     name = PurePosixPath(key).name
     target = Path(name) if file is None else file / name if file.is_dir() else file
     entry = place.store.stat(key)
     if entry is None:
         raise TerminalError(Reason.ARCHIVE_NOT_FOUND, f"There is no {place.uri(key)}: see `kai-snapshot list`.")
-    try:
-        with _progress() as progress:
-            task = progress.add_task(name, total=entry.size)
-            written = download(
-                place.store,
-                key,
-                target,
-                sha256=manifest.sha256 if manifest is not None else None,
-                progress=lambda size: progress.advance(task, size),
-            )
-    except TerminalError as error:
-        if error.reason is not Reason.CHECKSUM_MISMATCH:
-            raise
-        typer.echo(f"{error.reason}: {error.message}", err=True)
-        raise typer.Exit(1) from error
+    with output.transfer_progress() as progress:
+        task = progress.add_task(name, total=entry.size)
+        written = download(
+            place.store,
+            key,
+            target,
+            sha256=manifest.sha256 if manifest is not None else None,
+            progress=lambda size: progress.advance(task, size),
+        )
+    if format_ == "json":
+        output.document(
+            {
+                "path": str(written.path),
+                "sha256": written.sha256,
+                "sizeBytes": written.size_bytes,
+                "manifest": manifest.dump() if manifest is not None else None,
+            }
+        )
+        return
     checked = "as its manifest says" if manifest is not None else "it has no manifest to check it against"
-    typer.echo(f"{written.path}: {written.size_bytes} bytes, SHA-256 {written.sha256}, {checked}")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
+    typer.echo(f"{written.path}: {output.size(written.size_bytes)}, SHA-256 {written.sha256}, {checked}")

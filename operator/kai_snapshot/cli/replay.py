@@ -1,7 +1,6 @@
 """`kai-snapshot replay`: what snapshot-tool, at one or more versions, makes of an archive, on this machine."""
 
 import re
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,20 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import orjson
 import typer
-from rich.console import Console
-from rich.progress import DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import DownloadColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.result import JobOutcome, Outcome, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion
-from kai_snapshot.cli.list import table
-from kai_snapshot.errors import ARCHIVE_REASONS, TerminalError
+from kai_snapshot.cli import output
 from kai_snapshot.jobs.images import image_for, target_version
 from kai_snapshot.runs import local
 
-COULD_NOT = 3
 COLUMNS = ("VERSION", "OUTCOME", "MS", "BOUND", "EVICTED", "PIPELINED", "UNSCHEDULABLE", "ERRORS")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
@@ -73,7 +68,7 @@ def replay(
             "--output-dir", file_okay=False, metavar="DIR", help="Keep each version's log and result, in DIR/VERSION."
         ),
     ] = None,
-    output: Annotated[Literal["table", "json"], typer.Option("--output", "-o", help="How to print it.")] = "table",
+    format_: output.Format = "text",
 ) -> None:
     """Replay an archive with snapshot-tool at one or more versions, and show what each would do.
 
@@ -90,19 +85,13 @@ def replay(
         verbosity=verbosity,
         limit_seconds=timeout,
     )
-    try:
-        with _directory(output_dir) as directory:
-            results = _replay_all(request, tools, directory)
-    except TerminalError as error:
-        if error.reason not in ARCHIVE_REASONS:
-            raise
-        typer.echo(f"{error.reason}: {error.message}", err=True)
-        raise typer.Exit(1) from error
-    _print(results, output)
+    with _directory(output_dir) as directory:
+        results = _replay_all(request, tools, directory)
+    _print(results, format_)
     outcomes = {result.outcome for result in results}
     if Outcome.IMAGE_PULL_FAILED in outcomes:
-        raise typer.Exit(COULD_NOT)
-    raise typer.Exit(0 if outcomes == {Outcome.SUCCEEDED} else 1)
+        raise typer.Exit(output.COULD_NOT)
+    raise typer.Exit(0 if outcomes == {Outcome.SUCCEEDED} else output.FINDING_IS_BAD)
 
 
 def _tools(
@@ -137,21 +126,12 @@ def _version(name: str) -> ReplayVersion:
 
 def _replay_all(request: local.LocalReplay, tools: Sequence[local.Tool], directory: Path) -> list[ReplayResult]:
     results = []
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        DownloadColumn(),
-        TextColumn("of log"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    ) as progress:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), DownloadColumn())
+    with output.progress(*columns, TextColumn("of log")) as progress:
         for tool in tools:
             task = progress.add_task(f"replaying with {tool.version}", total=None)
             place = directory / tool.version
             place.mkdir(parents=True, exist_ok=True)
-
             results.append(local.replay(request, tool, place, progress=partial(progress.advance, task)))
             progress.remove_task(task)
     return results
@@ -166,12 +146,11 @@ def _directory(wanted: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _print(results: Sequence[ReplayResult], output: str) -> None:
-    if output == "json":
-        documents = [result.dump() for result in results]
-        sys.stdout.buffer.write(orjson.dumps(documents, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+def _print(results: Sequence[ReplayResult], format_: output.Format) -> None:
+    if format_ == "json":
+        output.document([result.dump() for result in results])
         return
-    typer.echo(table([COLUMNS, *map(_row, results)]))
+    typer.echo(output.table([COLUMNS, *map(_row, results)]))
     for result in results:
         for remark in (result.message, *result.adaptations):
             if remark:

@@ -1,6 +1,6 @@
 """The options that say where archives are, the same for every command that reads or writes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -82,15 +82,20 @@ def open_place(
     return Place(store, uri=lambda key: location(storage, key))
 
 
-def folder(capture: str | None) -> layout.CaptureFolder | None:
+def folder(capture: str) -> layout.CaptureFolder:
     """The folder of the capture that the option names. Raises typer.BadParameter."""
-    if capture is None:
-        return None
     namespace, _, name = capture.partition("/")
     try:
         return layout.CaptureFolder(namespace, name)
     except SnapshotError as error:
         raise typer.BadParameter(f"{capture!r} is not NAMESPACE/NAME", param_hint="--capture") from error
+
+
+def bad_parameter(error: ValidationError, names: Mapping[str, str]) -> typer.BadParameter:
+    """The error of usage that the first finding of a model is; `names` are options not called as their field is."""
+    first = error.errors(include_url=False)[0]
+    field = str(first["loc"][-1])
+    return typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=names.get(field, f"--{field}"))
 
 
 def _storage(url: str, endpoint: str | None, region: str | None, *, path_style: bool) -> Storage:
@@ -109,6 +114,4 @@ def _storage(url: str, endpoint: str | None, region: str | None, *, path_style: 
             )
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = {"bucket": "--s3", "prefix": "--s3"}.get(str(first["loc"][-1]), f"--{first['loc'][-1]}")
-        raise typer.BadParameter(f"{first['input']!r}: {first['msg']}", param_hint=field) from error
+        raise bad_parameter(error, {"bucket": "--s3", "prefix": "--s3"}) from error

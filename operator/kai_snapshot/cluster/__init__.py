@@ -245,6 +245,22 @@ class Cluster:
             found = self._core.read_namespaced_pod(pod, namespace, _request_timeout=TIMEOUT)
         return str(found.spec.containers[0].image)
 
+    def check_kinds(self) -> None:
+        """Raises TerminalError if the API server does not have our kinds: kopf looks for them only once."""
+        with translated("list", f"the kinds of {API_VERSION}"):
+            try:
+                there = self._custom.get_api_resources(GROUP, VERSION, _request_timeout=TIMEOUT)
+            except ApiException as error:
+                if error.status != 404:
+                    raise
+                there = None
+        names = {resource.name for resource in there.resources} if there is not None else set()
+        if missing := KINDS.keys() - names:
+            raise TerminalError(
+                Reason.INVALID_SPEC,
+                f"the CustomResourceDefinitions of {', '.join(sorted(missing))} are not installed: kubectl apply -k crds",
+            )
+
     def cluster_uid(self) -> str:
         """UID of the namespace kube-system, which stands for the cluster."""
         with translated("get", "namespace kube-system"):

@@ -14,6 +14,7 @@ from kai_snapshot.api.base import GROUP
 from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
 from kai_snapshot.cluster.lease import LEASE, LeaseLock, elect
+from kai_snapshot.errors import SnapshotError
 from kai_snapshot.handlers.workers import Key, Workers
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs.children import Children
@@ -33,6 +34,7 @@ logger = logging.getLogger(__name__)
 @kopf.on.startup()
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
     """Configures kopf, and campaigns to be the active operator. Events are queued meanwhile."""
+    settings.scanning.disabled = True  # needs rights in the whole cluster; namespaces and kinds served do not change
     settings.posting.enabled = False  # log lines are no events; ours are posted deliberately
     settings.persistence.finalizer = f"{GROUP}/kopf"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
@@ -40,9 +42,11 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
-    own = read(os.environ)
     memo.workers = Workers()
-    memo.active = Active(own, memo.workers)
+    try:
+        memo.active = await asyncio.to_thread(Active, read(os.environ), memo.workers)
+    except SnapshotError as error:
+        raise kopf.PermanentError(str(error)) from error  # ends here; the kubelet tries again
     memo.active.campaign()
 
 
@@ -59,6 +63,7 @@ class Active:
         self._settings = settings
         self._workers = workers
         self._cluster = connect()
+        self._cluster.check_kinds()
         self._lock = LeaseLock(self._cluster, name=LEASE, namespace=settings.namespace, identity=settings.pod_name)
         self._endpoint: Listener | None = None
         self._metrics = Metrics()
@@ -80,7 +85,7 @@ class Active:
             app = application(services.tokens, backend, spool=self._settings.spool_dir)
             self._endpoint = await Listener.start(app, port=self._settings.transfer_port)
             self._workers.start(services)
-        except Exception:
+        except Exception:  # half an operator is none: say why, and let the kubelet start another
             logger.exception("the operator cannot start")
             os.kill(os.getpid(), signal.SIGTERM)
         else:

@@ -67,7 +67,7 @@ class Workers:
                 "%s %s/%s: %s: %s; again in %.0f s",
                 KINDS[key.plural], key.namespace, key.name, error.reason, error.message, delay,
             )  # fmt: skip
-        except Exception:
+        except Exception:  # a fault of ours with one object must not end the work on all others
             delay = self.queue.retry(key)
             self._services.metrics.look_failed(KINDS[key.plural], Reason.INTERNAL_ERROR)
             logger.exception("%s %s/%s; again in %.0f s", KINDS[key.plural], key.namespace, key.name, delay)

@@ -16,6 +16,7 @@ Object = Mapping[str, Any]
 """A Kubernetes object as the API server gives it."""
 
 PULL_PATIENCE: Final = timedelta(minutes=2)
+_KILLED: Final = 137
 _PULL_FAILURES: Final = frozenset(
     {
         "ErrImagePull",
@@ -83,10 +84,11 @@ def job_facts(job: Object, pods: Iterable[Object], *, now: datetime) -> JobFacts
 
 
 def _finding(pod: Object, now: datetime) -> Finding | None:
-    tool = _status_of(pod, names.TOOL)
-    if (
-        _ended(tool).get("reason") == "OOMKilled" and _ended(tool).get("exitCode") != 0
-    ):  # 0: its shell lives, report tells
+    tool = _ended(_status_of(pod, names.TOOL))
+    if pod.get("status", {}).get("reason") == "Evicted" and not _disrupted(pod):
+        return Finding(Outcome.FAILED, f"{Reason.NO_SPACE_LEFT}: {pod['status'].get('message', '')}")
+    # Where the kernel kills only the tool, its shell still exits 0; but the kubelet then starts no further container.
+    if (tool.get("reason") == "OOMKilled" or tool.get("exitCode") == _KILLED) and not _disrupted(pod):
         limit = _limit(pod, "memory")
         message = f"the tool needed more memory than its container may have ({limit}): raise podTemplate.spec.resources"
         return Finding(Outcome.OOM_KILLED, message)
@@ -99,9 +101,12 @@ def _finding(pod: Object, now: datetime) -> Finding | None:
     if hopeless:
         outcome = Outcome.INCOMPATIBLE_SNAPSHOT if hopeless[0].reason in ARCHIVE_REASONS else Outcome.FAILED
         return Finding(outcome, f"{hopeless[0].reason}: {hopeless[0].message}")
-    if pod.get("status", {}).get("reason") == "Evicted" and _condition(pod, "DisruptionTarget") is None:
-        return Finding(Outcome.FAILED, f"{Reason.NO_SPACE_LEFT}: {pod['status'].get('message', '')}")
     return _pull_failure(pod, now)
+
+
+def _disrupted(pod: Object) -> bool:
+    """Whether it was ended to make room, or with its node: its Job makes another."""
+    return _condition(pod, "DisruptionTarget") is not None
 
 
 def _pull_failure(pod: Object, now: datetime) -> Finding | None:

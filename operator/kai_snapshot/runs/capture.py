@@ -6,12 +6,12 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity, Trigger
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import catalog
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.take import Progress, Taken, take
-from kai_snapshot.source import KubernetesApi
+from kai_snapshot.source import ApiConnection, KubernetesApi
 from kai_snapshot.stores import Store, layout, location, open_store
 
 LEFT_BEHIND = timedelta(minutes=5)
@@ -30,15 +30,15 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
         claims_root=request.claims_dir,
     )
     folder = layout.CaptureFolder(request.namespace, request.name)
-    identity = asyncio.run(_identity(request))
-    _check_ours(store, folder, identity)
+    identity = asyncio.run(identify(request.connection, request.namespace, request.name))
+    check_ours(store, folder, identity)
     if (done := catalog.find(store, folder, request.id)) is not None:
         return _answer(request, folder, done)
     store.abort_unfinished(folder.prefix, before=datetime.now(UTC) - LEFT_BEHIND)
     with tempfile.TemporaryDirectory(dir=request.spool_dir, prefix="capture-") as directory:
         spool = Path(directory) / "snapshot.zip"
         taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
-        manifest = commit(store, folder, spool, describe(request, identity, taken))
+        manifest = commit(store, folder, spool, describe(identity, taken, request.id, request.scheduled_for, request.trigger))
     return _answer(request, folder, manifest)
 
 
@@ -50,7 +50,9 @@ def commit(store: Store, folder: layout.CaptureFolder, archive: Path, manifest: 
     return completed
 
 
-def describe(request: CaptureRequest, identity: CaptureIdentity, taken: Taken) -> Manifest:
+def describe(
+    identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: datetime, trigger: Trigger
+) -> Manifest:
     """What the snapshot itself does not say."""
     inspection, target = taken.inspection, taken.target
     scheduler = SchedulerIdentity()
@@ -64,8 +66,8 @@ def describe(request: CaptureRequest, identity: CaptureIdentity, taken: Taken) -
             shard=target.shard,
         )
     return Manifest(
-        id=request.id,
-        archive=layout.archive_name(request.id, inspection.sha256),
+        id=id_,
+        archive=layout.archive_name(id_, inspection.sha256),
         capture=identity,
         sha256=inspection.sha256,
         size_bytes=inspection.size_bytes,
@@ -73,21 +75,25 @@ def describe(request: CaptureRequest, identity: CaptureIdentity, taken: Taken) -
         object_counts=inspection.object_counts,
         scheduler=scheduler,
         kubernetes_version=inspection.kubernetes_version,
-        scheduled_for=request.scheduled_for,
+        scheduled_for=scheduled_for,
         captured_at=taken.captured_at,
-        trigger=request.trigger,
+        trigger=trigger,
         healed=taken.config is not None,
         config=taken.config,
     )
 
 
-async def _identity(request: CaptureRequest) -> CaptureIdentity:
-    async with KubernetesApi.connect(request.connection) as api:
-        return CaptureIdentity(cluster_uid=await api.cluster_uid(), namespace=request.namespace, name=request.name)
+async def identify(connection: ApiConnection, namespace: str, name: str) -> CaptureIdentity:
+    """Who captures: a name in a cluster. Raises SnapshotError."""
+    async with KubernetesApi.connect(connection) as api:
+        return CaptureIdentity(cluster_uid=await api.cluster_uid(), namespace=namespace, name=name)
 
 
-def _check_ours(store: Store, folder: layout.CaptureFolder, identity: CaptureIdentity) -> None:
-    """A location belongs to one capture of one cluster; made again from Git under its name, it keeps its archives."""
+def check_ours(store: Store, folder: layout.CaptureFolder, identity: CaptureIdentity) -> None:
+    """A location belongs to one capture of one cluster; made again from Git under its name, it keeps its archives.
+
+    Raises TerminalError: KeyTaken.
+    """
     newest_first = reversed(catalog.ids(store.list(folder.prefix)))
     newest = next(catalog.readable(store, folder, newest_first), None)
     if newest is not None and newest.capture != identity:

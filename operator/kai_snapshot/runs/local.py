@@ -113,17 +113,14 @@ def _run(request: LocalReplay, tool: Tool, directory: Path, progress: Callable[[
         [tool.path.resolve()] if isinstance(tool, Binary) else [*_contained(tool, archive, name)]
     )
     seen_at = archive if isinstance(tool, Binary) else Path("/snapshot.zip")
-    try:
-        ended = run_process(
-            [*command, "--filename", seen_at, "--verbosity", str(request.verbosity)],
-            stop=[tool.engine, "kill", name] if isinstance(tool, Image) else None,
-            stdout=directory / "stdout",
-            log=directory / "stderr.gz",
-            limit_seconds=request.limit_seconds,
-            progress=progress,
-        )
-    except (FileNotFoundError, PermissionError) as error:
-        raise TerminalError(Reason.TOOL_NOT_FOUND, f"{command[0]} is no program to run: {error.strerror}.") from error
+    ended = run_process(
+        [*command, "--filename", seen_at, "--verbosity", str(request.verbosity)],
+        stop=[tool.engine, "kill", name] if isinstance(tool, Image) else None,
+        stdout=directory / "stdout",
+        log=directory / "stderr.gz",
+        limit_seconds=request.limit_seconds,
+        progress=progress,
+    )
     if isinstance(tool, Image) and ended.exit_code == _ENGINE_FAILED:
         said = gzip.decompress((directory / "stderr.gz").read_bytes()).decode(errors="replace").strip()
         raise TerminalError(Reason.TOOL_NOT_FOUND, f"{tool.engine} cannot run {tool.image}: {said[-_LAST_WORDS:]}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from kai_snapshot.api.result import ResourceUse
+from kai_snapshot.errors import Reason, TerminalError
 
 _PIECE: Final = 1 << 16
 _MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
@@ -29,7 +30,7 @@ class Ended:
     resources: ResourceUse
 
 
-def run_process(  # noqa: PLR0913 - a process has that many sides
+def run_process(
     command: Sequence[str | Path],
     *,
     stop: Sequence[str] | None,
@@ -40,11 +41,15 @@ def run_process(  # noqa: PLR0913 - a process has that many sides
 ) -> Ended:
     """Runs the command; `log` gets its stderr as gzip, `progress` is told how many bytes of it have come.
 
-    `stop` is the command that ends it where a signal to the process itself would not. Raises OSError if it cannot be
-    started. Interrupted, it does not leave the process behind.
+    `stop` is the command that ends it where a signal to the process itself would not. Raises OSError, and
+    TerminalError(ToolNotFound) if it cannot be started. Interrupted, it does not leave the process behind.
     """
     with stdout.open("wb") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE)
+        except OSError as error:
+            message = f"{command[0]} cannot be run: {error.strerror}."
+            raise TerminalError(Reason.TOOL_NOT_FOUND, message) from error
     over, late = threading.Event(), threading.Event()
 
     def end() -> None:

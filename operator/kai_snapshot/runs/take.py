@@ -76,7 +76,7 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
             raise TerminalError(
                 Reason.CONFIG_NULL,
                 f'The scheduler said `"config": null` {CONFIG_NULL_TRIES} times, and its ConfigMap '
-                f"{target.namespace}/{target.config_map or '(none is mounted)'} has no config.yaml to put in its place: "
+                f"{target.namespace}/{target.config_map or '(none mounted)'} has no config.yaml to put in its place: "
                 "upgrade it to v0.16.5 or later, or mend the ConfigMap.",
             )
         return Taken(spool, taken.inspection, captured_at, target, config)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import ipaddress
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,15 @@ class _File:
 
 
 Entry = TypeVar("Entry", bound=_Entry)
+
+
+def from_kubeconfig(path: Path | None, *, context: str | None) -> ApiConnection:
+    """How kubectl, run in the place of this process, would connect: its files, its environment, its terminal.
+
+    Raises TerminalError (InvalidKubeconfig; Unauthorized if a credential plugin fails).
+    """
+    paths = kubeconfig_paths(path, os.environ)
+    return read_connection(paths, context=context, environment=os.environ, interactive=sys.stdin.isatty())
 
 
 def kubeconfig_paths(explicit: Path | None, environment: Mapping[str, str]) -> list[Path]:

@@ -5,9 +5,8 @@ what they look like. What a store cannot do ends in a SnapshotError that names l
 """
 
 from pathlib import Path
-from typing import assert_never
 
-from kai_snapshot.api.storage import PVCStorage, S3Storage, Storage
+from kai_snapshot.api.storage import Storage
 from kai_snapshot.stores.credentials import S3Credentials
 from kai_snapshot.stores.directory import DirectoryStore, check_mounted
 from kai_snapshot.stores.store import Entry, Store, read
@@ -23,21 +22,17 @@ def open_store(storage: Storage, *, credentials: S3Credentials | None, ca: bytes
     ca: certificates in PEM that vouch for the S3 endpoint, in place of the usual ones.
     claims_root: the directory that claims are mounted in, each under its name.
 
-    Raises TerminalError: ClaimNotMounted; TLSVerificationFailed if `ca` holds no certificate.
+    Raises TerminalError: ClaimNotMounted; TLSVerificationFailed, InvalidSpec if `ca` or the endpoint cannot be used.
     """
-    match storage.s3 or storage.pvc:
-        case S3Storage() as s3:
-            from kai_snapshot.stores.s3 import S3Store  # noqa: PLC0415 - boto3 costs memory that claims do not need
+    if storage.s3 is not None:
+        from kai_snapshot.stores.s3 import S3Store  # noqa: PLC0415 - boto3 costs memory that claims do not need
 
-            return S3Store(s3, credentials=credentials, ca=ca)
-        case PVCStorage() as pvc:
-            claim = claims_root / pvc.claim_name
-            check_mounted(claim)
-            return DirectoryStore(claim / pvc.sub_path if pvc.sub_path else claim, name=location(storage, ""))
-        case None:
-            raise AssertionError("a Storage has one of s3 and pvc")
-        case never:
-            assert_never(never)
+        return S3Store(storage.s3, credentials=credentials, ca=ca)
+    assert storage.pvc is not None
+    claim = claims_root / storage.pvc.claim_name
+    check_mounted(claim)
+    root = claim / storage.pvc.sub_path if storage.pvc.sub_path else claim
+    return DirectoryStore(root, name=location(storage, ""))
 
 
 def location(storage: Storage, key: str) -> str:

@@ -16,6 +16,8 @@ from kai_snapshot.stores.store import Entry, check_key, is_key
 
 _PIECE = 1 << 20
 _PARTIAL = ".partial"
+_FSCK = "lost+found/"
+"""At the root of many a volume, and readable for root only."""
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
@@ -89,7 +91,7 @@ class DirectoryStore:
         )
         for key, item in sorted(zip(keys, found, strict=True), key=lambda pair: pair[0]):
             if key.endswith("/"):
-                if is_key(key[:-1]) and (key.startswith(prefix) or prefix.startswith(key)):
+                if is_key(key[:-1]) and key != _FSCK and (key.startswith(prefix) or prefix.startswith(key)):
                     yield from self._walk(key[:-1], prefix)
             elif item.is_file(follow_symlinks=False) and key.startswith(prefix) and is_key(key):
                 try:
@@ -124,8 +126,9 @@ class DirectoryStore:
 
     def abort_unfinished(self, prefix: str, *, before: datetime) -> int:
         """See Store. These are the files that writes begin as."""
+        above = prefix.rpartition("/")[0]
         aborted = 0
-        for folder, _, names in os.walk(self._root):
+        for folder, _, names in os.walk(self._root / check_key(above) if above else self._root):
             if not f"{Path(folder).relative_to(self._root).as_posix()}/".startswith(prefix):
                 continue
             for path in (Path(folder, name) for name in names if name.startswith(".") and name.endswith(_PARTIAL)):
@@ -159,8 +162,8 @@ class DirectoryStore:
         if error.errno in _REFUSED:
             return TerminalError(
                 Reason.ACCESS_DENIED,
-                f"{self._name} may not be used for {key or 'listing'} ({why}): the volume must be writable for the "
-                "operator's user or group (fsGroup 65532).",
+                f"{self._name} may not be used for {key or 'listing'} ({why}): it must be readable and writable for "
+                "this process, in the operator for user or group 65532 (fsGroup).",
             )
         if error.errno in _ABSENT:
             return TerminalError(Reason.ARCHIVE_NOT_FOUND, f"There is no {key} in {self._name}.")

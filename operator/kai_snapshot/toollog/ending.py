@@ -1,15 +1,13 @@
 """How a run ended, from the exit code and what log and stdout prove. Exit code 0 alone proves nothing."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kai_snapshot.api.result import Outcome
+from kai_snapshot.kaiversions import prints_summary, release
 
 _KILLED = 128 + 9
 _PANIC = 2
-_PRINTS_SUMMARY = (0, 14, 1)
-_VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,17 +83,16 @@ def _incomplete(evidence: Evidence) -> tuple[Outcome, str] | None:
     missing = [action for action in expected if action not in left]
     if missing or not (expected or left):
         return Outcome.INCOMPLETE, f"The tool ended without an error, but did not run {_list(missing) or 'any action'}."
-    if evidence.stdout_known and _prints_summary(evidence):
+    if evidence.stdout_known and _summary_is_due(evidence):
         unnamed = [action for action in expected if action not in (evidence.summary or ())]
         if unnamed:
             return Outcome.INCOMPLETE, f"The tool ended without an error, but its summary lacks {_list(unnamed)}."
     return None
 
 
-def _prints_summary(evidence: Evidence) -> bool:
-    version = _VERSION.match(evidence.version or "")
-    numbers = tuple(map(int, version.groups())) if version else (0, 0, 0)
-    return evidence.completed if numbers == (0, 0, 0) else numbers >= _PRINTS_SUMMARY
+def _summary_is_due(evidence: Evidence) -> bool:
+    known = release(evidence.version) is not None
+    return prints_summary(evidence.version) if known else evidence.completed
 
 
 def _where(evidence: Evidence) -> str:

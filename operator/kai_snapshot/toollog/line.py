@@ -9,7 +9,7 @@ may have several lines; those after its first have none of this.
 import re
 
 _ANSI = rb"\x1b\[[\d;]*m"
-_COLOUR = re.compile(_ANSI)
+_UNPRINTABLE = re.compile(rb"%b|[\x00-\x08\x0b-\x1f\x7f]" % _ANSI)
 _NAMES = re.compile(
     rb"(?:\[(?:%(c)b)?[\w-]+(?:%(c)b)?\] )?(?:\[(?:%(c)b)?(?P<action>[a-z]+)(?:%(c)b)?\] )?" % {b"c": _ANSI}
 )
@@ -57,5 +57,5 @@ class Line:
 
 
 def plain(text: bytes) -> str:
-    """Without colours, and with a replacement character for what is not UTF-8."""
-    return _COLOUR.sub(b"", text).decode(errors="replace")
+    """Without colours and other control characters, and with a replacement character for what is not UTF-8."""
+    return _UNPRINTABLE.sub(b"", text).decode(errors="replace")

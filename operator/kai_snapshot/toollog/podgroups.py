@@ -110,8 +110,8 @@ class PodGroups:
         """The jobs by name."""
 
         def queue(job: bytes) -> str | None:
-            if plain(job) in names.queue_of:
-                return names.queue_of[plain(job)]
+            if known := names.queue_of.get(plain(job)):
+                return known
             if job in self._queues:
                 return plain(self._queues[job])
             return names.queue(plain(self._shown_queues[job])) if job in self._shown_queues else None

@@ -35,9 +35,10 @@ class Pods:
     def evict(self, rest: bytes, line: Line) -> None:
         """`Evicting task: pod`. A pod may be evicted again for another job, which changes nothing."""
         self._first_attempt = b""
-        if rest not in self._evictions:
-            self._evictions[rest] = line.action, self._pod_groups.preemptor
-            self._first_attempt = rest
+        pod = _named(rest)
+        if pod not in self._evictions:
+            self._evictions[pod] = line.action, self._pod_groups.preemptor
+            self._first_attempt = pod
 
     def evict_failed(self, rest: bytes, _: Line) -> None:
         """`Failed to evict task <pod>..`: a first attempt is undone; a pod that was evicted before stays so."""
@@ -58,7 +59,8 @@ class Pods:
 
     def pipeline(self, rest: bytes, _: Line) -> None:
         """`Pipelining task: pod`: to the node of the last simulation."""
-        self._pipelined[rest] = self._simulated.get(rest)
+        pod = _named(rest)
+        self._pipelined[pod] = self._simulated.get(pod)
 
     def placements(self) -> tuple[Placement, ...]:
         """Binds, in the order of the log."""
@@ -77,6 +79,12 @@ class Pods:
     def pipelined(self) -> tuple[Pipelined, ...]:
         """Pipelined pods, in the order of the log."""
         return tuple(Pipelined(pod=plain(pod), node=_name(node)) for pod, node in self._pipelined.items())
+
+
+def _named(pod: bytes) -> bytes:
+    if b"/" not in pod:
+        raise ValueError("cut off")
+    return pod
 
 
 def _name(name: bytes | None) -> str | None:

@@ -43,7 +43,7 @@ class Reader:
         """The last message."""
         self._open: list[bytes] = []
         self._close: Callable[[bytes], None] = _ignore
-        self._table = _by_key(self._messages())
+        self._table = _by_key(self.messages())
 
     def read(self, lines: Iterable[list[bytes]]) -> None:
         """Takes all lines, as `Text.lines` has them."""
@@ -71,7 +71,8 @@ class Reader:
                         break  # it is cut off and says nothing
                     break
 
-    def _messages(self) -> dict[bytes, Handler]:
+    def messages(self) -> dict[bytes, Handler]:
+        """The message table: what reads a message, by how the message begins."""
         return {
             b"Creating bind request for task <": self.pods.bind,
             b"Failed to bind task <": self.pods.bind_failed,

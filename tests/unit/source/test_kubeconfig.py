@@ -10,7 +10,7 @@ import yaml
 
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.source.connection import ApiConnection
-from kai_snapshot.source.kubeconfig import kubeconfig_paths, read_connection
+from kai_snapshot.source.kubeconfig import from_kubeconfig, kubeconfig_paths, read_connection
 
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 BASE64_PEM = base64.b64encode(PEM.encode()).decode()
@@ -210,6 +210,12 @@ def test_a_proxy_in_the_kubeconfig_counts_first(tmp_path: Path) -> None:
     path = write(tmp_path / "config", kubeconfig(cluster={"proxy-url": "http://own:1"}))
 
     assert read(path, environment={"HTTPS_PROXY": "http://p:1"}).proxy == "http://own:1"
+
+
+def test_a_process_connects_as_kubectl_would_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(write(tmp_path / "config", kubeconfig(user={"token": "abc"}))))
+
+    assert from_kubeconfig(None, context="a").token == "abc"
 
 
 # --- credential plugins

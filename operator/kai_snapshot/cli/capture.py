@@ -1,0 +1,162 @@
+"""`kai-snapshot capture`: what the scheduler sees now, into a file or a storage."""
+
+import asyncio
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from kai_snapshot.api.ids import run_id
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest
+from kai_snapshot.api.source import SchedulerSource, Source
+from kai_snapshot.cli import output
+from kai_snapshot.cli import storage_options as options
+from kai_snapshot.runs.capture import check_ours, commit, describe, identify
+from kai_snapshot.runs.take import Taken, take, take_url
+from kai_snapshot.source import ApiConnection
+from kai_snapshot.source.kubeconfig import from_kubeconfig
+
+_SOURCE = "Which scheduler"
+
+
+def capture(
+    *,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--file", "-f", metavar="OUT", help="Write the archive to this file. Default: under its own name, here."
+        ),
+    ] = None,
+    s3: options.S3 = None,
+    endpoint: options.Endpoint = None,
+    region: options.Region = None,
+    path_style: options.PathStyle = False,
+    ca_file: options.CaFile = None,
+    directory: options.Directory = None,
+    name: Annotated[
+        str,
+        typer.Option("--capture", metavar="NAMESPACE/NAME", help="The name that a bucket or directory keeps it under."),
+    ] = "command/manual",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="The scheduler's namespace.", rich_help_panel=_SOURCE)
+    ] = "kai-scheduler",
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", help="The scheduler's name.", rich_help_panel=_SOURCE)
+    ] = "kai-scheduler",
+    shard: Annotated[
+        str, typer.Option("--shard", help="The name of the SchedulingShard.", rich_help_panel=_SOURCE)
+    ] = "default",
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            min=1,
+            max=65535,
+            help="The port of its plugin server. Default: as its arguments say, else 8081.",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", help="Ask this address, and not through the API server.", rich_help_panel=_SOURCE),
+    ] = None,
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", help="The kubeconfig, as for kubectl.", rich_help_panel=_SOURCE)
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option("--context", help="The context in it, as for kubectl.", rich_help_panel=_SOURCE)
+    ] = None,
+    timeout: Annotated[
+        int,
+        typer.Option(
+            "--timeout",
+            metavar="SECONDS",
+            min=1,
+            max=3600,
+            help="The longest silence. Before v0.15 the scheduler is silent until all is built.",
+            rich_help_panel=_SOURCE,
+        ),
+    ] = 60,
+    format_: output.Format = "text",
+) -> None:
+    """Take a snapshot from the scheduler's leader, check it, and keep it.
+
+    Nothing is kept, and the exit status is 1, if what came is not a whole snapshot.
+    """
+    place = None
+    if s3 is not None or directory is not None:
+        if file is not None:
+            raise typer.BadParameter("say where to keep it once: --file, --s3 or --dir")
+        place = options.open_place(
+            s3=s3, endpoint=endpoint, region=region, path_style=path_style, ca_file=ca_file, directory=directory
+        )
+    folder = options.folder(name)
+    source = _source(namespace, scheduler, shard=shard, port=port, timeout=timeout)
+    connection = from_kubeconfig(kubeconfig, context=context) if url is None else None
+    identity = CaptureIdentity(namespace=folder.namespace, name=folder.capture)
+    if connection is not None:
+        identity = asyncio.run(identify(connection, folder.namespace, folder.capture))
+    if place is not None:
+        check_ours(place.store, folder, identity)
+    target = file or Path()
+    into = None if place is not None else target if target.is_dir() else target.parent
+    with tempfile.TemporaryDirectory(prefix="kai-snapshot-", dir=into) as spool:
+        now = datetime.now(UTC)
+        taken = _take(connection, url, source, Path(spool) / "snapshot.zip")
+        manifest = describe(identity, taken, run_id(now), now, "Command")
+        if place is not None:
+            manifest = commit(place.store, folder, taken.path, manifest)
+            where = place.uri(folder.prefix + manifest.archive)
+        else:
+            where = str(_keep(taken, target, manifest))
+    _print(manifest, where, format_)
+
+
+def _source(namespace: str, scheduler: str, *, shard: str, port: int | None, timeout: int) -> Source:
+    try:
+        return Source(
+            scheduler=SchedulerSource(namespace=namespace, name=scheduler, shard=shard, port=port),
+            timeout_seconds=timeout,
+        )
+    except ValidationError as error:
+        raise options.bad_parameter(error, {"name": "--scheduler"}) from error
+
+
+def _take(connection: ApiConnection | None, url: str | None, source: Source, spool: Path) -> Taken:
+    with output.transfer_progress() as bar:
+        task = bar.add_task("snapshot", total=None)
+
+        def progress(received: int) -> None:
+            bar.update(task, completed=received)
+
+        if connection is not None:
+            return asyncio.run(take(connection, source, spool, progress=progress))
+        assert url is not None
+        return asyncio.run(take_url(url, spool, silence_seconds=source.timeout_seconds, progress=progress))
+
+
+def _keep(taken: Taken, target: Path, manifest: Manifest) -> Path:
+    """Moves the archive to its place; a configuration that had to be healed goes beside it."""
+    file = target / manifest.archive if target.is_dir() else target
+    taken.path.replace(file)
+    if manifest.healed:
+        beside = file.with_suffix(".json")
+        beside.write_bytes(manifest.encode())
+        typer.echo(
+            f"The snapshot says config: null. The scheduler's configuration is in {beside}: replay it with --manifest.",
+            err=True,
+        )
+    return file
+
+
+def _print(manifest: Manifest, where: str, format_: output.Format) -> None:
+    if format_ == "json":
+        output.document({"uri": where, "manifest": manifest.dump()})
+        return
+    counts = ", ".join(f"{count} {kind}" for kind, count in manifest.object_counts.items() if count)
+    version = f" from {manifest.scheduler.version}" if manifest.scheduler.version else ""
+    typer.echo(f"{where}: {output.size(manifest.size_bytes)}{version}, SHA-256 {manifest.sha256}")
+    typer.echo(f"  {counts}")
