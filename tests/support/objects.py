@@ -1,46 +1,33 @@
-"""Objects of our kinds as the API server gives them, with what a test is about as arguments."""
+"""Objects of our kinds, as people write them."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from kai_snapshot.api.base import API_VERSION, rfc3339
+Object = dict[str, Any]
+API_VERSION = "kai-snapshot.io/v1alpha1"
+NAMESPACE = "kai-snapshots"
 
-CREATED = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
-
-def resource(
-    kind: str, spec: dict[str, Any], *, status: dict[str, Any] | None = None, **metadata: Any
-) -> dict[str, Any]:
-    """An object of ours."""
+def capture(name: str, *, storage: Object, namespace: str = NAMESPACE, annotations: Object | None = None, **spec: Any) -> Object:
+    """A SnapshotCapture; one-shot unless it is given a schedule."""
     return {
         "apiVersion": API_VERSION,
-        "kind": kind,
-        "metadata": {
-            "name": "hourly",
-            "namespace": "kai-snapshots",
-            "uid": "0f0e0d0c-0b0a-0908-0706-050403020100",
-            "generation": 1,
-            "resourceVersion": "1",
-            "creationTimestamp": rfc3339(CREATED),
-            **metadata,
+        "kind": "SnapshotCapture",
+        "metadata": {"name": name, "namespace": namespace, "annotations": annotations or {}},
+        "spec": {"storage": storage, **spec},
+    }
+
+
+def replay(name: str, *, of: str | Object, versions: list[str | Object], namespace: str = NAMESPACE, **spec: Any) -> Object:
+    """A SnapshotReplay of a capture by its name, or of any source."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "SnapshotReplay",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "source": {"captureRef": {"name": of}} if isinstance(of, str) else of,
+            "versions": [{"name": version} if isinstance(version, str) else version for version in versions],
+            # the stand-in for the tool is quick and small, and so is the cluster
+            "podTemplate": {"spec": {"resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}}},
+            **spec,
         },
-        "spec": spec,
-        **({"status": status} if status is not None else {}),
     }
-
-
-def capture(
-    *, status: dict[str, Any] | None = None, annotations: dict[str, str] | None = None, **spec: Any
-) -> dict[str, Any]:
-    """A SnapshotCapture to S3; one-shot unless `schedule` is given."""
-    defaults = {"storage": {"s3": {"bucket": "archives", "credentialsSecretRef": {"name": "keys"}}}}
-    return resource("SnapshotCapture", {**defaults, **spec}, status=status, annotations=annotations or {})
-
-
-def replay(*, status: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """A SnapshotReplay of the newest archive of `hourly` at two versions."""
-    defaults = {
-        "source": {"captureRef": {"name": "hourly"}},
-        "versions": [{"name": "AsCaptured"}, {"name": "v0.14.7"}],
-    }
-    return resource("SnapshotReplay", {**defaults, **spec}, status=status, name="compare")

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 Version = tuple[int, int, int]
 
 VERSIONS: tuple[Version, ...] = (
-    (0, 6, 0), (0, 6, 23), (0, 7, 13), (0, 8, 0), (0, 8, 2), (0, 9, 0), (0, 9, 20), (0, 10, 2), (0, 10, 3), (0, 12, 0), (0, 12, 23),
-    (0, 13, 4), (0, 14, 0), (0, 14, 1), (0, 14, 7), (0, 15, 3), (0, 16, 0), (0, 16, 8), (0, 17, 0),
+    (0, 6, 0), (0, 6, 23), (0, 7, 13), (0, 8, 0), (0, 8, 2), (0, 9, 0), (0, 9, 20), (0, 10, 2), (0, 10, 3),
+    (0, 12, 0), (0, 12, 23), (0, 13, 4), (0, 14, 0), (0, 14, 1), (0, 14, 7), (0, 15, 3), (0, 16, 0), (0, 16, 8),
+    (0, 17, 0),
 )  # fmt: skip
 """The releases at which a message changed, and the last of each line."""
 
@@ -112,13 +113,20 @@ class Log:
 
     def open(self, queues: Mapping[str, Mapping[str, Share]]) -> None:
         self.entry(2, "framework/session.go:499", "Taking cluster snapshot ...")
-        self.entry(4, "cluster_info/cluster_info.go:260", "Snapshot info - PodGroupInfos: <3>, BindRequests: <0>, Queues: <2>, "
-                   "Nodes: <2> in total for scheduling")  # fmt: skip
+        self.entry(
+            4,
+            "cluster_info/cluster_info.go:260",
+            "Snapshot info - PodGroupInfos: <3>, BindRequests: <0>, Queues: <2>, Nodes: <2> in total for scheduling",
+        )
         self.entry(2, "framework/session.go:508", "Session  with <3> Jobs, <2> Queues and <2> Nodes")
         for name, shares in queues.items():
-            self.entry(3, "resource_division/resource_division.go:68", f"Resource division result for queue <{name}>: "
-                       f"Queue Priority: <100>, GPU: {self._share(shares['gpu'])} CPU (cores): {self._share(shares['cpu'])} "
-                       f"memory (GB): {self._share(shares['memory'])} ")  # fmt: skip
+            self.entry(
+                3,
+                "resource_division/resource_division.go:68",
+                f"Resource division result for queue <{name}>: "
+                f"Queue Priority: <100>, GPU: {self._share(shares['gpu'])} "
+                f"CPU (cores): {self._share(shares['cpu'])} memory (GB): {self._share(shares['memory'])} ",
+            )
 
     def _share(self, share: Share) -> str:
         figures = {"deserved": share.deserved, "requested": share.requested, "maxAllowed": share.limit}
@@ -163,7 +171,8 @@ class Log:
         )
         what = {
             "allocate": f"allocate job: <{job}> of queue <{shown}>, resources: <{resources}>",
-            "consolidation": f"consolidate running jobs in order to make room for job: <{job}>, resources: <{resources}>",
+            "consolidation": "consolidate running jobs in order to make room for "
+            f"job: <{job}>, resources: <{resources}>",
             "reclaim": f"reclaim for job: <{job}> of queue <{shown}>, resources: <{resources}>",
             "preempt": f"preempt for job: <{job}>, priority: <50>, queue: <{queue}>, resources: <{resources}>",
         }
@@ -183,8 +192,11 @@ class Log:
 
     def skip(self, job: str, other: str) -> None:
         words = {"consolidation": "consolidation", "reclaim": "reclaim", "preempt": "preemption"}
-        self.entry(3, f"{self.action}/{self.action}.go:68", f"Skipping {words[self.action]} for job: <{job}> - is not easier to "
-                   f"{self.action} for than: <{other}>")  # fmt: skip
+        self.entry(
+            3,
+            f"{self.action}/{self.action}.go:68",
+            f"Skipping {words[self.action]} for job: <{job}> - is not easier to {self.action} for than: <{other}>",
+        )
 
     def succeed(self, job: str, victims: Sequence[str]) -> None:
         named = " ".join(f"<{pod}>" for pod in victims)
@@ -220,8 +232,12 @@ class Log:
             else "GPU: 1, CPU: 1 (cores), memory: 2.147 (GB)"
         )
         self.entry(4, "framework/statement.go:593", f"Allocating task: {pod}")
-        self.entry(3, "cache/cache.go:328", f"Creating bind request for task <{pod}> to node <{node}> gpuGroup: <[{' '.join(groups)}]>, "
-                   f"requires: <{requires}> GPUs")  # fmt: skip
+        self.entry(
+            3,
+            "cache/cache.go:328",
+            f"Creating bind request for task <{pod}> to node <{node}> "
+            f"gpuGroup: <[{' '.join(groups)}]>, requires: <{requires}> GPUs",
+        )
 
     def bind_fails(self, pod: str, node: str) -> None:
         self.complain(
@@ -272,8 +288,11 @@ class Log:
         if self.version >= (0, 12, 0):
             self.entry(6, "status_updater/default_status_updater.go:484", f"Full job fit error: {job_message}")
         if condition:
-            self.entry(6, "status_updater/default_status_updater.go:498", f"Updating pod group scheduling condition for {job} to "
-                       "(UnschedulableOnNodePool,nodepool=default)")  # fmt: skip
+            self.entry(
+                6,
+                "status_updater/default_status_updater.go:498",
+                f"Updating pod group scheduling condition for {job} to (UnschedulableOnNodePool,nodepool=default)",
+            )
 
 
 def _humanized(value: float | None) -> str:

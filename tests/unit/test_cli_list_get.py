@@ -114,15 +114,6 @@ class TestGet:
         assert document["sha256"] == document["manifest"]["sha256"] == hashlib.sha256(NEWEST).hexdigest()
         assert document["sizeBytes"] == len(NEWEST)
 
-    def test_its_json_says_what_was_written(self, place: Path, tmp_path: Path) -> None:
-        result = run(
-            "get", "latest", "--dir", place, "--capture", "ns/hourly", "-f", tmp_path / "out.zip", "-o", "json"
-        )
-        document = json.loads(result.stdout)
-        assert document["path"] == str(tmp_path / "out.zip")
-        assert document["sha256"] == document["manifest"]["sha256"] == hashlib.sha256(NEWEST).hexdigest()
-        assert document["sizeBytes"] == len(NEWEST)
-
     def test_into_a_directory_it_keeps_its_name(
         self, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

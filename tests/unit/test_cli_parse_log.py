@@ -5,21 +5,17 @@ import json
 from pathlib import Path
 
 import pytest
-import typer
-from support.toollogs import Log
 from typer.testing import CliRunner, Result
 
-from kai_snapshot.cli.parse_log import parse_log
+from kai_snapshot.cli.app import app
+from support.toollogs import Log
 
 CORPUS = Path(__file__).parents[1] / "data" / "corpus"
 OVERQUOTA = CORPUS / "11-gang+running+overq"
 
-app = typer.Typer()
-app.command()(parse_log)
-
 
 def run(*arguments: object, stdin: bytes | None = None) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=stdin)
+    return CliRunner().invoke(app, ["parse-log", *map(str, arguments)], input=stdin)
 
 
 def test_json_is_the_whole_result_and_nothing_else() -> None:

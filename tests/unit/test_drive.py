@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import conformance
+from support import kstatus
 from support.cluster import NAMESPACE, FakeCluster, services
-from support.objects import capture, replay
+from support.resources import capture, replay
 
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
@@ -115,7 +115,7 @@ def look_at_replay(services_: Services) -> drive_replay.Looked:
 def status(cluster: FakeCluster, plural: str = CAPTURES, name: str = "hourly") -> dict[str, Any]:
     resource = cluster.get(plural, NAMESPACE, name)
     assert resource is not None
-    conformance.check(resource)
+    kstatus.check(resource)
     return dict(resource["status"])
 
 

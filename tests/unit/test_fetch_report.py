@@ -1,5 +1,6 @@
 """fetch, the tool under busybox, report: what the containers of a replay's pod do, with the real busybox."""
 
+import asyncio
 import contextlib
 import gzip
 import hashlib
@@ -8,7 +9,7 @@ import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,10 +18,12 @@ import orjson
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from typer.testing import CliRunner
 
 from kai_snapshot.api.result import Outcome, ReplayResult
-from kai_snapshot.api.transfer import Instructions, Part
+from kai_snapshot.api.transfer import Instructions, Part, Trouble
 from kai_snapshot.archive.read import read_config
+from kai_snapshot.cli import job
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.script import tool_command
@@ -87,16 +90,21 @@ def desk() -> Desk:
 
 
 @pytest_asyncio.fixture
-async def client(desk: Desk, tmp_path: Path) -> AsyncIterator[TransferClient]:
+async def url(desk: Desk, tmp_path: Path) -> AsyncIterator[str]:
     spool = tmp_path / "spool"
     spool.mkdir()
     runner = web.AppRunner(application(TOKENS, desk, spool=spool, limits=Limits(log_bytes=1 << 20)))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
-    async with connect(f"http://{host}:{port}", TOKENS.issue(PART), patience_seconds=0) as client:
-        yield client
+    yield f"http://{host}:{port}"
     await runner.cleanup()
+
+
+@pytest_asyncio.fixture
+async def client(url: str) -> AsyncIterator[TransferClient]:
+    async with connect(url, TOKENS.issue(PART), patience_seconds=0) as client:
+        yield client
 
 
 @pytest.fixture
@@ -306,3 +314,48 @@ class TestReport:
             archive.writestr("snapshot.json", "{")
         await report(client, ran)
         assert desk.result is not None
+
+
+@pytest.mark.asyncio
+class TestCommands:
+    """`kai-snapshot job fetch` and `job report`, and what they leave for the operator to read in the pod's status."""
+
+    @pytest.fixture
+    def left(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+        """Reads what the kubelet would take for the termination message; sets up the token, and no endpoint."""
+        (tmp_path / "token").write_text(TOKENS.issue(PART) + "\n")
+        (tmp_path / "termination-log").touch()
+        monkeypatch.setattr(names, "TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setattr(job, "TERMINATION_LOG", tmp_path / "termination-log")
+        monkeypatch.setattr(job, "FETCH_PATIENCE_SECONDS", 0)
+        monkeypatch.setenv(names.URL_VARIABLE, "http://127.0.0.1:9")
+        return (tmp_path / "termination-log").read_text
+
+    @staticmethod
+    async def call(*arguments: str | Path) -> int:
+        return (
+            await asyncio.to_thread(CliRunner().invoke, job.app, [str(argument) for argument in arguments])
+        ).exit_code
+
+    async def test_fetch_and_report_make_a_replay(
+        self, url: str, desk: Desk, work: Path, left: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(names.URL_VARIABLE, url)
+        assert await self.call("fetch", work) == 0
+        await asyncio.to_thread(run, work, tool(tmp_path, recording(PRE_GENERATORS, "v0.17.0")))
+        assert await self.call("report", work) == 0
+        assert desk.result is not None
+        assert ReplayResult.model_validate_json(desk.result).outcome is Outcome.SUCCEEDED
+        assert left() == ""
+
+    async def test_a_failure_that_may_heal_is_exit_code_1(self, work: Path, left: Callable[[], str]) -> None:
+        assert await self.call("fetch", work) == 1
+        assert Trouble.model_validate_json(left()).reason is Reason.TRANSFER_UNREACHABLE
+
+    async def test_a_failure_that_will_not_heal_is_exit_code_65(
+        self, url: str, desk: Desk, work: Path, left: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(names.URL_VARIABLE, url)
+        desk.told = instructions(sha256="0" * 64)
+        assert await self.call("fetch", work) == names.HOPELESS
+        assert Trouble.model_validate_json(left()).reason is Reason.CHECKSUM_MISMATCH

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import conformance
-from support.objects import CREATED, capture
+from support import kstatus
+from support.resources import CREATED, capture
 
 from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
@@ -43,7 +43,7 @@ class World:
         observed = Observed(operator=self.operator, run=run, storage_problem=storage_problem)
         self.plan = reconcile(SnapshotCapture.model_validate(self.resource), observed, self.now)
         self.resource["status"] = self.plan.status.dump()
-        conformance.check(self.resource)
+        kstatus.check(self.resource)
         return self.plan
 
     @property
@@ -81,7 +81,7 @@ def test_a_one_shot_capture_starts_at_once_and_is_named_by_its_creation() -> Non
     world.look()
     assert world.started == ["20261122T100000Z"]
     assert world.condition("Ready") == ("Unknown", "Progressing")
-    assert conformance.kstatus(world.resource) == "InProgress"
+    assert kstatus.verdict(world.resource) == "InProgress"
 
 
 def test_a_one_shot_capture_that_is_stored_is_ready_and_finished() -> None:
@@ -93,7 +93,7 @@ def test_a_one_shot_capture_that_is_stored_is_ready_and_finished() -> None:
     assert world.resource["status"]["lastSuccessfulCapture"]["schedulerVersion"] == "v0.17.0"
     assert world.resource["status"]["archives"] == {"count": 3, "bytes": 3000}
     assert "active" not in world.resource["status"]
-    assert conformance.kstatus(world.resource) == "Current"
+    assert kstatus.verdict(world.resource) == "Current"
 
 
 def test_a_healed_archive_is_said_to_be_healed() -> None:
@@ -128,7 +128,7 @@ def test_a_failure_that_may_heal_is_tried_again_after_ten_and_twenty_seconds_and
     assert world.condition("Ready") == ("False", "SourceTimeout")
     assert world.condition("Stalled") == ("True", "SourceTimeout")
     assert world.condition("Finished") == ("True", "Failed")
-    assert conformance.kstatus(world.resource) == "Failed"
+    assert kstatus.verdict(world.resource) == "Failed"
 
 
 def test_a_failure_that_needs_a_person_is_not_tried_again() -> None:
@@ -236,7 +236,7 @@ def test_a_slot_is_run_once_and_recorded_before_it_starts() -> None:
     assert world.started == ["20261122T110000Z"]
     assert world.resource["status"]["lastScheduleTime"] == "2026-11-22T11:00:00Z"
     assert world.condition("Ready") == ("True", "Scheduled")
-    assert conformance.kstatus(world.resource) == "Current"
+    assert kstatus.verdict(world.resource) == "Current"
     world.look("Running", after=5)
     assert world.started == []
     world.look(captured("20261122T110000Z", CREATED + timedelta(hours=1)), after=5)
@@ -275,7 +275,7 @@ def test_resuming_after_200_slots_runs_nothing_at_once() -> None:
     world.look(after=30)
     assert world.started == []
     assert world.events == ["Resumed"]
-    assert conformance.kstatus(world.resource) == "Current"
+    assert kstatus.verdict(world.resource) == "Current"
 
 
 def test_a_changed_schedule_catches_up_on_nothing_of_the_new_one() -> None:
@@ -296,7 +296,7 @@ def test_one_failed_run_leaves_a_schedule_ready_and_three_do_not() -> None:
         assert world.condition("LastCaptureSucceeded") == ("False", "PluginDisabled")
         expected = ("True", "Scheduled") if failures < 3 else ("False", "CaptureFailing")
         assert world.condition("Ready") == expected
-    assert conformance.kstatus(world.resource) == "InProgress"
+    assert kstatus.verdict(world.resource) == "InProgress"
     world.now = CREATED + timedelta(hours=4)
     world.look()
     world.look(captured("20261122T140000Z"), after=1)

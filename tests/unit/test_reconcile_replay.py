@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import conformance
-from support.objects import CREATED, replay
+from support import kstatus
+from support.resources import CREATED, replay
 
 from kai_snapshot.api.result import Durations, Engine, Outcome, Placement, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
@@ -83,7 +83,7 @@ class World:
             image_for=image_for,
         )
         self.resource["status"] = self.plan.status.dump()
-        conformance.check(self.resource)
+        kstatus.check(self.resource)
         return self.plan
 
     def outcomes(self) -> list[str]:
@@ -108,7 +108,7 @@ def test_a_replay_waits_for_its_capture_and_says_so() -> None:
     world.look(resolution=NOT_YET)
     assert world.condition("Ready") == ("Unknown", "WaitingForCapture")
     assert world.condition("SourceResolved") == ("False", "WaitingForCapture")
-    assert conformance.kstatus(world.resource) == "InProgress"
+    assert kstatus.verdict(world.resource) == "InProgress"
     assert world.plan.again_at == world.now + timedelta(minutes=1)
 
 
@@ -118,7 +118,7 @@ def test_a_replay_does_not_wait_for_ever() -> None:
     world.look(resolution=NOT_YET, after=60)
     assert world.condition("Ready") == ("False", "CaptureNotFound")
     assert world.condition("Finished") == ("True", "Failed")
-    assert conformance.kstatus(world.resource) == "Failed"
+    assert kstatus.verdict(world.resource) == "Failed"
 
 
 def test_an_archive_that_is_not_what_it_should_be_is_not_replayed() -> None:
@@ -178,7 +178,7 @@ def test_all_versions_replayed_is_ready() -> None:
     }  # fmt: skip
     assert status["results"][0]["actions"] == [{"name": "allocate", "ms": 30}, {"name": "reclaim", "ms": 5}]
     assert status["results"][0]["logURI"] == "s3://archives/l.gz"
-    assert conformance.kstatus(world.resource) == "Current"
+    assert kstatus.verdict(world.resource) == "Current"
 
 
 def test_a_panic_is_a_finding_and_the_other_versions_go_on() -> None:

@@ -32,7 +32,7 @@ def test_a_token_of_another_key_is_refused() -> None:
 
 @given(st.integers(min_value=0), st.integers(min_value=1, max_value=255))
 def test_a_token_with_another_payload_is_refused(place: int, change: int) -> None:
-    payload, _, signature = Tokens(KEY).issue(PART).partition(".")
+    payload, _, signature = Tokens(KEY).issue(PART).rpartition(".")
     changed = bytearray(payload.encode())
     changed[place % len(changed)] ^= change
     refusal(Tokens(KEY), f"{changed.decode('latin-1')}.{signature}")

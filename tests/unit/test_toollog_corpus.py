@@ -1,4 +1,4 @@
-"""Every log of the corpus reads as another, independent reader read it: real output of the real tool at four versions."""
+"""Every log of the corpus, real output of the real tool at four versions, reads as an independent reader read it."""
 
 import gzip
 import io

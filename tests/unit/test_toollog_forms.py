@@ -5,12 +5,12 @@ import io
 from dataclasses import dataclass, field
 from itertools import chain
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from support.toollogs import ACTIONS, PANIC, VERSIONS, Log, Share
 
 from kai_snapshot import toollog
 from kai_snapshot.api.result import Eviction, JobOutcome, Outcome, Pipelined, Placement, QueueShare, ReplayResult
+from support.toollogs import ACTIONS, PANIC, VERSIONS, Log, Share
 
 QUEUES = {"prod": "prod", "prod-0": "prod-0", "research": "Research & <b>development</b>"}
 """By name, what the log shows: `spec.displayName` may hold anything."""
@@ -163,8 +163,12 @@ class Teller:
 
     def close(self) -> None:
         for job in self.draw(st.lists(st.sampled_from(sorted(JOBS)), max_size=2, unique=True)):
-            self.log.explain(job, PODS[job][0], "no nodes with enough resources were found: 3 node(s) lack GPUs. \n2 node(s) are full.",
-                             "\nNot enough resources for the workload.\nResources were not found.")  # fmt: skip
+            self.log.explain(
+                job,
+                PODS[job][0],
+                "no nodes with enough resources were found: 3 node(s) lack GPUs. \n2 node(s) are full.",
+                "\nNot enough resources for the workload.\nResources were not found.",
+            )
             if self.story.seen(6):
                 self.story.outcomes.setdefault(job, JobOutcome.UNSCHEDULABLE)
                 self.story.reasons[job] = (
@@ -216,7 +220,6 @@ def read(run: Run, text: bytes | None = None) -> ReplayResult:
     )
 
 
-@settings(max_examples=300)
 @given(runs())
 def test_a_log_reads_back_as_what_it_was_written_from(run: Run) -> None:
     story, result = run.story, read(run)

@@ -7,12 +7,12 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from support.toollogs import Log
 
 from kai_snapshot import toollog
 from kai_snapshot.api.result import JobOutcome, Outcome, ReplayResult
 from kai_snapshot.toollog.complaints import DISTINCT
 from kai_snapshot.toollog.text import MAX_LINE
+from support.toollogs import Log
 
 
 class Pieces:

@@ -50,6 +50,11 @@ class Cast:
         return [self.operator, self.s3_server, *scheduler, *self.tools]
 
     @property
+    def scheduler_is_standin(self) -> bool:
+        """Whether it is known what is served."""
+        return isinstance(self.scheduler, Image)
+
+    @property
     def tool_template(self) -> str:
         """The operator's setting."""
         return self.tool or f"{self.tools[0].repository}:{{version}}"
@@ -68,11 +73,10 @@ def set_up(kube: Kube, cluster: str, players: Cast, report: Report) -> None:
     report("starting the S3 server, the scheduler and the operator")
     kube.apply(*_with_image(_objects("s3.yaml"), players.s3_server.reference))
     kube.apply(*_scheduler(players))
-    # a Job's pod cannot be changed: it ran, or it is the same
-    if kube.get("job", "volumes", STAGE) is None:
-        kube.apply(*_with_image(_objects("volumes.yaml"), players.operator.reference))
     kube.apply(*operator_objects(kube, players))
     kube.apply(claim(), *(secret(S3_SECRET, namespace, S3_KEYS) for namespace in (NAMESPACE, OTHER_NAMESPACE)))
+    if kube.get("pod", "archives", NAMESPACE) is None:  # pods, and those of Jobs, cannot be changed
+        kube.apply(*_with_image(_objects("volumes.yaml"), players.operator.reference))
     kube.rolled_out("s3", STAGE)
     with s3(kube) as bucket:
         _ensure_bucket(bucket)
@@ -153,6 +157,7 @@ def _objects(file: str) -> list[Object]:
 
 def _with_image(objects: Sequence[Object], image: str) -> list[Object]:
     for each in objects:
-        if each["kind"] in ("Deployment", "Job"):
-            each["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        if each["kind"] in ("Deployment", "Job", "Pod"):
+            pod = each["spec"] if each["kind"] == "Pod" else each["spec"]["template"]["spec"]
+            pod["containers"][0]["image"] = image
     return list(objects)

@@ -1,5 +1,6 @@
 """The Debian packages of a machine without Docker, and the base image made from Debian packages."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -9,10 +10,10 @@ from pathlib import Path
 
 from toolchain.places import ToolError
 
-# What each is for: the cluster's store, runtime and network; building images; certificates; .venv.
+# The cluster's store, runtime and network; then what builds images.
 PACKAGES = (
     "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "openssl",
-    "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates", "python3-venv",
+    "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates",
 )  # fmt: skip
 BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "busybox-static", "ca-certificates")
 _POLICY = Path("/usr/sbin/policy-rc.d")
@@ -29,6 +30,11 @@ def missing() -> list[str]:
     return [name for name in PACKAGES if name not in installed]
 
 
+def missing_for_venv() -> list[str]:
+    """Debian keeps a part of Python's own library in a package of its own; other Pythons have it."""
+    return ["python3-venv"] if importlib.util.find_spec("ensurepip") is None else []
+
+
 def install(packages: list[str]) -> None:
     """Install `packages` without starting their services."""
     if os.geteuid() != 0:
@@ -40,10 +46,9 @@ def install(packages: list[str]) -> None:
         )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with _services_stay_down():
-        subprocess.run(["apt-get", "update", "-q"], check=True, env=environment)
-        subprocess.run(
-            ["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], check=True, env=environment
-        )
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", *packages]):
+            command = ["apt-get", "-qq", *arguments]
+            subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
 def base_recipe() -> list[str]:

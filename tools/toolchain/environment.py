@@ -1,11 +1,10 @@
 """.venv: the Python environment of the checkout, with the locked dependencies and the command in it."""
 
-import importlib.util
 import subprocess
 import sys
 from hashlib import sha256
 
-from toolchain import debian, pypi
+from toolchain import pypi
 from toolchain.places import CHECKOUT
 
 _VENV = CHECKOUT / ".venv"
@@ -20,8 +19,6 @@ def is_current() -> bool:
 
 def make() -> None:
     """Make .venv, or bring it to what the lock files say."""
-    if importlib.util.find_spec("ensurepip") is None:  # Debian keeps it in a package of its own
-        debian.install(["python3-venv"])
     _run(sys.executable, "-m", "venv", str(_VENV))
     # uv is what pip installs, and installs everything else: hashes are checked by both.
     pip = (str(_VENV / "bin" / "pip"), "install", "--quiet")

@@ -31,7 +31,9 @@ def build(tag: str, *, dockerfile: Path, context: Path, arguments: Mapping[str, 
         for name, value in arguments.items():
             options += ["--build-arg", f"{name}={value}"]
         if arguments.keys() - {"BASE_IMAGE"} and not docker_runs():
-            options += ["--no-cache"]  # buildah 1.28 takes a layer from its cache although the argument in it has another value
+            options += [
+                "--no-cache"
+            ]  # buildah 1.28 takes a layer from its cache although the argument in it has another value
         command = ["docker", "build"] if docker_runs() else _buildah("build", "--isolation=chroot", "--layers")
         _run([*command, *options, str(context)])
 

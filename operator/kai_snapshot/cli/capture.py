@@ -80,7 +80,7 @@ def capture(
             rich_help_panel=_SOURCE,
         ),
     ] = 60,
-    format_: output.Format = "text",
+    form: output.Format = "text",
 ) -> None:
     """Take a snapshot from the scheduler's leader, check it, and keep it.
 
@@ -112,7 +112,7 @@ def capture(
             where = place.uri(folder.prefix + manifest.archive)
         else:
             where = str(_keep(taken, target, manifest))
-    _print(manifest, where, format_)
+    _print(manifest, where, form)
 
 
 def _source(namespace: str, scheduler: str, *, shard: str, port: int | None, timeout: int) -> Source:
@@ -152,8 +152,8 @@ def _keep(taken: Taken, target: Path, manifest: Manifest) -> Path:
     return file
 
 
-def _print(manifest: Manifest, where: str, format_: output.Format) -> None:
-    if format_ == "json":
+def _print(manifest: Manifest, where: str, form: output.Format) -> None:
+    if form == "json":
         output.document({"uri": where, "manifest": manifest.dump()})
         return
     counts = ", ".join(f"{count} {kind}" for kind, count in manifest.object_counts.items() if count)

@@ -4,13 +4,10 @@ The request, secrets included, comes on standard input; the answer goes to stand
 """
 
 import sys
-from typing import Final
 
 from kai_snapshot.runs.capture import answer
 from kai_snapshot.runs.children import confine
 from kai_snapshot.runs.request import CaptureRequest
-
-ARGUMENTS: Final = ["capture", "--request", "-"]
 
 
 def main() -> None:

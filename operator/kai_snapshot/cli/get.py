@@ -25,7 +25,7 @@ def get(
     ca_file: options.CaFile = None,
     directory: options.Directory = None,
     capture: options.Capture = None,
-    format_: output.Format = "text",
+    form: output.Format = "text",
 ) -> None:
     """Download an archive and check it against its manifest.
 
@@ -49,7 +49,7 @@ def get(
             sha256=manifest.sha256 if manifest is not None else None,
             progress=lambda size: progress.advance(task, size),
         )
-    if format_ == "json":
+    if form == "json":
         output.document(
             {
                 "path": str(written.path),

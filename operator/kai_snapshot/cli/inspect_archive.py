@@ -11,7 +11,10 @@ from kai_snapshot.cli import output
 
 
 def inspect_archive(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="A file, as `capture` and `get` write it.")],
+    archive: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, metavar="ARCHIVE", help="A file, as `capture` and `get` write it."),
+    ],
     *,
     form: output.Format = "text",
 ) -> None:

@@ -21,7 +21,7 @@ def list_archives(
     ca_file: options.CaFile = None,
     directory: options.Directory = None,
     capture: options.Capture = None,
-    format_: output.Format = "text",
+    form: output.Format = "text",
 ) -> None:
     """Show which archives a storage holds, oldest first, as their manifests say.
 
@@ -31,7 +31,7 @@ def list_archives(
         s3=s3, endpoint=endpoint, region=region, path_style=path_style, ca_file=ca_file, directory=directory
     )
     found = listing(place.store, options.folder(capture) if capture is not None else None)
-    if format_ == "json":
+    if form == "json":
         output.document(_document(found, place))
     else:
         typer.echo(output.table([COLUMNS, *(_row(archive) for archive in found.archives)]))

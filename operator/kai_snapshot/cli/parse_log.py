@@ -1,17 +1,16 @@
 """`kai-snapshot parse-log`: what a log of snapshot-tool says, as a document."""
 
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-import orjson
 import typer
 
 from kai_snapshot import toollog
 from kai_snapshot.api.result import Outcome, ReplayResult
 from kai_snapshot.archive.config import configured_actions
 from kai_snapshot.archive.read import queue_names, read_config
+from kai_snapshot.cli import output
 
 
 def parse_log(
@@ -40,7 +39,7 @@ def parse_log(
     tool_version: Annotated[
         str | None, typer.Option("--tool-version", metavar="V", help="The tool's version, as v0.17.0.")
     ] = None,
-    output: Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="How to print it.")] = "text",
+    form: output.Format = "text",
 ) -> None:
     """Read a log of snapshot-tool, of any version from v0.6 to v0.17: placements, evictions, jobs, queues, errors.
 
@@ -56,13 +55,12 @@ def parse_log(
         tool_version=tool_version,
         names=None if names is None else toollog.Names(queue_of=names.queue_of, queues=names.queues),
     )
-    if output == "json":
-        document = orjson.dumps(result.dump(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        sys.stdout.buffer.write(document)
+    if form == "json":
+        output.document(result.dump())
     else:
         typer.echo(_text(result), nl=False)
     if result.outcome is not Outcome.SUCCEEDED:
-        raise typer.Exit(1)
+        raise typer.Exit(output.FINDING_IS_BAD)
 
 
 def _text(result: ReplayResult) -> str:

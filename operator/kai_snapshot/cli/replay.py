@@ -68,7 +68,7 @@ def replay(
             "--output-dir", file_okay=False, metavar="DIR", help="Keep each version's log and result, in DIR/VERSION."
         ),
     ] = None,
-    format_: output.Format = "text",
+    form: output.Format = "text",
 ) -> None:
     """Replay an archive with snapshot-tool at one or more versions, and show what each would do.
 
@@ -87,7 +87,7 @@ def replay(
     )
     with _directory(output_dir) as directory:
         results = _replay_all(request, tools, directory)
-    _print(results, format_)
+    _print(results, form)
     outcomes = {result.outcome for result in results}
     if Outcome.IMAGE_PULL_FAILED in outcomes:
         raise typer.Exit(output.COULD_NOT)
@@ -146,8 +146,8 @@ def _directory(wanted: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _print(results: Sequence[ReplayResult], format_: output.Format) -> None:
-    if format_ == "json":
+def _print(results: Sequence[ReplayResult], form: output.Format) -> None:
+    if form == "json":
         output.document([result.dump() for result in results])
         return
     typer.echo(output.table([COLUMNS, *map(_row, results)]))

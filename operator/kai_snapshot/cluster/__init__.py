@@ -258,7 +258,7 @@ class Cluster:
         if missing := KINDS.keys() - names:
             raise TerminalError(
                 Reason.INVALID_SPEC,
-                f"the CustomResourceDefinitions of {', '.join(sorted(missing))} are not installed: kubectl apply -k crds",
+                f"the CustomResourceDefinitions of {', '.join(sorted(missing))} are not installed: apply crds/",
             )
 
     def cluster_uid(self) -> str:

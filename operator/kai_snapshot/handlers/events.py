@@ -3,7 +3,7 @@
 kopf ignores errors of event handlers and, after a gap in a watch, does not report deletions: nothing else is done here.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import kopf
 
@@ -11,6 +11,8 @@ from kai_snapshot.api.base import GROUP, VERSION
 from kai_snapshot.cluster import CAPTURES, REPLAYS
 from kai_snapshot.handlers.workers import Key, Workers
 from kai_snapshot.jobs import names
+
+_OURS: Final = {names.MANAGED_BY: names.OPERATOR, names.COMPONENT: names.REPLAY_COMPONENT}
 
 
 @kopf.on.event(GROUP, VERSION, CAPTURES)
@@ -28,11 +30,10 @@ async def replay_event(memo: Any, namespace: str | None, name: str, **_: Any) ->
     workers.queue.add(Key(REPLAYS, str(namespace), name))
 
 
-@kopf.on.event(
-    "batch", "v1", "jobs", labels={names.MANAGED_BY: names.OPERATOR, names.COMPONENT: names.REPLAY_COMPONENT}
-)
+@kopf.on.event("batch", "v1", "jobs", labels=_OURS)
+@kopf.on.event("v1", "pods", labels=_OURS)
 async def job_event(memo: Any, namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
-    """Looks at the replay the Job belongs to."""
+    """Looks at the replay the Job, or the pod of a Job, belongs to."""
     workers: Workers = memo.workers
     if replay := labels.get(names.REPLAY):
         workers.queue.add(Key(REPLAYS, str(namespace), replay))

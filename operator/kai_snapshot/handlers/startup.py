@@ -42,6 +42,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
+    for chatty in ("kopf.objects", "aiohttp.access"):  # a line for each event, and for each probe
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     memo.workers = Workers()
     try:
         memo.active = await asyncio.to_thread(Active, read(os.environ), memo.workers)

@@ -15,6 +15,9 @@ _NAMES = re.compile(
 )
 
 
+_PRINTED = 4096
+
+
 class Line:
     """The line at hand. One object is used for all lines, because there may be many millions."""
 
@@ -57,5 +60,5 @@ class Line:
 
 
 def plain(text: bytes) -> str:
-    """Without colours and other control characters, and with a replacement character for what is not UTF-8."""
-    return _UNPRINTABLE.sub(b"", text).decode(errors="replace")
+    """The first 4 KiB, without colours and other control characters, a replacement character for what is not UTF-8."""
+    return _UNPRINTABLE.sub(b"", text[:_PRINTED]).decode(errors="replace")

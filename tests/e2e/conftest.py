@@ -1,0 +1,85 @@
+"""The e2e tests: the operator from its image, on a cluster that pytest-kind starts, with everything around it for real.
+
+KAI's own images can be neither pulled nor built everywhere, so stand-ins take their place (tests/standins,
+tests/support/scheduler.py). Name the real ones and they are used instead:
+
+    make e2e ARGS="--kai-tool-image=ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:{version}"
+"""
+
+import secrets
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_kind.cluster import KindCluster
+
+from stage import stage
+from stage.kube import Kube
+from stage.stage import Cast
+from support.archives import Archives, InBucket, OnVolume
+from support.story import Story
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("kai")
+    group.addoption("--kai-tool-image", help="the real snapshot-tool, with {version} in the place of the tag")
+    group.addoption("--kai-scheduler-image", help="the real scheduler; its CRDs must be in the cluster (--keep-cluster)")
+
+
+@pytest.fixture(scope="session")
+def players(request: pytest.FixtureRequest) -> Cast:
+    """The images that play."""
+    options = request.config.option
+    return stage.cast(scheduler_image=options.kai_scheduler_image, tool_image=options.kai_tool_image)
+
+
+@pytest.fixture(scope="session")
+def kube(request: pytest.FixtureRequest, kind_cluster: KindCluster, players: Cast) -> Kube:
+    """The cluster, with everything in it that the operator needs, and the operator itself."""
+    kube = Kube(kind_cluster.kubectl_path, kind_cluster.kubeconfig_path)
+    capture_manager = request.config.pluginmanager.getplugin("capturemanager")
+    with capture_manager.global_and_fixture_disabled():  # it takes minutes the first time: say what is going on
+        print("", file=sys.stderr)
+        stage.set_up(kube, kind_cluster.name, players, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+    return kube
+
+
+@pytest.fixture(scope="session")
+def s3(kube: Kube) -> Iterator[Any]:
+    """A boto3 client of the S3 server in the cluster."""
+    with stage.s3(kube) as client:
+        yield client
+
+
+@pytest.fixture
+def story(kube: Kube) -> Iterator[Story]:
+    """The test's objects."""
+    story = Story(kube)
+    yield story
+    story.end()
+
+
+@pytest.fixture
+def tag() -> str:
+    """Makes names of a test its own, also in a cluster that was kept."""
+    return secrets.token_hex(2)
+
+
+@pytest.fixture
+def bucket(s3: Any, tag: str) -> InBucket:
+    """A place in the bucket."""
+    return InBucket(s3, f"e2e/{tag}")
+
+
+@pytest.fixture
+def volume(kube: Kube, tag: str) -> OnVolume:
+    """A place on the volume."""
+    return OnVolume(kube, f"e2e/{tag}")
+
+
+@pytest.fixture(params=["bucket", "volume"])
+def archives(request: pytest.FixtureRequest) -> Archives:
+    """A place in the bucket, and then one on the volume."""
+    place: Archives = request.getfixturevalue(request.param)
+    return place

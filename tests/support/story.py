@@ -1,0 +1,60 @@
+"""What an e2e test does with a cluster: creates objects of its own, and looks at them until something is so."""
+
+import json
+from collections.abc import Callable
+
+from stage.kube import Kube
+from support import kstatus
+from support.eventually import eventually
+from support.objects import Object
+
+
+class Story:
+    """Objects that are gone when the test is over. Each status that is seen is checked."""
+
+    def __init__(self, kube: Kube) -> None:
+        self.kube = kube
+        self._created: list[Object] = []
+
+    def create(self, *objects: Object) -> Object:
+        """Creates objects and returns the last."""
+        for obj in objects:
+            created = self.kube.create(obj)
+            self._created.append(created)
+        return created
+
+    def see(self, obj: Object) -> Object:
+        """The object as it is now."""
+        meta = obj["metadata"]
+        found = self.kube.get(obj["kind"], meta["name"], meta.get("namespace", ""))
+        assert found is not None, f"{obj['kind']} {meta['name']} is gone"
+        return kstatus.check(found) if found["apiVersion"].startswith("kai-snapshot.io/") else found
+
+    def until(self, obj: Object, so: Callable[[Object], object], *, timeout: float = 90, what: str = "") -> Object:
+        """Looks until `so` is true of the object, and returns it."""
+
+        def look() -> Object | None:
+            seen = self.see(obj)
+            assert so(seen), seen.get("status")
+            return seen
+
+        return eventually(look, timeout=timeout, what=what or f"{obj['kind']} {obj['metadata']['name']}")
+
+    def finished(self, obj: Object, *, timeout: float = 90) -> Object:
+        """The object once it is Finished."""
+        return self.until(obj, lambda seen: kstatus.is_true(seen, "Finished"), timeout=timeout)
+
+    def events(self, obj: Object) -> list[Object]:
+        """The events about the object, oldest first."""
+        found = self.kube.run(
+            "get", "events", f"--namespace={obj['metadata']['namespace']}", "--output=json",
+            f"--field-selector=involvedObject.uid={obj['metadata']['uid']}",
+        )  # fmt: skip
+        return sorted(json.loads(found)["items"], key=lambda event: str(event["metadata"]["creationTimestamp"]))
+
+    def end(self) -> None:
+        """Deletes what the test made, and does not wait for it."""
+        for obj in reversed(self._created):
+            meta = obj["metadata"]
+            self.kube.delete(obj["kind"], meta["name"], meta.get("namespace", ""), wait=False)
+
