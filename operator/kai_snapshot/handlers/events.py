@@ -3,7 +3,7 @@
 kopf ignores errors of event handlers and, after a gap in a watch, does not report deletions: nothing else is done here.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import kopf
 
@@ -12,7 +12,11 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS
 from kai_snapshot.handlers.workers import Key, Workers
 from kai_snapshot.jobs import names
 
-_OURS: Final = {names.MANAGED_BY: names.OPERATOR, names.COMPONENT: names.REPLAY_COMPONENT}
+
+def watch_ours(settings: kopf.OperatorSettings) -> None:
+    """Lets the API server send the Jobs and pods of replays only."""
+    for resource in (("batch", "v1", "jobs"), ("", "v1", "pods")):
+        settings.watching.label_selectors[resource] = names.JOB_SELECTOR
 
 
 @kopf.on.event(GROUP, VERSION, CAPTURES)
@@ -30,8 +34,8 @@ async def replay_event(memo: Any, namespace: str | None, name: str, **_: Any) ->
     workers.queue.add(Key(REPLAYS, str(namespace), name))
 
 
-@kopf.on.event("batch", "v1", "jobs", labels=_OURS)
-@kopf.on.event("v1", "pods", labels=_OURS)
+@kopf.on.event("batch", "v1", "jobs")  # those with our labels: `watch_ours`
+@kopf.on.event("v1", "pods")
 async def job_event(memo: Any, namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
     """Looks at the replay the Job, or the pod of a Job, belongs to."""
     workers: Workers = memo.workers

@@ -15,6 +15,7 @@ from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
 from kai_snapshot.cluster.lease import LEASE, LeaseLock, elect
 from kai_snapshot.errors import SnapshotError
+from kai_snapshot.handlers.events import watch_ours
 from kai_snapshot.handlers.workers import Key, Workers
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs.children import Children
@@ -42,6 +43,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
+    watch_ours(settings)
     for chatty in ("kopf.objects", "aiohttp.access"):  # a line for each event, and for each probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     memo.workers = Workers()

@@ -13,15 +13,13 @@ _UNPRINTABLE = re.compile(rb"%b|[\x00-\x08\x0b-\x1f\x7f]" % _ANSI)
 _NAMES = re.compile(
     rb"(?:\[(?:%(c)b)?[\w-]+(?:%(c)b)?\] )?(?:\[(?:%(c)b)?(?P<action>[a-z]+)(?:%(c)b)?\] )?" % {b"c": _ANSI}
 )
-
-
 _PRINTED = 4096
 
 
 class Line:
     """The line at hand. One object is used for all lines, because there may be many millions."""
 
-    __slots__ = ("_names", "action", "level", "message", "source", "time")
+    __slots__ = ("_length", "_names", "action", "level", "message", "source", "time")
 
     def __init__(self) -> None:
         self.time = b""
@@ -35,28 +33,29 @@ class Line:
         self.message = b""
         """The text, or its first line."""
         self._names = b""
+        self._length = 0
 
     def take(self, raw: bytes) -> bool:
         """Reads `raw`; False if it is not the first line of a message, and this object still the line before."""
-        parts = raw.split(b"\t", 3)
-        if len(parts) != 4 or parts[0][10:11] != b"T":
+        try:
+            time, level, source, text = raw.split(b"\t", 3)
+        except ValueError:
             return False
-        self.time, self.level, self.source, text = parts
-        names = self._names
-        message = text[len(names) :]
-        if not text.startswith(names) or message.startswith(b"["):
-            message = self._name(text)
-        self.message = message
+        if time[10:11] != b"T":
+            return False
+        self.time, self.level, self.source = time, level, source
+        self.message = text[self._length :]
+        if not text.startswith(self._names) or self.message.startswith(b"["):
+            self._name(text)
         return True
 
-    def _name(self, text: bytes) -> bytes:
+    def _name(self, text: bytes) -> None:
         """The names change seldom, so they are looked at only when they do."""
         names = _NAMES.match(text)
         assert names is not None  # every part of it is optional
-        self._names = names[0]
-        if names["action"]:
-            self.action = names["action"]
-        return text[names.end() :]
+        self._names, self._length = names[0], names.end()
+        self.action = names["action"] or self.action
+        self.message = text[self._length :]
 
 
 def plain(text: bytes) -> str:

@@ -12,7 +12,7 @@ from kai_snapshot.toollog.names import Names
 MAX_REASON = 1024
 """Characters kept of a reason."""
 
-_ATTEMPT = re.compile(rb"[^<>]*<([^>]*)>(?:( of|, priority: <[^>]*>,) queue:? <(.*?)>, resources: )?")
+_QUEUE = re.compile(rb">( of|, priority: <[^>]*>,) queue:? <(.*?)>, resources: ")
 _OVER_QUOTA = b"would have placed the queue resources over quota"
 _DELAYED = b"is within its preemption delay window"
 _NO_REASON = ("", "Unable to schedule podgroup.", "Unable to schedule pod")
@@ -35,12 +35,10 @@ class PodGroups:
     def attempt(self, rest: bytes, _: Line) -> None:
         """`Attempting to .. job: <job> of queue <shown name>, ..`; to preempt: `.. job: <job>, .. queue: <name>, ..`"""
         self.preemptor = None
-        attempt = _ATTEMPT.match(rest)
-        if attempt is None:
-            raise ValueError("cut off")
-        job, before, queue = attempt.groups()
-        if before is not None:
-            (self._shown_queues if before == b" of" else self._queues)[job] = queue
+        start = rest.index(b"<") + 1
+        job = rest[start : rest.index(b">", start)]
+        if job not in self._queues and (queue := _QUEUE.search(rest, start)):
+            (self._shown_queues if queue[1] == b" of" else self._queues)[job] = queue[2]
 
     def fail(self, rest: bytes, _: Line) -> None:
         """`Could not allocate resources for job: <job> of queue <name>`"""
