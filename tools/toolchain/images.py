@@ -1,6 +1,5 @@
 """Images, built from Dockerfiles and saved as archives: by Docker where it runs, else by buildah in a store of ours."""
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,32 +9,42 @@ from hashlib import sha256
 from pathlib import Path
 
 from toolchain import debian, pypi
-from toolchain.places import CA_CERTIFICATES, CACHE, ToolError, docker_runs
+from toolchain.places import CACHE, ToolError, docker_runs
 
 _STORE = CACHE / "images"
+_CERTIFICATES = "ca-certificates.crt"
 
 
 def build(tag: str, *, dockerfile: Path, context: Path, arguments: Mapping[str, str]) -> None:
-    """Build `tag`. The host's CA certificates and pip settings are there while it builds, and not in the image."""
-    arguments = dict(arguments)
-    if not docker_runs() and "ARG BASE_IMAGE" in dockerfile.read_text():
-        if not has_base():
-            raise ToolError("the base image is not there: run tools/setup")
-        arguments.setdefault("BASE_IMAGE", base())
+    """Build `tag`. Pip's settings and the authorities it trusts are there while it builds, and not in the image."""
+    options = ["--file", str(dockerfile), "--tag", tag]
+    for name, value in arguments.items():
+        options += ["--build-arg", f"{name}={value}"]
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as pip_conf:
-        pip_conf.write(pypi.configuration_in_image())
-        pip_conf.flush()
-        options = ["--file", str(dockerfile), "--tag", tag, "--secret", f"id=pip.conf,src={pip_conf.name}"]
-        if CA_CERTIFICATES.exists():
-            options += ["--secret", f"id={CA_CERTIFICATES.name},src={CA_CERTIFICATES}"]
-        for name, value in arguments.items():
-            options += ["--build-arg", f"{name}={value}"]
-        if arguments.keys() - {"BASE_IMAGE"} and not docker_runs():
-            options += [
-                "--no-cache"
-            ]  # buildah 1.28 takes a layer from its cache although the argument in it has another value
-        command = ["docker", "build"] if docker_runs() else _buildah("build", "--isolation=chroot", "--layers")
-        _run([*command, *options, str(context)])
+        certificates = pypi.certificates()
+        if certificates.exists():
+            options += ["--secret", f"id={_CERTIFICATES},src={certificates}"]
+            pip_conf.write(pypi.configuration_in_image(f"/run/secrets/{_CERTIFICATES}"))
+            pip_conf.flush()
+        options += ["--secret", f"id=pip.conf,src={pip_conf.name}", str(context)]
+        if docker_runs():
+            _run(["docker", "build", *options])
+        else:
+            _run(_buildah("build", "--isolation=chroot", *_cache(arguments), *_base(dockerfile), *options))
+
+
+def _base(dockerfile: Path) -> list[str]:
+    """Our own base image, which can be made without a registry, for a Dockerfile that lets one choose."""
+    if "ARG BASE_IMAGE" not in dockerfile.read_text():
+        return []
+    if not has_base():
+        raise ToolError("the base image is not there: run tools/setup")
+    return ["--build-arg", f"BASE_IMAGE={base()}"]
+
+
+def _cache(arguments: Mapping[str, str]) -> list[str]:
+    """Buildah 1.28 takes a layer from its cache although an argument in it has another value now."""
+    return ["--no-cache"] if arguments else ["--layers"]
 
 
 def save(image: str, archive: Path) -> None:
@@ -82,4 +91,4 @@ def _driver() -> str:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, "BUILDAH_LAYERS": "true"})
+    subprocess.run(command, check=True, stdout=sys.stderr)

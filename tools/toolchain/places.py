@@ -14,7 +14,6 @@ BIN = CHECKOUT / ".tools" / "bin"
 """Links to the programs that `tools/setup` provides: kind (or localkube in its place), kubectl, versitygw, ..."""
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "kai-snapshot-operator"
-CA_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
 class ToolError(Exception):

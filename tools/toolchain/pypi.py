@@ -4,8 +4,9 @@ import ast
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
-from toolchain.places import CA_CERTIFICATES, CACHE, CHECKOUT
+from toolchain.places import CACHE, CHECKOUT
 
 # What says where packages come from and how to get there; directories of this machine and the like stay behind.
 _UV_NAMES = {
@@ -41,9 +42,14 @@ def parse(listed: str) -> Mapping[str, str]:
     }
 
 
-def configuration_in_image() -> str:
-    """A pip.conf for the time an image is built; the certificates are the ones mounted beside it."""
-    found = {**settings(), **({"cert": f"/run/secrets/{CA_CERTIFICATES.name}"} if CA_CERTIFICATES.exists() else {})}
+def certificates() -> Path:
+    """The authorities that pip trusts on this machine: the ones it was told, else the machine's."""
+    return Path(settings().get("cert") or "/etc/ssl/certs/ca-certificates.crt")
+
+
+def configuration_in_image(certificates: str) -> str:
+    """A pip.conf for the time an image is built; `certificates` is where the authorities are to be found in there."""
+    found = {**settings(), "cert": certificates}
     lines = (f"{option} = {value}".replace("\n", "\n    ") for option, value in found.items())
     return "\n".join(["[global]", *lines, ""])
 

@@ -19,9 +19,10 @@ COMMANDS: Final = {
     "inspect": "inspect_archive:inspect_archive",
     "replay": "replay:replay",
     "parse-log": "parse_log:parse_log",
-    "job": "job:app",
 }
 """Where each command is: module in this package, and what is in it."""
+HIDDEN: Final = {"job": "job:app"}
+"""Commands that are not for people."""
 
 
 class Commands(TyperGroup):
@@ -31,17 +32,18 @@ class Commands(TyperGroup):
     """
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """In the order of their use."""
+        """Those for people, in the order of their use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """The command of that name, or None."""
-        if cmd_name not in COMMANDS:
+        where = (COMMANDS | HIDDEN).get(cmd_name)
+        if where is None:
             return None
-        module, _, name = COMMANDS[cmd_name].partition(":")
+        module, _, name = where.partition(":")
         found = getattr(import_module(f"kai_snapshot.cli.{module}"), name)
         if not isinstance(found, typer.Typer):
-            single = typer.Typer(add_completion=False)
+            single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
             single.command(cmd_name)(found)
             found = single
         return get_command(found)
@@ -62,7 +64,9 @@ class Commands(TyperGroup):
             raise typer.Exit(output.INTERRUPTED) from error
 
 
-app = typer.Typer(name="kai-snapshot", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    name="kai-snapshot", cls=Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False
+)
 
 
 def _version(wanted: bool) -> None:

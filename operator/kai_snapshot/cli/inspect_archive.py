@@ -1,5 +1,6 @@
 """`kai-snapshot inspect`: whether an archive is a whole snapshot, and what it holds."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -22,15 +23,19 @@ def inspect_archive(
 
     Exit status 1 if it is not.
     """
-    with output.transfer_progress() as bar:
-        task = bar.add_task(archive.name, total=archive.stat().st_size)
-        found = inspect(archive, progress=lambda size: bar.update(task, completed=size))
+    found = _watched(archive) if sys.stderr.isatty() else inspect(archive)
     if form == "json":
         output.document(found.dump())
     else:
         typer.echo(_text(found))
     if not found.valid:
         raise typer.Exit(output.FINDING_IS_BAD)
+
+
+def _watched(archive: Path) -> Inspection:
+    with output.transfer_progress() as bar:
+        task = bar.add_task(archive.name, total=archive.stat().st_size)
+        return inspect(archive, progress=lambda size: bar.update(task, completed=size))
 
 
 def _text(found: Inspection) -> str:

@@ -20,7 +20,7 @@ FETCH_PATIENCE_SECONDS = 300
 REPORT_PATIENCE_SECONDS = 1800
 TERMINATION_LOG = Path("/dev/termination-log")
 
-app = typer.Typer(name="job", help="What the containers of a replay's pod run.", hidden=True, no_args_is_help=True)
+app = typer.Typer(name="job", help="What the containers of a replay's pod run.", no_args_is_help=True)
 Work = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The directory the pod's containers share.")]
 
 

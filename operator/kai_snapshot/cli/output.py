@@ -2,22 +2,15 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import orjson
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TransferSpeedColumn,
-)
 
 from kai_snapshot.errors import ARCHIVE_REASONS, Reason, SnapshotError
+
+if TYPE_CHECKING:  # rich takes a tenth of a second, which a script that calls us often need not wait
+    from rich.progress import Progress, ProgressColumn
 
 FINDING_IS_BAD: Final = 1
 """Exit code: done, and an archive, a manifest or a result is not good."""
@@ -69,13 +62,24 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("   ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def transfer_progress() -> Progress:
+def transfer_progress() -> "Progress":
     """A bar for bytes that come or go."""
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TransferSpeedColumn,
+    )
+
     return progress(
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn()
     )
 
 
-def progress(*columns: ProgressColumn) -> Progress:
+def progress(*columns: "ProgressColumn") -> "Progress":
     """Seen on a terminal only, and gone when the work is done."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())

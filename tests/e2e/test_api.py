@@ -1,0 +1,149 @@
+"""What the API server takes and what it refuses, with messages a person can act upon."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stage import stage
+from stage.kube import Kube, KubectlError
+from support.kstatus import verdict
+from support.objects import Object, capture, replay
+from support.story import Story
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+BUCKET: Object = {"s3": {"bucket": "some-bucket", "prefix": "a/b"}}
+CLAIM: Object = {"pvc": {"claimName": "some-claim"}}
+HOURLY: Object = {"cron": "@hourly"}
+IN_ARCHIVE: Object = {"archive": {"storage": BUCKET, "key": "x/y.zip"}}
+
+
+def scheduled(cron: str, **spec: Any) -> Object:
+    return capture("x", storage=BUCKET, schedule={"cron": cron}, **spec)
+
+
+def of(**reference: Any) -> Object:
+    return replay("x", of={"captureRef": {"name": "x", **reference}}, versions=["v0.17.0"])
+
+
+REFUSED: dict[str, tuple[Object, str]] = {
+    "no storage": (capture("x", storage={}), "exactly one of s3 and pvc must be given"),
+    "two storages": (capture("x", storage={**BUCKET, **CLAIM}), "exactly one of s3 and pvc must be given"),
+    "a name for which no Job could be named": (capture("x" * 53, storage=BUCKET), "may have at most 52 characters"),
+    "retention without schedule": (capture("x", storage=BUCKET, retention={"keepLast": 3}), "retention needs a schedule"),
+    "six fields": (scheduled("0 0 * * * *"), "cron takes five fields"),
+    "a zone in the cron": (scheduled("TZ=Europe/Berlin 0 * * * *"), "the zone goes into timeZone"),
+    "every": (scheduled("@every 1h"), "cron takes five fields"),
+    "keep nothing": (scheduled("@hourly", retention={"keepLast": 0}), "greater than or equal to 1"),
+    "a maximal age in days": (scheduled("@hourly", retention={"maxAge": "90d"}), "spec.retention.maxAge"),
+    "a maximal age of a second": (scheduled("@hourly", retention={"maxAge": "1s"}), "maxAge must be at least 1m"),
+    "a path that leads up": (capture("x", storage={"s3": {"bucket": "some-bucket", "prefix": "../b"}}), "prefix"),
+    "a path from the root": (capture("x", storage={"pvc": {"claimName": "c", "subPath": "/b"}}), "subPath"),
+    "a bucket that cannot be": (capture("x", storage={"s3": {"bucket": "Not_A_Bucket"}}), "bucket"),
+    "an endpoint that is none": (capture("x", storage={"s3": {"bucket": "abc", "endpoint": "minio:9000"}}), "endpoint"),
+    "a key without KMS": (
+        capture("x", storage={"s3": {"bucket": "abc", "kmsKeyId": "k", "serverSideEncryption": "AES256"}}),
+        "kmsKeyId needs serverSideEncryption: aws:kms",
+    ),
+    "an unknown policy": (capture("x", storage=BUCKET, deletionPolicy="Orphan"), '"Retain", "Delete"'),
+    "no source": (replay("x", of={}, versions=["v0.17.0"]), "exactly one of captureRef and archive must be given"),
+    "two sources": (
+        replay("x", of={"captureRef": {"name": "x"}, **IN_ARCHIVE}, versions=["v0.17.0"]),
+        "exactly one of captureRef and archive must be given",
+    ),
+    "no version": (replay("x", of="x", versions=[]), "at least 1 item"),
+    "a version twice": (replay("x", of="x", versions=["v0.17.0", "v0.17.0"]), "Duplicate value"),
+    "as of when": (of(select="AsOf"), "asOf goes with select: AsOf"),
+    "a moment for the latest": (of(asOf="2026-11-22T10:15:00Z"), "asOf goes with select: AsOf"),
+    "which id": (of(select="ID"), "id goes with select: ID"),
+    "a checksum that is none": (
+        replay("x", of={"archive": {**IN_ARCHIVE["archive"], "sha256": "abc"}}, versions=["v0.17.0"]),
+        "sha256",
+    ),
+    "a verbosity the tool does not have": (replay("x", of="x", versions=["v0.17.0"], verbosity=9), "verbosity"),
+}
+
+
+@pytest.mark.parametrize(("obj", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_is_refused_and_the_message_says_why(kube: Kube, obj: Object, message: str) -> None:
+    with pytest.raises(KubectlError, match="is invalid") as refusal:
+        kube.apply(obj, dry_run=True)
+    assert message in str(refusal.value)
+
+
+@pytest.mark.parametrize("cron", ["*/5 * * * *", "@daily", "0 9 * * MON-FRI", "15 10 L * *", "0 0 1 JAN ?"])
+def test_the_usual_schedules_are_taken(kube: Kube, cron: str) -> None:
+    kube.apply(scheduled(cron), dry_run=True)
+
+
+def test_a_replay_is_immutable_but_for_suspend(story: Story, kube: Kube, tag: str) -> None:
+    waiting = replay(f"fixed-{tag}", of="never", versions=["v0.17.0", "v0.14.7"], startingDeadlineSeconds=600)
+    created = story.create(waiting)
+
+    def change(**spec: Any) -> None:
+        kube.patch("snapshotreplay", created["metadata"]["name"], stage.NAMESPACE, {"spec": spec})
+
+    changes: list[Object] = [
+        {"verbosity": 6},
+        {"versions": [{"name": "v0.17.0"}]},
+        {"versions": [{"name": "v0.14.7"}, {"name": "v0.17.0"}]},
+        {"source": {"captureRef": {"name": "other"}}},
+        {"podTemplate": {"spec": {"priorityClassName": "high"}}},
+    ]
+    for spec in changes:
+        with pytest.raises(KubectlError, match="a replay is immutable"):
+            change(**spec)
+    change(suspend=True)
+    story.until(created, lambda seen: seen["metadata"]["generation"] == seen["status"]["observedGeneration"] == 2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "patch", "message"),
+    [
+        (HOURLY, {"schedule": None}, "one-shot or scheduled for life"),
+        (None, {"schedule": HOURLY}, "one-shot or scheduled for life"),
+        (None, {"source": {"scheduler": {"shard": "other"}}}, "source and storage of a one-shot capture are immutable"),
+        (HOURLY, {"storage": {"s3": {"prefix": "elsewhere"}}}, "the storage location"),
+        (HOURLY, {"storage": {"s3": {"endpoint": "https://elsewhere:9000"}}}, "the storage location"),
+        (HOURLY, {"storage": {"s3": None, **CLAIM}}, "the storage location"),
+    ],
+    ids=["schedule away", "schedule added", "one-shot source", "prefix", "endpoint", "another kind of storage"],
+)  # fmt: skip
+def test_what_a_capture_is_about_is_immutable(
+    story: Story, kube: Kube, tag: str, schedule: Object | None, patch: Object, message: str
+) -> None:
+    fixed = {"schedule": schedule} if schedule else {}
+    created = story.create(capture(f"fixed-{tag}", storage=BUCKET, suspend=True, **fixed))
+    with pytest.raises(KubectlError, match=message):
+        kube.patch("snapshotcapture", created["metadata"]["name"], stage.NAMESPACE, {"spec": patch})
+
+
+def test_what_a_capture_may_use_is_not_immutable(story: Story, kube: Kube, tag: str) -> None:
+    created = story.create(capture(f"open-{tag}", storage=BUCKET, schedule=HOURLY, suspend=True))
+    changes = {"storage": {"s3": {"credentialsSecretRef": {"name": "renewed"}}}, "schedule": {"cron": "@daily"}}
+    kube.patch("snapshotcapture", created["metadata"]["name"], stage.NAMESPACE, {"spec": changes})
+
+
+@pytest.mark.parametrize("sample", sorted((MANIFESTS / "samples").glob("*.yaml")), ids=lambda path: path.name)
+def test_the_samples_are_taken_by_the_api_server(kube: Kube, sample: Path) -> None:
+    documents = [each for each in yaml.safe_load_all(sample.read_text()) if each["kind"] != "Kustomization"]
+    for document in documents:
+        assert document["metadata"]["namespace"] == stage.NAMESPACE
+        if document["kind"] != "PersistentVolumeClaim":  # the stage's own is there under that name
+            kube.apply(document, dry_run=True)
+
+
+def test_an_object_nobody_has_looked_at_is_not_taken_for_ready(kube: Kube) -> None:
+    (unseen,) = kube.apply(capture("unseen", storage=BUCKET), dry_run=True)
+    assert unseen["status"] == {"observedGeneration": -1}
+    assert verdict(unseen) == "InProgress"
+
+
+def test_columns_tell_how_it_stands(kube: Kube) -> None:
+    for kind, columns in {
+        "snapshotcaptures": "NAME READY STATUS SCHEDULE LAST SUCCESS NEXT AGE",
+        "snapshotreplays": "NAME READY STATUS OUTCOME SNAPSHOT SUMMARY AGE",
+    }.items():
+        table = kube.run("get", kind, "--namespace=kai-snapshots", "--server-print=true")
+        assert table == "" or " ".join(table.splitlines()[0].split()) == columns

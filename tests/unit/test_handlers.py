@@ -1,0 +1,117 @@
+"""What kopf is told, and what its events lead to."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import kopf
+import pytest
+from kopf._cogs.structs.references import Resource
+
+from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
+from kai_snapshot.errors import Reason, TransientError
+from kai_snapshot.handlers import events
+from kai_snapshot.handlers.workers import Key, Workers
+from kai_snapshot.runs import drive_capture, drive_replay
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        Resource(group="batch", version="v1", plural="jobs", kind="Job", singular="job"),
+        Resource(group="", version="v1", plural="pods", kind="Pod", singular="pod"),
+    ],
+)
+def test_the_api_server_sends_only_jobs_and_pods_of_replays(resource: Resource) -> None:
+    settings = kopf.OperatorSettings()
+    events.watch_ours(settings)
+    (selector,) = settings.watching.label_selectors.collect(resource)
+    assert "app.kubernetes.io/managed-by=kai-snapshot-operator" in selector
+
+
+def take(workers: Workers, count: int) -> list[Key]:
+    """The keys that are due."""
+    seen: list[Key] = []
+
+    async def main() -> None:
+        enough = asyncio.Event()
+
+        async def look(key: Key) -> None:
+            seen.append(key)
+            if len(seen) == count:
+                enough.set()
+
+        task = asyncio.create_task(workers.queue.work(look))
+        await asyncio.wait_for(enough.wait(), 5)
+        task.cancel()
+
+    asyncio.run(main())
+    return seen
+
+
+def test_an_event_of_a_job_is_a_look_at_its_replay() -> None:
+    async def main() -> Workers:
+        workers = Workers()
+        labels: Any = {"kai-snapshot.io/replay": "compare"}
+        await events.job_event(memo=SimpleNamespace(workers=workers), namespace="ns", labels=labels)
+        return workers
+
+    assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
+
+
+def test_an_event_of_a_capture_wakes_the_replays_that_wait_for_it() -> None:
+    async def main() -> Workers:
+        workers = Workers()
+        workers._waiting["ns", "hourly"] = {Key(REPLAYS, "ns", "compare")}
+        await events.capture_event(memo=SimpleNamespace(workers=workers), namespace="ns", name="hourly")
+        return workers
+
+    assert set(take(asyncio.run(main()), 2)) == {Key(CAPTURES, "ns", "hourly"), Key(REPLAYS, "ns", "compare")}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(ConflictError("hourly"), id="the object changed meanwhile"),
+        pytest.param(TransientError(Reason.API_UNREACHABLE, "gone"), id="the API server is away"),
+        pytest.param(ValueError("a fault of ours"), id="a fault of ours"),
+    ],
+)
+def test_a_look_that_fails_is_repeated_and_ends_nothing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    async def main() -> None:
+        again = asyncio.Event()
+
+        async def drive(*_: Any) -> None:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                raise error
+            again.set()
+
+        monkeypatch.setattr(drive_capture, "drive", drive)
+        workers = Workers()
+        workers.start(SimpleNamespace(metrics=SimpleNamespace(look_failed=lambda *_: None)))  # type: ignore[arg-type]
+        workers.queue.add(Key(CAPTURES, "ns", "hourly"))
+        await asyncio.wait_for(again.wait(), 10)
+        for task in workers._tasks:
+            task.cancel()
+
+    asyncio.run(main())
+    assert looks == 2
+
+
+def test_a_replay_that_waits_is_remembered_by_the_capture_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> Workers:
+        async def drive(*_: Any) -> drive_replay.Looked:
+            return drive_replay.Looked(waits_for="hourly")
+
+        monkeypatch.setattr(drive_replay, "drive", drive)
+        workers = Workers()
+        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        await workers.look(Key(REPLAYS, "ns", "compare"))
+        workers.wake_replays_of("ns", "hourly")
+        return workers
+
+    assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
