@@ -1,20 +1,53 @@
 .DEFAULT_GOAL := help
 SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 export XDG_CACHE_HOME ?= $(HOME)/.cache
-VENV := .venv
-BIN := $(VENV)/bin
+
+BIN := .venv/bin
+CLUSTER ?= kai-snapshot
+ARGS ?=
+E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
+TIMED := tools/timed
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
-venv: $(VENV)/.done ## Make .venv with the locked dependencies and the command in it
+demo: setup ## Start a cluster with everything in it, apply manifests/samples, show what comes of it
+	@tools/demo --cluster-name $(CLUSTER)
 
-$(VENV)/.done: requirements/bootstrap.txt requirements/dev.txt pyproject.toml
+test: ## Set up, lint, run the unit tests and the e2e stories; says how long each took
+	@$(TIMED) setup lint unit e2e
+
+down: ## Remove the clusters of demo and of test
+	@for cluster in $(CLUSTER) $(CLUSTER)-e2e; do .tools/bin/kind delete cluster --name $$cluster; done
+
+setup: ## Debian packages, .venv, the cluster's programs, the base of the images
+	@tools/setup
+
+venv: ## .venv with the locked dependencies and the command in it
 	@tools/setup venv
-	@touch $@
 
-lock: venv ## Write requirements/*.txt anew from their .in files and pyproject.toml
-	cd requirements && for f in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap"; do set -- $$f; \
-	  ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header $$1 -o $$2.txt; done
+lint: venv ## Format, style, types, layers
+	@$(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet . && $(BIN)/mypy && $(BIN)/lint-imports --no-cache | tail -1
 
-.PHONY: help venv lock
+format: venv ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+unit: venv ## The unit tests; ARGS go to pytest
+	@$(BIN)/pytest tests/unit -q $(ARGS)
+
+e2e: setup ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
+	@$(E2E) -v --durations=10 $(ARGS)
+
+bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone
+	@$(BIN)/python -m tests.bench
+
+crds: venv ## Render crds/ and docs/api.md from the models
+	@$(BIN)/python -m kai_snapshot.api.crd crds && $(BIN)/python -m kai_snapshot.api.reference docs/api.md
+
+lock: venv ## Lock the newest dependencies into requirements/
+	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap"; do \
+	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header $$1 --output-file $$2.txt; done
+
+.PHONY: help demo test down setup venv lint format unit e2e bench crds lock

@@ -8,17 +8,24 @@ tests/support/scheduler.py). Name the real ones and they are used instead:
 
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from pytest_kind.cluster import KindCluster
 
-from stage import stage
+from stage import images, stage
+from stage.images import Image
 from stage.kube import Kube
 from stage.stage import Cast
+from support import schedulers
 from support.archives import Archives, InBucket, OnVolume
+from support.faults import Faults
+from support.operator import Operator
+from support.schedulers import Shard
 from support.story import Story
+from toolchain.places import BIN
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,6 +57,41 @@ def s3(kube: Kube) -> Iterator[Any]:
     """A boto3 client of the S3 server in the cluster."""
     with stage.s3(kube) as client:
         yield client
+
+
+Load = Callable[[Image], Image]
+
+
+@pytest.fixture(scope="session")
+def load(kube: Kube, kind_cluster: KindCluster) -> Load:
+    """Builds an image that only some tests need, and brings it into the cluster."""
+
+    def load_one(image: Image) -> Image:
+        images.load(kube, kind_cluster.name, kind=BIN / "kind", wanted=[image], report=print)
+        return image
+
+    return load_one
+
+
+@pytest.fixture(scope="session")
+def operator(kube: Kube) -> Operator:
+    """The operator, to be stopped and crashed. Who stops it starts it again."""
+    return Operator(kube)
+
+
+@pytest.fixture(scope="session")
+def shard(kube: Kube, load: Load) -> Callable[..., Shard]:
+    """Makes a shard of a test's own; see support.schedulers.shard."""
+    return partial(schedulers.shard, kube, load(images.scheduler()))
+
+
+@pytest.fixture
+def faults(kube: Kube, players: Cast) -> Iterator[Faults]:
+    """A proxy in front of the S3 server."""
+    proxy = Faults(kube)
+    proxy.set_up(players.operator.reference)
+    yield proxy
+    proxy.clear()
 
 
 @pytest.fixture

@@ -59,15 +59,15 @@ class FakeCluster:
         self.objects[key]["metadata"]["finalizers"] = list(finalizers)
         self.put(plural, self.objects[key])
 
-    def post_event(self, plural: str, resource: Object, *, type_: str, reason: str, message: str, now: datetime) -> None:
+    def post_event(
+        self, plural: str, resource: Object, *, type_: str, reason: str, message: str, now: datetime
+    ) -> None:
         self.events.append((reason, message))
 
     def jobs(self, namespace: str, selector: str) -> list[Object]:
         wanted = dict(part.split("=") for part in selector.split(","))
         return [
-            copy.deepcopy(job)
-            for job in self.made_jobs.values()
-            if wanted.items() <= job["metadata"]["labels"].items()
+            copy.deepcopy(job) for job in self.made_jobs.values() if wanted.items() <= job["metadata"]["labels"].items()
         ]
 
     def pods(self, namespace: str, selector: str) -> list[Object]:

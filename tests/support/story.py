@@ -52,6 +52,11 @@ class Story:
         )  # fmt: skip
         return sorted(json.loads(found)["items"], key=lambda event: str(event["metadata"]["creationTimestamp"]))
 
+    def annotate(self, obj: Object, name: str, value: str) -> None:
+        """Sets an annotation."""
+        meta = obj["metadata"]
+        self.kube.patch(obj["kind"], meta["name"], meta["namespace"], {"metadata": {"annotations": {name: value}}})
+
     def end(self) -> None:
         """Deletes what the test made, and does not wait for it."""
         for obj in reversed(self._created):

@@ -131,3 +131,23 @@ def test_the_same_try_is_not_started_twice_and_another_takes_its_place() -> None
     assert first is again
     assert second is not None
     assert second is not first
+
+
+def test_whoever_stops_a_try_knows_that_its_process_is_gone(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    script = f"{READ}open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+
+    async def main() -> None:
+        children = Children(concurrent=1, command=(sys.executable, "-c", script))
+
+        async def wanted() -> CaptureRequest:
+            return request()
+
+        children.start("a/b", "id", wanted, attempt=1, deadline_seconds=60, on_end=lambda: None)
+        while not (pid.exists() and pid.read_text()):
+            await asyncio.sleep(0.05)
+        await children.stop("a/b")
+        await children.stop("a/b")  # nothing is left to stop
+
+    asyncio.run(main())
+    assert not Path(f"/proc/{pid.read_text()}").exists()

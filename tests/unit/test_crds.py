@@ -22,10 +22,14 @@ def test_nothing_else_lies_in_crds() -> None:
 @pytest.mark.parametrize(
     ("schema", "structural"),
     [
-        pytest.param({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string"}, id="an optional is its type"),
+        pytest.param(
+            {"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string"}, id="an optional is its type"
+        ),
         pytest.param({"const": "a"}, {"enum": ["a"]}, id="a constant is an enum of one"),
         pytest.param(
-            {"anyOf": [{"type": "integer"}, {"type": "string"}]}, {"x-kubernetes-int-or-string": True}, id="int or string"
+            {"anyOf": [{"type": "integer"}, {"type": "string"}]},
+            {"x-kubernetes-int-or-string": True},
+            id="int or string",
         ),
         pytest.param({"$ref": "#/$defs/A", "description": "x"}, {"type": "object", "description": "x"}, id="inlined"),
     ],

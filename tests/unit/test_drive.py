@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import kstatus
-from support.cluster import NAMESPACE, FakeCluster, services
-from support.resources import capture, replay
 
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
@@ -26,8 +23,11 @@ from kai_snapshot.runs.services import Services
 from kai_snapshot.stores import layout
 from kai_snapshot.stores.directory import DirectoryStore
 from kai_snapshot.transfer.server import Upload
+from support import kstatus
+from support.cluster import NAMESPACE, FakeCluster, services
+from support.resources import capture, replay
 
-CLAIM = {"storage": {"pvc": {"claimName": "archives"}}}
+CLAIM: dict[str, Any] = {"storage": {"pvc": {"claimName": "archives"}}}
 FOLDER = layout.CaptureFolder(NAMESPACE, "hourly")
 CREATED = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=5)
 
@@ -342,7 +342,9 @@ def part(index: int = 0, attempt: int = 1, **changes: str) -> Part:
     )
 
 
-def test_a_job_gets_the_archive_that_was_pinned_and_hands_in_what_the_status_then_says(world: Any, claims: Path) -> None:
+def test_a_job_gets_the_archive_that_was_pinned_and_hands_in_what_the_status_then_says(
+    world: Any, claims: Path
+) -> None:
     cluster, _, all_ = world
     manifest = pinned_replay(world, claims, versions=[{"name": "v0.14.7"}])
     arrived: list[Part] = []

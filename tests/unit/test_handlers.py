@@ -52,8 +52,9 @@ def take(workers: Workers, count: int) -> list[Key]:
 def test_an_event_of_a_job_is_a_look_at_its_replay() -> None:
     async def main() -> Workers:
         workers = Workers()
-        labels: Any = {"kai-snapshot.io/replay": "compare"}
-        await events.job_event(memo=SimpleNamespace(workers=workers), namespace="ns", labels=labels)
+        labels = {"kai-snapshot.io/replay": "compare"}
+        on_job: Any = events.job_event
+        await on_job(memo=SimpleNamespace(workers=workers), namespace="ns", labels=labels)
         return workers
 
     assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
@@ -63,7 +64,8 @@ def test_an_event_of_a_capture_wakes_the_replays_that_wait_for_it() -> None:
     async def main() -> Workers:
         workers = Workers()
         workers._waiting["ns", "hourly"] = {Key(REPLAYS, "ns", "compare")}
-        await events.capture_event(memo=SimpleNamespace(workers=workers), namespace="ns", name="hourly")
+        on_capture: Any = events.capture_event
+        await on_capture(memo=SimpleNamespace(workers=workers), namespace="ns", name="hourly")
         return workers
 
     assert set(take(asyncio.run(main()), 2)) == {Key(CAPTURES, "ns", "hourly"), Key(REPLAYS, "ns", "compare")}

@@ -129,6 +129,33 @@ def test_a_removal_that_broke_off_leaves_an_orphan_and_no_manifest() -> None:
 
 def test_deleting_a_capture_removes_all_of_its_own_and_nothing_else() -> None:
     store = store_with(3)
-    theirs = add(store, NOW + timedelta(hours=1), CaptureIdentity(cluster_uid="c2", namespace="kai-snapshots", name="hourly"))
+    theirs = add(
+        store, NOW + timedelta(hours=1), CaptureIdentity(cluster_uid="c2", namespace="kai-snapshots", name="hourly")
+    )
     assert remove_all(store, FOLDER, ours=ours) == 3
     assert ids(store) == [theirs]
+
+
+def test_a_deletion_that_broke_off_is_finished_by_the_next_try() -> None:
+    store = store_with(2)
+    store.broken_after = 1
+    with pytest.raises(TransientError):
+        remove_all(store, FOLDER, ours=ours)
+    store.broken_after = 10**6
+    remove_all(store, FOLDER, ours=ours)
+    assert list(store.list()) == []
+
+
+def test_what_a_run_left_that_was_stopped_goes_with_the_capture() -> None:
+    store = store_with(1)
+    store.put(FOLDER.archive(run_id(NOW + timedelta(hours=1)), "cd" * 32), io.BytesIO(b"no manifest yet"))
+    assert remove_all(store, FOLDER, ours=ours) == 1
+    assert list(store.list()) == []
+
+
+def test_an_archive_without_a_manifest_may_be_the_one_another_cluster_is_storing() -> None:
+    store = store_with(1, CaptureIdentity(cluster_uid="c2", namespace="kai-snapshots", name="hourly"))
+    storing = FOLDER.archive(run_id(NOW + timedelta(hours=1)), "cd" * 32)
+    store.put(storing, io.BytesIO(b"no manifest yet"))
+    assert remove_all(store, FOLDER, ours=ours) == 0
+    assert store.deleted == []

@@ -6,8 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import kstatus
-from support.resources import CREATED, capture
 
 from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
@@ -15,6 +13,8 @@ from kai_snapshot.api.snapshotcapture import RUN_REQUESTED_AT, ArchiveTotals, Sn
 from kai_snapshot.errors import Reason
 from kai_snapshot.reconcile.capture import Captured, Failed, Observed, reconcile
 from kai_snapshot.reconcile.plan import Announce, Plan, Problem, StartRun
+from support import kstatus
+from support.resources import CREATED, capture
 
 HOURLY = {"cron": "0 * * * *"}
 ME = "operator-1_aaaa"

@@ -1,20 +1,21 @@
 """What is done about a SnapshotReplay, in every state it can be found in."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import kstatus
-from support.resources import CREATED, replay
 
 from kai_snapshot.api.result import Durations, Engine, Outcome, Placement, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs.read import Finding, JobFacts
 from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Plan, Problem
-from kai_snapshot.reconcile.replay import Observed, Refused, StoredResult, Waiting, reconcile
+from kai_snapshot.reconcile.replay import Observed, Refused, Waiting, reconcile
+from kai_snapshot.reconcile.version import StoredResult
+from support import kstatus
+from support.resources import CREATED, replay
 
 SOURCE = ResolvedSource.model_validate(
     {
@@ -291,7 +292,9 @@ def test_each_end_is_announced_once(kind: type) -> None:
     assert world.actions(kind) == []
 
 
-STEPS = st.lists(st.sampled_from(["run", "end", "result", "vanish", "panic", "stall", "suspend", "resume"]), max_size=25)
+STEPS = st.lists(
+    st.sampled_from(["run", "end", "result", "vanish", "panic", "stall", "suspend", "resume"]), max_size=25
+)
 
 
 @given(steps=STEPS, parallelism=st.integers(1, 2))

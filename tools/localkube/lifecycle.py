@@ -74,7 +74,7 @@ def load(cluster: Cluster, archive: Path) -> None:
         raise ToolError(f"no nodes found for cluster '{cluster.name}'")
     if not archive.is_file():
         raise ToolError(f"there is no image archive {archive}")
-    command = ["nsenter", f"--target={pid}", "--mount", "ctr", "--namespace=k8s.io", "images", "import", "-"]
+    command = ["nsenter", f"--target={pid}", "--mount", "--root", "ctr", "--namespace=k8s.io", "images", "import", "-"]
     with archive.open("rb") as images:
         done = subprocess.run(command, stdin=images, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -16,7 +16,6 @@ TESTS = CHECKOUT / "tests"
 STANDINS = TESTS / "standins"
 CORPUS = TESTS / "data" / "corpus"
 TOOL_VERSIONS = ("v0.14.7", "v0.17.0")
-TOOL_TROUBLES = ("hang", "oom", "panic", "silent")
 SCHEDULER_VERSION = "v0.17.0"
 
 Report = Callable[[str], None]

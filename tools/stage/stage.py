@@ -1,6 +1,6 @@
 """Sets the stage: everything a capture and a replay need, in a cluster that is there already. Can be done again at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,12 +71,13 @@ def set_up(kube: Kube, cluster: str, players: Cast, report: Report) -> None:
     kube.apply(*map(_namespace, (STAGE, SCHEDULER_NAMESPACE, OTHER_NAMESPACE)))
     images.load(kube, cluster, kind=BIN / "kind", wanted=players.standins, report=report)
     report("starting the S3 server, the scheduler and the operator")
-    kube.apply(*_with_image(_objects("s3.yaml"), players.s3_server.reference))
+    names = {"operator": players.operator.reference, "s3": players.s3_server.reference}
+    kube.apply(*_with_images(_objects("s3.yaml"), names))
     kube.apply(*_scheduler(players))
     kube.apply(*operator_objects(kube, players))
     kube.apply(claim(), *(secret(S3_SECRET, namespace, S3_KEYS) for namespace in (NAMESPACE, OTHER_NAMESPACE)))
-    if kube.get("pod", "archives", NAMESPACE) is None:  # pods, and those of Jobs, cannot be changed
-        kube.apply(*_with_image(_objects("volumes.yaml"), players.operator.reference))
+    if kube.get("pod", "archives", NAMESPACE) is None:  # pods cannot be changed
+        kube.apply(*_with_images(_objects("volumes.yaml"), names))
     kube.rolled_out("s3", STAGE)
     with s3(kube) as bucket:
         _ensure_bucket(bucket)
@@ -97,7 +98,7 @@ def operator_objects(kube: Kube, players: Cast) -> list[Object]:
 def _scheduler(players: Cast) -> list[Object]:
     objects = _objects("scheduler.yaml")
     if not isinstance(players.scheduler, Image):
-        return _with_image(objects, players.scheduler)
+        return _with_images(objects, {"scheduler": players.scheduler})
     return [standin_scheduler(each, players.scheduler) if each["kind"] == "Deployment" else each for each in objects]
 
 
@@ -155,9 +156,10 @@ def _objects(file: str) -> list[Object]:
     return list(yaml.safe_load_all((_OBJECTS / file).read_text()))
 
 
-def _with_image(objects: Sequence[Object], image: str) -> list[Object]:
+def _with_images(objects: Sequence[Object], names: Mapping[str, str]) -> list[Object]:
+    """The objects, with images for the words that stand for them."""
     for each in objects:
-        if each["kind"] in ("Deployment", "Job", "Pod"):
-            pod = each["spec"] if each["kind"] == "Pod" else each["spec"]["template"]["spec"]
-            pod["containers"][0]["image"] = image
+        pod = each["spec"] if each["kind"] == "Pod" else each.get("spec", {}).get("template", {}).get("spec", {})
+        for container in pod.get("containers", ()):
+            container["image"] = names[container["image"]]
     return list(objects)

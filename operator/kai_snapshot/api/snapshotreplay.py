@@ -1,12 +1,13 @@
 """The kind SnapshotReplay: run a stored archive through the scheduler's snapshot-tool, at one or more versions."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from kai_snapshot.api.base import ApiModel, Name, Time, unchanged
 from kai_snapshot.api.conditions import Condition
 from kai_snapshot.api.metadata import Metadata
+from kai_snapshot.api.podtemplate import PodTemplate
 from kai_snapshot.api.storage import PATH, Storage
 
 AS_CAPTURED = "AsCaptured"
@@ -88,63 +89,6 @@ class Prepare(ApiModel):
     config: Literal["TargetDefaults", "Verbatim"] = "TargetDefaults"
     """TargetDefaults: put in a healed configuration, and the plugins that are default in the version and were not yet
     default in the version that made the archive. Verbatim: leave it as it is."""
-
-
-class PodMetadata(ApiModel):
-    """Labels and annotations for the replay's pods."""
-
-    labels: dict[str, str] = Field(default_factory=dict, max_length=32)
-    """Added to the pods."""
-    annotations: dict[str, str] = Field(default_factory=dict, max_length=32)
-    """Added to the pods."""
-
-
-class Resources(ApiModel):
-    """Requests and limits of the container that runs the tool."""
-
-    requests: dict[str, int | str] = Field(default_factory=dict, max_length=16)
-    """As in a pod."""
-    limits: dict[str, int | str] = Field(default_factory=dict, max_length=16)
-    """As in a pod."""
-
-
-class LocalObjectReference(ApiModel):
-    """A name in the same namespace."""
-
-    name: Name
-    """The object's name."""
-
-
-class PodSpec(ApiModel):
-    """What may be set of the replay's pods."""
-
-    node_selector: dict[str, str] = Field(default_factory=dict, max_length=32)
-    """As in a pod."""
-    affinity: dict[str, Any] | None = Field(
-        default=None, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
-    )
-    """As in a pod."""
-    tolerations: tuple[dict[str, Any], ...] = Field(
-        default=(),
-        max_length=32,
-        json_schema_extra={"items": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
-    )
-    """As in a pod."""
-    priority_class_name: str | None = Field(default=None, max_length=253)
-    """As in a pod."""
-    resources: Resources | None = None
-    """Of the container that runs the tool."""
-    image_pull_secrets: tuple[LocalObjectReference, ...] = Field(default=(), max_length=8)
-    """As in a pod."""
-
-
-class PodTemplate(ApiModel):
-    """What may be set of the replay's pods."""
-
-    metadata: PodMetadata = Field(default_factory=PodMetadata)
-    """Labels and annotations."""
-    spec: PodSpec = Field(default_factory=PodSpec)
-    """Placement, priority, resources, pull secrets."""
 
 
 _IMMUTABLE = (

@@ -19,9 +19,9 @@ from kai_snapshot.errors import Reason, TerminalError
 Path = tuple[str, ...]
 
 SECTIONS = frozenset({("rawObjects",), ("discovery",)})
-VALUE_BYTES = 8 << 20
+VALUE_BYTES = 4 << 20
 """No Kubernetes object is that large: the API server takes requests of up to 3 MiB."""
-VALUE_PARTS = 250_000
+VALUE_PARTS = 100_000
 """Members and elements of one value: it stands in memory as Python objects for a moment."""
 KEYS, KEY_BYTES = 1000, 1024
 
@@ -188,7 +188,7 @@ class DocumentReader:
                 self._too_large(f"{what} of more than {most} bytes; nothing in Kubernetes is that large")
             if end is not None:
                 return end
-            if not (yield from self._more(size)):
+            if not (yield from self._more(min(size, most + 1 - size))):  # twice as much: it is looked at from its start
                 self._cut()
 
     def _value_end(self, deepest: int) -> int | None:

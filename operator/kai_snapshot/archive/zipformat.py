@@ -1,15 +1,25 @@
 """The records of a ZIP archive, as far as an archive of one member has them (PKWARE's APPNOTE.TXT, 4.3 to 4.5)."""
 
 import struct
+from enum import Enum
 from typing import NamedTuple
 
-LOCAL, DESCRIPTOR, CENTRAL = b"PK\x03\x04", b"PK\x07\x08", b"PK\x01\x02"
-END, END64, LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 STORED, DEFLATED = 0, 8
 ENCRYPTED, HAS_DESCRIPTOR = 0x1, 0x8
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
 """In place of a number that does not fit and stands in a zip64 record."""
 LOCAL_LENGTH, CENTRAL_LENGTH, END_LENGTH, DESCRIPTOR_MAX = 30, 46, 22, 24
+
+
+class Signature(bytes, Enum):
+    """What a record begins with."""
+
+    LOCAL = b"PK\x03\x04"
+    DESCRIPTOR = b"PK\x07\x08"
+    CENTRAL = b"PK\x01\x02"
+    END = b"PK\x05\x06"
+    END64 = b"PK\x06\x06"
+    LOCATOR64 = b"PK\x06\x07"
 
 
 class Sizes(NamedTuple):
@@ -79,7 +89,7 @@ def descriptor_length(data: bytes, actual: Sizes) -> int | None:
     for layout in ("<4sIQQ", "<4sIII", "<IQQ", "<III"):
         length = struct.calcsize(layout)
         *signature, crc, compressed, size = struct.unpack(layout, data[:length])
-        if signature in ([], [DESCRIPTOR]) and (crc, compressed, size) == actual:
+        if signature in ([], [Signature.DESCRIPTOR]) and (crc, compressed, size) == actual:
             return length
     return None
 

@@ -11,25 +11,20 @@ from typing import NoReturn
 
 from kai_snapshot.archive.limits import Limits
 from kai_snapshot.archive.zipformat import (
-    CENTRAL,
     CENTRAL_LENGTH,
     DEFLATED,
-    DESCRIPTOR,
     DESCRIPTOR_MAX,
     ENCRYPTED,
-    END,
-    END64,
     END_LENGTH,
     FULL16,
     FULL32,
     HAS_DESCRIPTOR,
-    LOCAL,
     LOCAL_LENGTH,
-    LOCATOR64,
     STORED,
     CentralHeader,
     EndRecord,
     LocalHeader,
+    Signature,
     Sizes,
     descriptor_length,
     sizes64,
@@ -115,9 +110,9 @@ class ZipStream:
 
     def _local_header(self) -> Generator[None, bytes, tuple[LocalHeader, Sizes]]:
         yield from self._has(START)
-        if self._buffer[:4] not in (LOCAL, END):
+        if self._buffer[:4] not in (Signature.LOCAL, Signature.END):
             self._not_a_zip()
-        if self._buffer[:4] == END:
+        if self._buffer[:4] == Signature.END:
             _foreign("The archive is empty")
         header = LocalHeader.read((yield from self._take(LOCAL_LENGTH)))
         self._check_name((yield from self._take(header.name_length)))
@@ -164,7 +159,7 @@ class ZipStream:
 
     def _stored_until_descriptor(self) -> Steps:
         """Not compressed, and the size follows the data: JSON cannot contain the descriptor's control characters."""
-        while (end := self._buffer.find(DESCRIPTOR)) < 0:
+        while (end := self._buffer.find(Signature.DESCRIPTOR)) < 0:
             self._store(max(len(self._buffer) - 3, 0))
             if not (yield from self._more()):
                 self._cut()
@@ -189,9 +184,9 @@ class ZipStream:
 
     def _directory(self, local: LocalHeader) -> Steps:
         start = self._consumed
-        if (signature := (yield from self._signature())) == LOCAL:
+        if (signature := (yield from self._signature())) == Signature.LOCAL:
             _foreign("The archive has more than one member")
-        if signature != CENTRAL:
+        if signature != Signature.CENTRAL:
             _broken("its directory is missing")
         header = CentralHeader.read((yield from self._take(CENTRAL_LENGTH)))
         self._check_name((yield from self._take(header.name_length)))
@@ -204,16 +199,16 @@ class ZipStream:
 
     def _end(self, directory: int) -> Steps:
         end = self._consumed
-        if (signature := (yield from self._signature())) == CENTRAL:
+        if (signature := (yield from self._signature())) == Signature.CENTRAL:
             _foreign("The archive has more than one member")
-        if signature == END64:
+        if signature == Signature.END64:
             (length,) = struct.unpack("<4xQ", (yield from self._take(12)))
             yield from self._take(min(length, FULL16))
-            if (yield from self._signature()) != LOCATOR64:
+            if (yield from self._signature()) != Signature.LOCATOR64:
                 _broken("its end is not where it should be")
             yield from self._take(20)
             signature = yield from self._signature()
-        if signature != END:
+        if signature != Signature.END:
             _broken("its end is not where it should be")
         record = EndRecord.read((yield from self._take(END_LENGTH)))
         yield from self._take(record.comment_length)

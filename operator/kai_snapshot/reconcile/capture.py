@@ -9,23 +9,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from kai_snapshot import schedule
-from kai_snapshot.api.base import rfc3339
-from kai_snapshot.api.conditions import (
-    FINISHED,
-    LAST_CAPTURE_SUCCEEDED,
-    READY,
-    RECONCILING,
-    STALLED,
-    Condition,
-    claim,
-    shorten,
-    update,
-)
+from kai_snapshot.api.conditions import shorten
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.snapshotcapture import (
     RUN_REQUESTED_AT,
-    SKIP_ARCHIVE_CLEANUP,
     ActiveRun,
     ArchiveTotals,
     CaptureRecord,
@@ -35,6 +23,7 @@ from kai_snapshot.api.snapshotcapture import (
     StoredCapture,
 )
 from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.reconcile import capture_conditions
 from kai_snapshot.reconcile.plan import Action, Plan, Problem, StartRun, normal, warning
 
 SUSPENDED = "suspended"
@@ -82,24 +71,10 @@ def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Pl
     if status.active is None and observed.storage_problem is None:
         status, more, again_at = _start(capture, status, observed.operator, now)
         actions += more
-    status = status.model_copy(update={"conditions": _conditions(capture, status, observed, now)})
+    status = status.model_copy(
+        update={"conditions": capture_conditions.conditions(capture, status, observed.storage_problem, now)}
+    )
     return Plan(status, actions, again_at)
-
-
-def deletion_blocked(capture: SnapshotCapture, problem: Problem, now: datetime) -> SnapshotCaptureStatus:
-    """The status while archives cannot be deleted that must go with the object."""
-    message = (
-        f"the archives cannot be deleted: {problem.reason}: {problem.message}; it is tried again. "
-        f"To let the object go without them, annotate it with {SKIP_ARCHIVE_CLEANUP}=true"
-    )
-    claims = (
-        claim(READY, "False", Reason.DELETION_BLOCKED, message),
-        claim(RECONCILING, "True", Reason.PROGRESSING_WITH_RETRY, message),
-    )
-    conditions = update(capture.status.conditions, claims, now=now, generation=capture.metadata.generation)
-    return capture.status.model_copy(
-        update={"conditions": conditions, "observed_generation": capture.metadata.generation, "active": None}
-    )
 
 
 def _enter(capture: SnapshotCapture, now: datetime) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
@@ -312,70 +287,3 @@ def _run(
         id=id_, trigger=trigger, scheduled_for=scheduled_for, start_time=now, attempt_time=now, operator=operator
     )
     return status.model_copy(update={"active": active}), (StartRun(active),)
-
-
-def _conditions(
-    capture: SnapshotCapture, status: SnapshotCaptureStatus, observed: Observed, now: datetime
-) -> tuple[Condition, ...]:
-    timing = capture.spec.schedule
-    if timing is None:
-        claims = _one_shot_claims(status, observed.storage_problem)
-    else:
-        claims = (*_scheduled_claims(capture, timing, status, observed.storage_problem), *_last_capture(status))
-    return update(capture.status.conditions, claims, now=now, generation=capture.metadata.generation)
-
-
-def _stalled(reason: Reason, message: str) -> tuple[Condition, ...]:
-    return claim(READY, "False", reason, message), claim(STALLED, "True", reason, message)
-
-
-def _one_shot_claims(status: SnapshotCaptureStatus, storage_problem: Problem | None) -> tuple[Condition, ...]:
-    if status.history:
-        last = status.history[0]
-        reason = Reason(last.reason)
-        if last.outcome == "Succeeded":
-            stored = status.last_successful_capture
-            where = f"stored {stored.uri}" if stored else ""
-            return claim(READY, "True", reason, where), claim(FINISHED, "True", Reason.SUCCEEDED, where)
-        return *_stalled(reason, last.message), claim(FINISHED, "True", Reason.FAILED, last.message)
-    if status.active is not None:
-        retrying = status.active.attempt > 1
-        reason = Reason.PROGRESSING_WITH_RETRY if retrying else Reason.PROGRESSING
-        return (
-            claim(READY, "Unknown", Reason.PROGRESSING, status.active.message or "capturing"),
-            claim(RECONCILING, "True", reason, status.active.message or "capturing"),
-        )
-    if storage_problem is not None:
-        return _stalled(storage_problem.reason, storage_problem.message)
-    message = "suspended: set spec.suspend to false to capture"
-    return claim(READY, "Unknown", Reason.SUSPENDED, message), claim(RECONCILING, "True", Reason.SUSPENDED, message)
-
-
-def _scheduled_claims(
-    capture: SnapshotCapture, timing: Schedule, status: SnapshotCaptureStatus, storage_problem: Problem | None
-) -> tuple[Condition, ...]:
-    try:
-        schedule.Timetable.parse(timing.cron, timing.time_zone)
-    except SnapshotError as error:
-        return _stalled(error.reason, error.message)
-    if storage_problem is not None:
-        return _stalled(storage_problem.reason, storage_problem.message)
-    if status.consecutive_failures >= capture.spec.failure_threshold and status.history:
-        last = status.history[0]
-        message = f"{status.consecutive_failures} runs in a row failed, the last with {last.reason}: {last.message}"
-        return (
-            claim(READY, "False", Reason.CAPTURE_FAILING, message),
-            claim(RECONCILING, "True", Reason.PROGRESSING_WITH_RETRY, "the next run tries again"),
-        )
-    if capture.spec.suspend:
-        return (claim(READY, "True", Reason.SUSPENDED, "no run is started by schedule"),)
-    following = f"next run {rfc3339(status.next_schedule_time)}" if status.next_schedule_time else ""
-    return (claim(READY, "True", Reason.SCHEDULED, following),)
-
-
-def _last_capture(status: SnapshotCaptureStatus) -> tuple[Condition, ...]:
-    if not status.history:
-        return ()
-    last = status.history[0]
-    succeeded = last.outcome == "Succeeded"
-    return (claim(LAST_CAPTURE_SUCCEEDED, "True" if succeeded else "False", Reason(last.reason), last.message),)

@@ -5,10 +5,9 @@ noted in the status when it is seen, so an operator that dies in between finds i
 result in the storage, or from the Job when it can bring none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
 
 from kai_snapshot.api.conditions import (
     FINISHED,
@@ -22,18 +21,10 @@ from kai_snapshot.api.conditions import (
     shorten,
     update,
 )
-from kai_snapshot.api.result import ReplayResult
-from kai_snapshot.api.snapshotreplay import (
-    ActionDuration,
-    ReplayVersion,
-    ResolvedSource,
-    ResultCounts,
-    SnapshotReplay,
-    SnapshotReplayStatus,
-    VersionResult,
-)
-from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay, SnapshotReplayStatus, VersionResult
+from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.read import JobFacts
+from kai_snapshot.reconcile import version
 from kai_snapshot.reconcile.plan import (
     Action,
     CreateJob,
@@ -46,12 +37,7 @@ from kai_snapshot.reconcile.plan import (
     warning,
 )
 
-ATTEMPTS: Final = 2
 LOOK_AGAIN = timedelta(minutes=1)
-MESSAGE_LIMIT = 1024
-
-ImageFor = Callable[[ReplayVersion, str], str]
-"""(version, version that made the archive) -> image; raises SnapshotError when there is none."""
 
 
 @dataclass(frozen=True)
@@ -72,21 +58,12 @@ Resolution = ResolvedSource | Waiting | Refused | None
 
 
 @dataclass(frozen=True)
-class StoredResult:
-    """A result in the storage."""
-
-    result: ReplayResult
-    result_uri: str
-    log_uri: str | None
-
-
-@dataclass(frozen=True)
 class Observed:
     """What is known besides the object."""
 
     resolution: Resolution = None
     """While nothing is pinned yet."""
-    results: Mapping[int, StoredResult] = field(default_factory=dict)
+    results: Mapping[int, version.StoredResult] = field(default_factory=dict)
     """By the version's index; only of versions whose outcome is not in the status yet."""
     jobs: Mapping[tuple[int, int], JobFacts] = field(default_factory=dict)
     """By the version's index and the attempt."""
@@ -95,7 +72,7 @@ class Observed:
 
 
 def reconcile(
-    replay: SnapshotReplay, observed: Observed, now: datetime, *, image_for: ImageFor
+    replay: SnapshotReplay, observed: Observed, now: datetime, *, image_for: version.ImageFor
 ) -> Plan[SnapshotReplayStatus]:
     """The plan for this replay at this moment."""
     status = replay.status.model_copy(update={"observed_generation": replay.metadata.generation})
@@ -107,9 +84,9 @@ def reconcile(
     if status.resolved_source is None:
         return _resolve(replay, status, observed.resolution, now, image_for=image_for)
     results = tuple(
-        _refuse(result, observed.refused[index])
+        version.refuse(result, observed.refused[index])
         if index in observed.refused
-        else _fold(replay, result, observed.results.get(index), observed.jobs.get((index, result.attempt)), now)
+        else version.fold(replay, result, observed.results.get(index), observed.jobs.get((index, result.attempt)), now)
         for index, result in enumerate(status.results)
     )
     actions = (
@@ -120,18 +97,18 @@ def reconcile(
     return _conclude(replay, status.model_copy(update={"results": results}), actions, observed, now)
 
 
-def is_final(result: VersionResult) -> bool:
-    """Whether nothing more can happen to the version."""
-    return result.outcome not in ("Pending", "Running")
-
-
 def _resolve(
-    replay: SnapshotReplay, status: SnapshotReplayStatus, resolution: Resolution, now: datetime, *, image_for: ImageFor
+    replay: SnapshotReplay,
+    status: SnapshotReplayStatus,
+    resolution: Resolution,
+    now: datetime,
+    *,
+    image_for: version.ImageFor,
 ) -> Plan[SnapshotReplayStatus]:
     deadline = replay.metadata.creation_timestamp + timedelta(seconds=replay.spec.starting_deadline_seconds)
     match resolution:
         case ResolvedSource() as source:
-            results = tuple(_first_result(version, source, image_for) for version in replay.spec.versions)
+            results = tuple(version.first_result(wanted, source, image_for) for wanted in replay.spec.versions)
             pinned = status.model_copy(update={"resolved_source": source, "start_time": now, "results": results})
             actions: tuple[Action, ...] = (normal("SourceResolved", f"replaying {source.uri}"),)
             return _conclude(replay, pinned, actions + _next_jobs(replay, results, {}), Observed(), now)
@@ -151,13 +128,6 @@ def _resolve(
     return _plan(replay, status, claims, (), now)
 
 
-def _first_result(version: ReplayVersion, source: ResolvedSource, image_for: ImageFor) -> VersionResult:
-    try:
-        return VersionResult(name=version.name, image=image_for(version, source.scheduler_version))
-    except SnapshotError as error:
-        return VersionResult(name=version.name, outcome="IncompatibleSnapshot", message=shorten(error.message))
-
-
 def _give_up(
     replay: SnapshotReplay, status: SnapshotReplayStatus, problem: Problem, now: datetime
 ) -> Plan[SnapshotReplayStatus]:
@@ -171,71 +141,6 @@ def _give_up(
         claim(FINISHED, "True", Reason.FAILED, problem.message),
     )
     return _plan(replay, ended, claims, (warning(problem.reason, problem.message),), now)
-
-
-def _fold(
-    replay: SnapshotReplay, result: VersionResult, stored: StoredResult | None, job: JobFacts | None, now: datetime
-) -> VersionResult:
-    """What the version is now, by its result in the storage or else by its Job."""
-    if is_final(result):
-        return result
-    seen = result.model_copy(
-        update={
-            "image_id": (job.image_id if job else "") or result.image_id,
-            "node_name": (job.node_name if job else "") or result.node_name,
-        }
-    )
-    if stored is not None:
-        return _final(seen, stored)
-    if job is None:
-        return _lost(seen, "its Job was deleted") if seen.outcome == "Running" else seen
-    late_start = job.not_started_since is not None and now >= job.not_started_since + timedelta(
-        seconds=replay.spec.starting_deadline_seconds
-    )
-    if job.finding is not None:
-        return seen.model_copy(update={"outcome": job.finding.outcome, "message": shorten(job.finding.message)})
-    if late_start and not job.ended:
-        message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
-        return seen.model_copy(update={"outcome": "Failed", "message": shorten(message)})
-    if job.ended:
-        return _lost(seen, job.message or "its Job ended")
-    return seen.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
-
-
-def _refuse(result: VersionResult, problem: Problem) -> VersionResult:
-    message = shorten(f"{problem.reason}: {problem.message}")
-    return result.model_copy(update={"outcome": "Failed", "message": message})
-
-
-def _lost(result: VersionResult, why: str) -> VersionResult:
-    if result.attempt < ATTEMPTS:
-        return result.model_copy(
-            update={"outcome": "Pending", "attempt": result.attempt + 1, "message": shorten(f"tried again: {why}")}
-        )
-    message = f"{ATTEMPTS} Jobs ended without handing in a result, the last: {why}"
-    return result.model_copy(update={"outcome": Reason.RESULT_LOST.value, "message": shorten(message)})
-
-
-def _final(result: VersionResult, stored: StoredResult) -> VersionResult:
-    found = stored.result
-    return result.model_copy(
-        update={
-            "outcome": found.outcome,
-            "exit_code": found.exit_code,
-            "total_ms": found.durations_ms.total,
-            "actions": tuple(ActionDuration(name=name, ms=ms) for name, ms in found.durations_ms.actions.items()),
-            "counts": ResultCounts(
-                placements=len(found.placements),
-                evictions=len(found.evictions),
-                pipelined=len(found.pipelined),
-                unschedulable=sum(group.outcome == "Unschedulable" for group in found.pod_groups),
-                errors=found.error_count,
-            ),
-            "message": shorten(found.message or ""),
-            "log_uri": stored.log_uri,
-            "result_uri": stored.result_uri,
-        }
-    )
 
 
 def _next_jobs(
@@ -258,11 +163,11 @@ def _next_jobs(
 
 def _news(before: tuple[VersionResult, ...], after: tuple[VersionResult, ...]) -> tuple[Action, ...]:
     return tuple(
-        normal("VersionReplayed", f"{new.name}: {_line(new)}")
+        normal("VersionReplayed", f"{new.name}: {version.line(new)}")
         if new.outcome == "Succeeded"
-        else warning("VersionFailed", f"{new.name}: {_line(new)} {new.message}".rstrip())
+        else warning("VersionFailed", f"{new.name}: {version.line(new)} {new.message}".rstrip())
         for old, new in zip(before, after, strict=True)
-        if is_final(new) and not is_final(old)
+        if version.is_final(new) and not version.is_final(old)
     )
 
 
@@ -271,7 +176,7 @@ def _clear_up(replay: SnapshotReplay, observed: Observed) -> tuple[Action, ...]:
     actions: list[Action] = []
     for (index, attempt), job in observed.jobs.items():
         result = replay.status.results[index]
-        if not is_final(result) and attempt >= result.attempt:
+        if not version.is_final(result) and attempt >= result.attempt:
             continue
         if not job.ended and result.result_uri is None:
             actions.append(DeleteJob(job.name))
@@ -287,7 +192,7 @@ def _conclude(
     observed: Observed,
     now: datetime,
 ) -> Plan[SnapshotReplayStatus]:
-    done = [result for result in status.results if is_final(result)]
+    done = [result for result in status.results if version.is_final(result)]
     resolved = claim(
         SOURCE_RESOLVED, "True", Reason.RESOLVED, status.resolved_source.uri if status.resolved_source else ""
     )
@@ -318,15 +223,10 @@ def _progress(reason: Reason, message: str) -> tuple[Condition, ...]:
     return claim(READY, "Unknown", reason, message), claim(RECONCILING, "True", reason, message)
 
 
-def _line(result: VersionResult) -> str:
-    timing = f" in {result.total_ms} ms" if result.total_ms is not None else ""
-    return f"{result.outcome}{timing}"
-
-
 def _summary(results: tuple[VersionResult, ...]) -> str:
     """`2/3 replayed: v0.16.3 120 ms, v0.17.0 131 ms; main Panicked`, at most 1 KiB."""
     good = [result for result in results if result.outcome == "Succeeded"]
-    bad = [result for result in results if is_final(result) and result.outcome != "Succeeded"]
+    bad = [result for result in results if version.is_final(result) and result.outcome != "Succeeded"]
     told = ", ".join(f"{result.name} {result.total_ms} ms" for result in good)
     failed = ", ".join(f"{result.name} {result.outcome}" for result in bad)
     return shorten(

@@ -38,7 +38,8 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     with tempfile.TemporaryDirectory(dir=request.spool_dir, prefix="capture-") as directory:
         spool = Path(directory) / "snapshot.zip"
         taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
-        manifest = commit(store, folder, spool, describe(identity, taken, request.id, request.scheduled_for, request.trigger))
+        manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger)
+        manifest = commit(store, folder, spool, manifest)
     return _answer(request, folder, manifest)
 
 
@@ -50,9 +51,7 @@ def commit(store: Store, folder: layout.CaptureFolder, archive: Path, manifest: 
     return completed
 
 
-def describe(
-    identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: datetime, trigger: Trigger
-) -> Manifest:
+def describe(identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: datetime, trigger: Trigger) -> Manifest:
     """What the snapshot itself does not say."""
     inspection, target = taken.inspection, taken.target
     scheduler = SchedulerIdentity()

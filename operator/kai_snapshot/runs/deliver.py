@@ -8,7 +8,7 @@ from kai_snapshot.api.snapshotreplay import AS_CAPTURED, ResolvedSource, Snapsho
 from kai_snapshot.api.transfer import Instructions, Part
 from kai_snapshot.cluster import REPLAYS
 from kai_snapshot.errors import Reason, TerminalError, TransientError
-from kai_snapshot.reconcile.replay import is_final
+from kai_snapshot.reconcile.version import is_final
 from kai_snapshot.runs import catalog
 from kai_snapshot.runs.services import Services, store_for
 from kai_snapshot.stores import Store, layout

@@ -17,7 +17,7 @@ from kai_snapshot.api.snapshotcapture import (
 from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture as decision
-from kai_snapshot.reconcile import rejection
+from kai_snapshot.reconcile import capture_conditions, rejection
 from kai_snapshot.reconcile.plan import Announce, Problem, StartRun
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
@@ -213,5 +213,5 @@ def _remove_all(services: Services, capture: SnapshotCapture) -> int:
 
 
 async def _blocked(services: Services, capture: SnapshotCapture, resource: Object, error: SnapshotError) -> None:
-    status = decision.deletion_blocked(capture, Problem(error.reason, error.message), now())
+    status = capture_conditions.deletion_blocked(capture, Problem(error.reason, error.message), now())
     await write_status(services, CAPTURES, resource, status.dump())

@@ -18,7 +18,7 @@ from kai_snapshot.jobs import names
 from kai_snapshot.jobs.build import job, token_secret
 from kai_snapshot.jobs.images import image_for
 from kai_snapshot.jobs.read import JobFacts, job_facts
-from kai_snapshot.reconcile import rejection
+from kai_snapshot.reconcile import rejection, version
 from kai_snapshot.reconcile import replay as decision
 from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Problem
 from kai_snapshot.runs.resolve import resolve
@@ -61,8 +61,8 @@ async def drive(services: Services, namespace: str, name: str) -> Looked:
 async def _step(
     services: Services, replay: SnapshotReplay, resource: Object, observed: decision.Observed
 ) -> datetime | None:
-    def image(version: ReplayVersion, captured_version: str) -> str:
-        return image_for(version, captured_version=captured_version, template=services.settings.snapshot_tool_image)
+    def image(wanted: ReplayVersion, captured_version: str) -> str:
+        return image_for(wanted, captured_version=captured_version, template=services.settings.snapshot_tool_image)
 
     plan = decision.reconcile(replay, observed, now(), image_for=image)
     written = await write_status(services, REPLAYS, resource, plan.status.dump())
@@ -124,7 +124,7 @@ def _jobs(services: Services, replay: SnapshotReplay) -> Mapping[tuple[int, int]
     return {(fact.index, fact.attempt): fact for fact in facts}
 
 
-def _results(services: Services, replay: SnapshotReplay) -> Mapping[int, decision.StoredResult]:
+def _results(services: Services, replay: SnapshotReplay) -> Mapping[int, version.StoredResult]:
     """The results that have arrived since the status was written."""
     source = replay.status.resolved_source
     assert source is not None
@@ -134,13 +134,13 @@ def _results(services: Services, replay: SnapshotReplay) -> Mapping[int, decisio
     return {
         index: _result(store, replay, folder, index, there)
         for index, result in enumerate(replay.status.results)
-        if not decision.is_final(result) and folder.result(index) in there
+        if not version.is_final(result) and folder.result(index) in there
     }
 
 
 def _result(
     store: Store, replay: SnapshotReplay, folder: layout.ReplayFolder, index: int, there: set[str]
-) -> decision.StoredResult:
+) -> version.StoredResult:
     source = replay.status.resolved_source
     assert source is not None
     key = folder.result(index)
@@ -151,7 +151,7 @@ def _result(
         raise TerminalError(Reason.INVALID_MANIFEST, f"{where} is not a result of this release") from error
     attempts = range(replay.status.results[index].attempt, 0, -1)
     log = next((folder.log(index, attempt) for attempt in attempts if folder.log(index, attempt) in there), None)
-    return decision.StoredResult(
+    return version.StoredResult(
         result, location(source.storage, key), location(source.storage, log) if log is not None else None
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from kai_snapshot.api.result import Engine, ReplayResult
 from kai_snapshot.toollog.ending import Evidence, decide
-from kai_snapshot.toollog.line import plain
+from kai_snapshot.toollog.line import plain, time_of
 from kai_snapshot.toollog.names import Names
 from kai_snapshot.toollog.reader import Reader
 from kai_snapshot.toollog.text import Readable, Text
@@ -67,7 +67,7 @@ def read(
         outcome=outcome,
         exit_code=exit_code,
         message=message,
-        durations_ms=reader.timings.durations(printed, reader.line.time),
+        durations_ms=reader.timings.durations(printed, time_of(reader.message)),
         placements=reader.pods.placements(),
         evictions=reader.pods.evictions(),
         pipelined=reader.pods.pipelined(),

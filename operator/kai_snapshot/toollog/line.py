@@ -7,55 +7,77 @@ may have several lines; those after its first have none of this.
 """
 
 import re
+from typing import NamedTuple
 
 _ANSI = rb"\x1b\[[\d;]*m"
 _UNPRINTABLE = re.compile(rb"%b|[\x00-\x08\x0b-\x1f\x7f]" % _ANSI)
-_NAMES = re.compile(
-    rb"(?:\[(?:%(c)b)?[\w-]+(?:%(c)b)?\] )?(?:\[(?:%(c)b)?(?P<action>[a-z]+)(?:%(c)b)?\] )?" % {b"c": _ANSI}
+_LINE = re.compile(
+    rb"(\d{4}-\d\d-\d\dT[^\t]*)(\t[^\t]*\t)([^\t]*)"
+    rb"(\t(?:\[(?:%(c)b)?[\w-]+(?:%(c)b)?\] )?(?:\[(?:%(c)b)?([a-z]+)(?:%(c)b)?\] )?)(.*)" % {b"c": _ANSI},
+    re.DOTALL,
 )
 _PRINTED = 4096
 
 
-class Line:
-    """The line at hand. One object is used for all lines, because there may be many millions."""
+class Line(NamedTuple):
+    """The first line of a message, or its only one."""
 
-    __slots__ = ("_length", "_names", "action", "level", "message", "source", "time")
+    time: bytes
+    """ISO 8601 with milliseconds."""
+    level: bytes
+    """INFO, WARN, ERROR or FATAL between its tabs; coloured, unless the log has lost its colours."""
+    source: bytes
+    """Source file and line."""
+    names: bytes
+    """From the tab behind the source to the message: who logs, and in which action."""
+    action: bytes
+    """The action the session is in; the last one's name stays when it is over. Empty before the first."""
+    message: bytes
+    """The text."""
+
+
+def parse(raw: bytes) -> Line | None:
+    """The line's parts; None if no message begins here."""
+    line = _LINE.match(raw)
+    return None if line is None else Line(line[1], line[2], line[3], line[4], line[5] or b"", line[6])
+
+
+class Shape:
+    """What a line has in common with most that follow: so its message is found without taking it apart."""
 
     def __init__(self) -> None:
-        self.time = b""
-        """ISO 8601 with milliseconds."""
-        self.level = b""
-        """INFO, WARN, ERROR or FATAL; coloured, unless the log has lost its colours."""
-        self.source = b""
-        """Source file and line."""
-        self.action = b""
-        """The action the session is in; the last one's name stays when it is over."""
-        self.message = b""
-        """The text, or its first line."""
-        self._names = b""
-        self._length = 0
+        self._time = 0
+        self._level = b"\t"
+        self._names = b"\t"
 
-    def take(self, raw: bytes) -> bool:
-        """Reads `raw`; False if it is not the first line of a message, and this object still the line before."""
-        try:
-            time, level, source, text = raw.split(b"\t", 3)
-        except ValueError:
-            return False
-        if time[10:11] != b"T":
-            return False
-        self.time, self.level, self.source = time, level, source
-        self.message = text[self._length :]
-        if not text.startswith(self._names) or self.message.startswith(b"["):
-            self._name(text)
-        return True
+    def learn(self, line: Line) -> None:
+        """Takes the shape of this line, if its level is INFO."""
+        if b"INFO" in line.level:
+            self._time, self._level, self._names = len(line.time), line.level, line.names
 
-    def _name(self, text: bytes) -> None:
-        """The names change seldom, so they are looked at only when they do."""
-        names = _NAMES.match(text)
-        assert names is not None  # every part of it is optional
-        self._names, self._length = names[0], names.end()
-        self.action = names["action"] or self.action
-        self.message = text[self._length :]
+    def message_at(self, raw: bytes) -> int:
+        """Where the message begins in an INFO line of this shape; 0 if the line is of another."""
+        if raw.startswith(self._level, self._time):
+            end = raw.find(b"\t", self._time + len(self._level))
+            if raw.startswith(self._names, end):
+                return end + len(self._names)
+        return 0
+
+
+def time_of(raw: bytes) -> bytes:
+    """The time of a line."""
+    return raw.partition(b"\t")[0]
+
+
+def source_of(raw: bytes) -> bytes:
+    """The source file and line of a line."""
+    return raw.split(b"\t", 3)[2]
+
+
+def action_of(raw: bytes) -> bytes:
+    """The action a line is logged in."""
+    line = parse(raw)
+    return b"" if line is None else line.action
 
 
 def plain(text: bytes) -> str:

@@ -6,13 +6,13 @@ A success replaces what was said of a job before, and `Could not allocate` count
 import re
 
 from kai_snapshot.api.result import JobOutcome, PodGroupResult
-from kai_snapshot.toollog.line import Line, plain
+from kai_snapshot.toollog.line import plain
 from kai_snapshot.toollog.names import Names
 
 MAX_REASON = 1024
 """Characters kept of a reason."""
 
-_QUEUE = re.compile(rb">( of|, priority: <[^>]*>,) queue:? <(.*?)>, resources: ")
+_ATTEMPT = re.compile(rb"[^<]*<([^>]*)>( of|, priority: <[^>]*>,) queue:? <(.*?)>, resources: ")
 _OVER_QUOTA = b"would have placed the queue resources over quota"
 _DELAYED = b"is within its preemption delay window"
 _NO_REASON = ("", "Unable to schedule podgroup.", "Unable to schedule pod")
@@ -29,49 +29,51 @@ class PodGroups:
         self._queues: dict[bytes, bytes] = {}
         self._shown_queues: dict[bytes, bytes] = {}
         self._reasons: dict[bytes, str] = {}
+        self._attempt = b""
         self._pod_reason = ""
         self._job_reason: str | None = None
 
-    def attempt(self, rest: bytes, _: Line) -> None:
+    def attempt(self, rest: bytes, _: bytes) -> None:
         """`Attempting to .. job: <job> of queue <shown name>, ..`; to preempt: `.. job: <job>, .. queue: <name>, ..`"""
         self.preemptor = None
-        start = rest.index(b"<") + 1
-        job = rest[start : rest.index(b">", start)]
-        if job not in self._queues and (queue := _QUEUE.search(rest, start)):
-            (self._shown_queues if queue[1] == b" of" else self._queues)[job] = queue[2]
+        self._attempt = rest
 
-    def fail(self, rest: bytes, _: Line) -> None:
+    def fail(self, rest: bytes, _: bytes) -> None:
         """`Could not allocate resources for job: <job> of queue <name>`"""
         job = rest[: rest.index(b">")]
         self._outcomes.setdefault(job, JobOutcome.UNSCHEDULABLE)
         queue = rest.removeprefix(job + b"> of queue <")
         self._queues[job] = queue[: queue.index(b">")]
 
-    def allocate(self, rest: bytes, _: Line) -> None:
+    def allocate(self, rest: bytes, _: bytes) -> None:
         """`Succesfully allocated resources for job: <job>`"""
         self._succeed(rest, JobOutcome.ALLOCATED)
 
-    def pipeline(self, rest: bytes, _: Line) -> None:
+    def pipeline(self, rest: bytes, _: bytes) -> None:
         """`Some tasks were pipelined, setting all job to be pipelined for job: <job>`"""
         self._succeed(rest, JobOutcome.PIPELINED)
 
-    def consolidate(self, rest: bytes, _: Line) -> None:
+    def consolidate(self, rest: bytes, _: bytes) -> None:
         """`Sucesfully consolidated for job: <job>, and about to reallocate victims: <[..]>`"""
         self._succeed(rest, JobOutcome.CONSOLIDATED)
 
-    def reclaim(self, rest: bytes, _: Line) -> None:
+    def reclaim(self, rest: bytes, _: bytes) -> None:
         """`Reclaimed resources for job <job>, evicting reclaimee tasks: <[..]>.`"""
         self._succeed(rest, JobOutcome.RECLAIMED)
 
-    def preempt(self, rest: bytes, _: Line) -> None:
+    def preempt(self, rest: bytes, _: bytes) -> None:
         """`Successfully preempted for job <job>, preempted tasks: <[..]>`"""
         self._succeed(rest, JobOutcome.PREEMPTED)
 
     def _succeed(self, rest: bytes, outcome: JobOutcome) -> None:
-        self.preemptor = rest[: rest.index(b">")]
-        self._outcomes[self.preemptor] = outcome
+        job = rest[: rest.index(b">")]
+        self.preemptor = job
+        self._outcomes[job] = outcome
+        attempt = _ATTEMPT.match(self._attempt)
+        if attempt is not None and attempt[1] == job:
+            (self._shown_queues if attempt[2] == b" of" else self._queues)[job] = attempt[3]
 
-    def remark(self, rest: bytes, _: Line) -> None:
+    def remark(self, rest: bytes, _: bytes) -> None:
         """`Job <job> would have placed the queue resources over quota`, `.. is within its preemption delay window`"""
         job, remark = rest.split(b"> ", 1)
         if remark.startswith((_OVER_QUOTA, _DELAYED)):
@@ -92,7 +94,7 @@ class PodGroups:
         """`Full job fit error: <lines>`"""
         self._job_reason = _one_line(rest)
 
-    def set_condition(self, rest: bytes, _: Line) -> None:
+    def set_condition(self, rest: bytes, _: bytes) -> None:
         """`Updating pod group scheduling condition for job to (type,nodepool=name)` says whose messages came before."""
         job = rest[: rest.index(b" to (")]
         self._outcomes.setdefault(job, JobOutcome.UNSCHEDULABLE)

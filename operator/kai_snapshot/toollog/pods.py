@@ -3,7 +3,7 @@
 import re
 
 from kai_snapshot.api.result import Eviction, Pipelined, Placement
-from kai_snapshot.toollog.line import Line, plain
+from kai_snapshot.toollog.line import action_of, plain
 from kai_snapshot.toollog.podgroups import PodGroups
 
 _BIND = re.compile(rb"([^>]*)> to node <([^>]*)> gpuGroup: <([^>]*)>")
@@ -21,43 +21,43 @@ class Pods:
         self._simulated: dict[bytes, bytes] = {}
         self._first_attempt = b""
 
-    def bind(self, rest: bytes, _: Line) -> None:
+    def bind(self, rest: bytes, _: bytes) -> None:
         """`Creating bind request for task <pod> to node <node> gpuGroup: <[..]>, requires: <..> GPUs`"""
         bind = _BIND.match(rest)
         if bind is None:
             raise ValueError("cut off")
         self._placements[bind[1]] = bind[2], bind[3]
 
-    def bind_failed(self, rest: bytes, _: Line) -> None:
+    def bind_failed(self, rest: bytes, _: bytes) -> None:
         """`Failed to bind task <pod>. Error: ..`, after its bind request."""
         self._placements.pop(rest[: rest.index(b">")], None)
 
-    def evict(self, rest: bytes, line: Line) -> None:
+    def evict(self, rest: bytes, raw: bytes) -> None:
         """`Evicting task: pod`. A pod may be evicted again for another job, which changes nothing."""
         self._first_attempt = b""
         pod = _named(rest)
         if pod not in self._evictions:
-            self._evictions[pod] = line.action, self._pod_groups.preemptor
+            self._evictions[pod] = action_of(raw), self._pod_groups.preemptor
             self._first_attempt = pod
 
-    def evict_failed(self, rest: bytes, _: Line) -> None:
+    def evict_failed(self, rest: bytes, _: bytes) -> None:
         """`Failed to evict task <pod>..`: a first attempt is undone; a pod that was evicted before stays so."""
         if rest[: rest.index(b">")] == self._first_attempt:
             del self._evictions[self._first_attempt]
             self._first_attempt = b""
 
-    def evict_stale(self, rest: bytes, line: Line) -> None:
+    def evict_stale(self, rest: bytes, raw: bytes) -> None:
         """`Evicted task: <pod> due its job being a stale job, ..`"""
-        self._evictions.setdefault(rest[: rest.index(b">")], (line.action, None))
+        self._evictions.setdefault(rest[: rest.index(b">")], (action_of(raw), None))
 
-    def simulate(self, rest: bytes, _: Line) -> None:
+    def simulate(self, rest: bytes, _: bytes) -> None:
         """`Statement pipelined task: <pod> to node: <node>, ..` (verbosity 6); most of them are discarded again."""
         simulation = _SIMULATION.match(rest)
         if simulation is None:
             raise ValueError("cut off")
         self._simulated[simulation[1]] = simulation[2]
 
-    def pipeline(self, rest: bytes, _: Line) -> None:
+    def pipeline(self, rest: bytes, _: bytes) -> None:
         """`Pipelining task: pod`: to the node of the last simulation."""
         pod = _named(rest)
         self._pipelined[pod] = self._simulated.get(pod)

@@ -8,7 +8,7 @@ import math
 import re
 
 from kai_snapshot.api.result import QueueResources, QueueResult, QueueShare
-from kai_snapshot.toollog.line import Line, plain
+from kai_snapshot.toollog.line import plain
 from kai_snapshot.toollog.names import Names
 
 DIVISION = b"Resource division result for queue <"
@@ -27,7 +27,7 @@ class Queues:
     def __init__(self) -> None:
         self._lines: dict[bytes, re.Match[bytes]] = {}
 
-    def divided(self, rest: bytes, _: Line) -> None:
+    def divided(self, rest: bytes, _: bytes) -> None:
         """Takes what follows DIVISION. Raises ValueError if it is cut off."""
         line = _LINE.fullmatch(rest)
         if line is None:

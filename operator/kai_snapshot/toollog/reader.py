@@ -10,13 +10,14 @@ from functools import partial
 
 from kai_snapshot.toollog.complaints import Complaints
 from kai_snapshot.toollog.crash import Crash
-from kai_snapshot.toollog.line import Line, plain
+from kai_snapshot.toollog.line import Line, Shape, parse, plain
 from kai_snapshot.toollog.podgroups import PodGroups
 from kai_snapshot.toollog.pods import Pods
 from kai_snapshot.toollog.queues import DIVISION, Queues
 from kai_snapshot.toollog.timings import Timings
 
-Handler = Callable[[bytes, Line], None]
+Handler = Callable[[bytes, bytes], None]
+"""Takes what follows a message's beginning, and the whole line."""
 
 _KEY = 5
 """Bytes of a message that the table is looked up by; the shortest beginning in it has as many."""
@@ -39,8 +40,9 @@ class Reader:
         """What the tool said before it gave up."""
         self.last = b""
         """The last line that is not empty."""
-        self.line = Line()
-        """The last message."""
+        self._shape = Shape()
+        self.message = b""
+        """The line in which the last message begins."""
         self._open: list[bytes] = []
         self._close: Callable[[bytes], None] = _ignore
         self._table = _by_key(self.messages())
@@ -53,23 +55,39 @@ class Reader:
         self._close_message()
 
     def _take(self, lines: list[bytes]) -> None:
-        line, table = self.line, self._table
+        message_at, handlers_of = self._shape.message_at, self._table.get
         for raw in lines:
-            if not line.take(raw):
-                self._continue(raw)
+            start = message_at(raw)
+            handlers = handlers_of(raw[start : start + _KEY])
+            if start == 0 or (handlers is None and raw.startswith(b"[", start)):
+                self._look_closer(raw)
                 continue
+            self.message = raw
             if self._open:
                 self._close_message()
-            if b"INFO" not in line.level:
-                self._complain(line)
-            message = line.message
-            for beginning, handle in table.get(message[:_KEY], ()):
-                if message.startswith(beginning):
-                    try:
-                        handle(message[len(beginning) :], line)
-                    except ValueError:
-                        break  # it is cut off and says nothing
-                    break
+            if handlers is not None:
+                self._dispatch(handlers, raw, start)
+
+    def _look_closer(self, raw: bytes) -> None:
+        """A line that differs from those before: another level, other names, or no first line of a message at all."""
+        line = parse(raw)
+        if line is None:
+            self._continue(raw)
+            return
+        self._shape.learn(line)
+        self.message = raw
+        self._close_message()
+        self._complain(line)
+        self._dispatch(self._table.get(line.message[:_KEY], ()), raw, len(raw) - len(line.message))
+
+    def _dispatch(self, handlers: Iterable[tuple[bytes, Handler]], raw: bytes, start: int) -> None:
+        for beginning, handle in handlers:
+            if raw.startswith(beginning, start):
+                try:
+                    handle(raw[start + len(beginning) :], raw)
+                except ValueError:
+                    return  # what is cut off says nothing
+                return
 
     def messages(self) -> dict[bytes, Handler]:
         """The message table: what reads a message, by how the message begins."""
@@ -102,7 +120,7 @@ class Reader:
 
     # A message of several lines is known to be whole when the next begins.
 
-    def _await(self, close: Callable[[bytes], None], rest: bytes, _: Line) -> None:
+    def _await(self, close: Callable[[bytes], None], rest: bytes, _: bytes = b"") -> None:
         self._open, self._close = [rest], close
 
     def _continue(self, raw: bytes) -> None:
@@ -118,11 +136,11 @@ class Reader:
 
     def _complain(self, line: Line) -> None:
         if b"WARN" in line.level:
-            self._await(partial(self._warn, line.source), line.message, line)
+            self._await(partial(self._warn, line.source), line.message)
         elif b"ERROR" in line.level:
-            self._await(partial(self._err, line.source), line.message, line)
+            self._await(partial(self._err, line.source), line.message)
         elif b"FATAL" in line.level:
-            self._await(partial(self._give_up, line.source), line.message, line)
+            self._await(partial(self._give_up, line.source), line.message)
 
     def _warn(self, source: bytes, message: bytes) -> None:
         self.warnings.add(plain(source), plain(message))

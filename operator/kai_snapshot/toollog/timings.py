@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import BaseModel, NonNegativeInt, ValidationError
 
 from kai_snapshot.api.result import Durations
-from kai_snapshot.toollog.line import Line
+from kai_snapshot.toollog.line import source_of, time_of
 
 _UNIT_MS = {"h": 3_600_000.0, "m": 60_000.0, "s": 1_000.0, "ms": 1.0, "µs": 1e-3, "μs": 1e-3, "us": 1e-3, "ns": 1e-6}
 _GO_PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(h|ms|m|s|µs|μs|us|ns)")
@@ -52,37 +52,37 @@ class Timings:
         self._by_line: dict[str, int] = {}
         self._total_by_line: int | None = None
 
-    def open(self, _: bytes, line: Line) -> None:
+    def open(self, _: bytes, raw: bytes) -> None:
         """`Taking cluster snapshot ...`"""
         self.opened = True
-        self._opened_at = line.time
+        self._opened_at = time_of(raw)
 
-    def enter(self, rest: bytes, line: Line) -> None:
+    def enter(self, rest: bytes, raw: bytes) -> None:
         """`Enter <Action> ...`"""
         action = _action(rest)
         self.opened = True
         if action not in self.entered:
             self.entered.append(action)
-        self._entered_at[action] = line.time
+        self._entered_at[action] = time_of(raw)
 
-    def leave(self, rest: bytes, line: Line) -> None:
+    def leave(self, rest: bytes, raw: bytes) -> None:
         """`Leaving <Action> ...`, which is deferred: a panic logs it on its way out, in the name of the Go runtime."""
-        if line.source.startswith(b"runtime/"):
+        if source_of(raw).startswith(b"runtime/"):
             return
         action = _action(rest)
         self.left.add(action)
-        self._left_at = line.time
-        took = _elapsed(self._entered_at.get(action, b""), line.time)
+        self._left_at = time_of(raw)
+        took = _elapsed(self._entered_at.get(action, b""), self._left_at)
         if took is not None:
             self._by_time[action] = self._by_time.get(action, 0) + took
 
-    def complete(self, rest: bytes, _: Line) -> None:
+    def complete(self, rest: bytes, _: bytes) -> None:
         """`Action <a> completed in 12.3ms` (v0.14.1)"""
         action, took = rest.split(b"> completed in ")
         self._by_line[action.decode(errors="replace")] = go_milliseconds(took.decode())
         self.completed = True
 
-    def end(self, rest: bytes, _: Line) -> None:
+    def end(self, rest: bytes, _: bytes) -> None:
         """`Snapshot tool run completed in 1.2s` (v0.14.1)"""
         self._total_by_line = go_milliseconds(rest.decode())
         self.completed = True

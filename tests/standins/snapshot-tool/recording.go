@@ -77,6 +77,12 @@ func behave(how string, r recording) int {
 		os.Stderr.Write(r.stderr)
 		os.Stdout.Write(r.stdout)
 		return r.exitCode
+	case "slow":
+		os.Stderr.Write(half(r.stderr))
+		time.Sleep(30 * time.Second)
+		os.Stderr.Write(r.stderr[len(half(r.stderr)):])
+		os.Stdout.Write(r.stdout)
+		return r.exitCode
 	case "hang": // as v0.14.3 does in reclaim
 		os.Stderr.Write(half(r.stderr))
 		for {

@@ -1,0 +1,123 @@
+"""What a version of a replay is now, by its result in the storage or else by its Job.
+
+Pending -> Running -> a final outcome; Pending again, under another Job, once if a Job ended without a result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from kai_snapshot.api.conditions import shorten
+from kai_snapshot.api.result import ReplayResult
+from kai_snapshot.api.snapshotreplay import (
+    ActionDuration,
+    ReplayVersion,
+    ResolvedSource,
+    ResultCounts,
+    SnapshotReplay,
+    VersionResult,
+)
+from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.jobs.read import JobFacts
+from kai_snapshot.reconcile.plan import Problem
+
+ATTEMPTS: Final = 2
+"""Jobs for one version at the most."""
+
+ImageFor = Callable[[ReplayVersion, str], str]
+"""(version, version that made the archive) -> image; raises SnapshotError when there is none."""
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result in the storage."""
+
+    result: ReplayResult
+    result_uri: str
+    log_uri: str | None
+
+
+def is_final(result: VersionResult) -> bool:
+    """Whether nothing more can happen to the version."""
+    return result.outcome not in ("Pending", "Running")
+
+
+def first_result(version: ReplayVersion, source: ResolvedSource, image_for: ImageFor) -> VersionResult:
+    """What it is when the archive is pinned: it waits for its turn, or there is no image for it."""
+    try:
+        return VersionResult(name=version.name, image=image_for(version, source.scheduler_version))
+    except SnapshotError as error:
+        return VersionResult(name=version.name, outcome="IncompatibleSnapshot", message=shorten(error.message))
+
+
+def fold(
+    replay: SnapshotReplay, result: VersionResult, stored: StoredResult | None, job: JobFacts | None, now: datetime
+) -> VersionResult:
+    """What the version is now, by its result in the storage or else by its Job."""
+    if is_final(result):
+        return result
+    seen = result.model_copy(
+        update={
+            "image_id": (job.image_id if job else "") or result.image_id,
+            "node_name": (job.node_name if job else "") or result.node_name,
+        }
+    )
+    if stored is not None:
+        return _final(seen, stored)
+    if job is None:
+        return _lost(seen, "its Job was deleted") if seen.outcome == "Running" else seen
+    late_start = job.not_started_since is not None and now >= job.not_started_since + timedelta(
+        seconds=replay.spec.starting_deadline_seconds
+    )
+    if job.finding is not None:
+        return seen.model_copy(update={"outcome": job.finding.outcome, "message": shorten(job.finding.message)})
+    if late_start and not job.ended:
+        message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
+        return seen.model_copy(update={"outcome": "Failed", "message": shorten(message)})
+    if job.ended:
+        return _lost(seen, job.message or "its Job ended")
+    return seen.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
+
+
+def refuse(result: VersionResult, problem: Problem) -> VersionResult:
+    """What it is when its Job cannot be created."""
+    message = shorten(f"{problem.reason}: {problem.message}")
+    return result.model_copy(update={"outcome": "Failed", "message": message})
+
+
+def _lost(result: VersionResult, why: str) -> VersionResult:
+    if result.attempt < ATTEMPTS:
+        return result.model_copy(
+            update={"outcome": "Pending", "attempt": result.attempt + 1, "message": shorten(f"tried again: {why}")}
+        )
+    message = f"{ATTEMPTS} Jobs ended without handing in a result, the last: {why}"
+    return result.model_copy(update={"outcome": Reason.RESULT_LOST.value, "message": shorten(message)})
+
+
+def _final(result: VersionResult, stored: StoredResult) -> VersionResult:
+    found = stored.result
+    return result.model_copy(
+        update={
+            "outcome": found.outcome,
+            "exit_code": found.exit_code,
+            "total_ms": found.durations_ms.total,
+            "actions": tuple(ActionDuration(name=name, ms=ms) for name, ms in found.durations_ms.actions.items()),
+            "counts": ResultCounts(
+                placements=len(found.placements),
+                evictions=len(found.evictions),
+                pipelined=len(found.pipelined),
+                unschedulable=sum(group.outcome == "Unschedulable" for group in found.pod_groups),
+                errors=found.error_count,
+            ),
+            "message": shorten(found.message or ""),
+            "log_uri": stored.log_uri,
+            "result_uri": stored.result_uri,
+        }
+    )
+
+
+def line(result: VersionResult) -> str:
+    """Its outcome for people."""
+    timing = f" in {result.total_ms} ms" if result.total_ms is not None else ""
+    return f"{result.outcome}{timing}"
