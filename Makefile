@@ -40,13 +40,14 @@ e2e: setup ## The e2e stories on a cluster of their own; ARGS go to pytest (--ke
 	@$(E2E) -v --durations=10 $(ARGS)
 
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone
-	@$(BIN)/python -m tests.bench
+	@PYTHONPATH=tests:tools $(BIN)/python -m bench
 
-crds: venv ## Render crds/ and docs/api.md from the models
+crds: venv ## Render crds/ and docs/api.md from the models, docs/command-reference.md from the command
 	@$(BIN)/python -m kai_snapshot.api.crd crds && $(BIN)/python -m kai_snapshot.api.reference docs/api.md
+	@$(BIN)/typer kai_snapshot.cli.app utils docs --name kai-snapshot --title "Command reference" --output docs/command-reference.md
 
 lock: venv ## Lock the newest dependencies into requirements/
-	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap"; do \
+	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap" "go.in go"; do \
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt; done
 

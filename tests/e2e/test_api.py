@@ -13,6 +13,7 @@ from support.objects import Object, capture, replay
 from support.story import Story
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
+SAMPLES = sorted(set((MANIFESTS / "samples").glob("*.yaml")) - {MANIFESTS / "samples" / "kustomization.yaml"})
 BUCKET: Object = {"s3": {"bucket": "some-bucket", "prefix": "a/b"}}
 CLAIM: Object = {"pvc": {"claimName": "some-claim"}}
 HOURLY: Object = {"cron": "@hourly"}
@@ -68,13 +69,13 @@ REFUSED: dict[str, tuple[Object, str]] = {
 @pytest.mark.parametrize(("obj", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_is_refused_and_the_message_says_why(kube: Kube, obj: Object, message: str) -> None:
     with pytest.raises(KubectlError, match="is invalid") as refusal:
-        kube.apply(obj, dry_run=True)
+        kube.create(obj, dry_run=True)
     assert message in str(refusal.value)
 
 
 @pytest.mark.parametrize("cron", ["*/5 * * * *", "@daily", "0 9 * * MON-FRI", "15 10 L * *", "0 0 1 JAN ?"])
 def test_the_usual_schedules_are_taken(kube: Kube, cron: str) -> None:
-    kube.apply(scheduled(cron), dry_run=True)
+    kube.create(scheduled(cron), dry_run=True)
 
 
 def test_a_replay_is_immutable_but_for_suspend(story: Story, kube: Kube, tag: str) -> None:
@@ -125,25 +126,29 @@ def test_what_a_capture_may_use_is_not_immutable(story: Story, kube: Kube, tag: 
     kube.patch("snapshotcapture", created["metadata"]["name"], stage.NAMESPACE, {"spec": changes})
 
 
-@pytest.mark.parametrize("sample", sorted((MANIFESTS / "samples").glob("*.yaml")), ids=lambda path: path.name)
-def test_the_samples_are_taken_by_the_api_server(kube: Kube, sample: Path) -> None:
-    documents = [each for each in yaml.safe_load_all(sample.read_text()) if each["kind"] != "Kustomization"]
-    for document in documents:
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.name)
+def test_the_samples_are_taken_by_the_api_server(kube: Kube, sample: Path, tag: str) -> None:
+    for document in yaml.safe_load_all(sample.read_text()):
         assert document["metadata"]["namespace"] == stage.NAMESPACE
-        if document["kind"] != "PersistentVolumeClaim":  # the stage's own is there under that name
-            kube.apply(document, dry_run=True)
+        document["metadata"]["name"] += f"-{tag}"  # the stage may have one of that name
+        kube.create(document, dry_run=True)
 
 
 def test_an_object_nobody_has_looked_at_is_not_taken_for_ready(kube: Kube) -> None:
-    (unseen,) = kube.apply(capture("unseen", storage=BUCKET), dry_run=True)
+    unseen = kube.create(capture("unseen", storage=BUCKET), dry_run=True)
     assert unseen["status"] == {"observedGeneration": -1}
     assert verdict(unseen) == "InProgress"
 
 
-def test_columns_tell_how_it_stands(kube: Kube) -> None:
-    for kind, columns in {
-        "snapshotcaptures": "NAME READY STATUS SCHEDULE LAST SUCCESS NEXT AGE",
-        "snapshotreplays": "NAME READY STATUS OUTCOME SNAPSHOT SUMMARY AGE",
-    }.items():
-        table = kube.run("get", kind, "--namespace=kai-snapshots", "--server-print=true")
-        assert table == "" or " ".join(table.splitlines()[0].split()) == columns
+@pytest.mark.parametrize(
+    ("obj", "columns"),
+    [
+        (scheduled("@hourly", suspend=True), "NAME READY STATUS SCHEDULE LAST SUCCESS NEXT AGE"),
+        (of(), "NAME READY STATUS OUTCOME SNAPSHOT SUMMARY AGE"),
+    ],
+    ids=["capture", "replay"],
+)
+def test_columns_tell_how_it_stands(story: Story, kube: Kube, tag: str, obj: Object, columns: str) -> None:
+    created = story.create({**obj, "metadata": {**obj["metadata"], "name": f"table-{tag}"}})
+    table = kube.run("get", created["kind"], created["metadata"]["name"], f"--namespace={stage.NAMESPACE}")
+    assert " ".join(table.splitlines()[0].split()) == columns

@@ -11,6 +11,7 @@ from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.children import Child, Children
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
 from kai_snapshot.source import ApiConnection
+from support.eventually import eventually
 
 READ = "import sys, json, os, time; request = json.load(sys.stdin); "
 
@@ -144,8 +145,7 @@ def test_whoever_stops_a_try_knows_that_its_process_is_gone(tmp_path: Path) -> N
             return request()
 
         children.start("a/b", "id", wanted, attempt=1, deadline_seconds=60, on_end=lambda: None)
-        while not (pid.exists() and pid.read_text()):
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(eventually, lambda: pid.exists() and pid.read_text(), interval=0.05)
         await children.stop("a/b")
         await children.stop("a/b")  # nothing is left to stop
 

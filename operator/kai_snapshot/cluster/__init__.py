@@ -22,6 +22,8 @@ Object = dict[str, Any]
 CAPTURES: Final = "snapshotcaptures"
 REPLAYS: Final = "snapshotreplays"
 KINDS: Final = {CAPTURES: "SnapshotCapture", REPLAYS: "SnapshotReplay"}
+FIELD_MANAGER: Final = "kai-snapshot-operator"
+"""Who wrote a field, as `kubectl get --show-managed-fields` has it: the API server takes it from the user agent."""
 TIMEOUT: Final = (5, 30)
 """Seconds to connect, and of silence."""
 
@@ -85,6 +87,7 @@ class Cluster:
     """The API server, with one connection pool."""
 
     def __init__(self, api: client.ApiClient) -> None:
+        api.user_agent = FIELD_MANAGER
         self._core = client.CoreV1Api(api)
         self._batch = client.BatchV1Api(api)
         self._custom = client.CustomObjectsApi(api)

@@ -92,6 +92,13 @@ class Children:
             self._ending.add(child.task)
             child.task.add_done_callback(self._ending.discard)
 
+    async def stop(self, key: str) -> None:
+        """Drops a try from the table, and returns when its process is gone."""
+        child = self._table.get(key)
+        self.forget(key)
+        if child is not None:
+            await asyncio.gather(child.task, return_exceptions=True)
+
     async def close(self) -> None:
         """Ends all children."""
         for key in list(self._table):

@@ -192,7 +192,7 @@ async def _finalizer_changed(services: Services, capture: SnapshotCapture, resou
 
 async def _release(services: Services, capture: SnapshotCapture, resource: Object, key: str) -> None:
     """Removes the archives if that is the policy, then lets the object go."""
-    services.children.forget(key)
+    await services.children.stop(key)  # or it might store one more
     if ARCHIVE_CLEANUP_FINALIZER not in capture.metadata.finalizers:
         return
     skip = capture.metadata.annotations.get(SKIP_ARCHIVE_CLEANUP) == "true"

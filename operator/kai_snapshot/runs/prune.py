@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from kai_snapshot import retention
@@ -14,6 +14,7 @@ from kai_snapshot.runs import catalog
 from kai_snapshot.stores import Entry, Store, layout
 
 BATCH: Final = 20
+_ANY_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,20 @@ def prune(
 
 
 def remove_all(store: Store, folder: layout.CaptureFolder, *, ours: Callable[[Manifest], bool]) -> int:
-    """Removes all archives of a capture with their replays, and returns how many there were."""
+    """Removes all archives of a capture with their replays, and returns how many there were.
+
+    What runs and removals left that were cut short goes too, unless others keep archives there: it may be theirs.
+    """
     entries = list(store.list(folder.prefix))
-    going = [manifest for manifest in catalog.readable(store, folder, catalog.ids(entries)) if ours(manifest)]
+    committed = catalog.ids(entries)
+    going = [manifest for manifest in catalog.readable(store, folder, committed) if ours(manifest)]
     for manifest in going:
         _remove(store, folder, manifest.id, entries)
+    if len(going) == len(committed):
+        store.abort_unfinished(folder.prefix, before=_ANY_TIME)
+        for entry in entries:
+            if (id_ := _run_of(entry)) is not None and id_ not in committed:
+                store.delete(entry.key)
     return len(going)
 
 

@@ -40,10 +40,11 @@ class PodGroups:
 
     def fail(self, rest: bytes, _: bytes) -> None:
         """`Could not allocate resources for job: <job> of queue <name>`"""
-        job = rest[: rest.index(b">")]
+        job, of, queue = rest.partition(b"> of queue <")
+        if not of or not queue.endswith(b">"):
+            raise ValueError("cut off")
         self._outcomes.setdefault(job, JobOutcome.UNSCHEDULABLE)
-        queue = rest.removeprefix(job + b"> of queue <")
-        self._queues[job] = queue[: queue.index(b">")]
+        self._queues[job] = queue[:-1]
 
     def allocate(self, rest: bytes, _: bytes) -> None:
         """`Succesfully allocated resources for job: <job>`"""

@@ -14,9 +14,9 @@ from kai_snapshot.toollog.names import Names
 DIVISION = b"Resource division result for queue <"
 """How such a line begins; the queue's name follows."""
 
-_LINE = re.compile(
-    rb"(?P<name>.*?)>: Queue Priority: <[^>]*>, "
-    rb"GPU: (?P<gpu>.*) CPU \(cores\): (?P<cpu>.*) memory \(GB\): (?P<memory>.*fairShare: <[^>]*>) ?"
+_PRIORITY = b">: Queue Priority: <"
+_FIGURES = re.compile(
+    rb"-?\d+>, GPU: (?P<gpu>.*) CPU \(cores\): (?P<cpu>.*) memory \(GB\): (?P<memory>.*fairShare: <[^>]*>) ?"
 )
 _FIGURE = re.compile(rb"(\w+): <([^>]*)>")
 
@@ -25,14 +25,14 @@ class Queues:
     """The queues of a log."""
 
     def __init__(self) -> None:
-        self._lines: dict[bytes, re.Match[bytes]] = {}
+        self._figures: dict[bytes, bytes] = {}
 
     def divided(self, rest: bytes, _: bytes) -> None:
         """Takes what follows DIVISION. Raises ValueError if it is cut off."""
-        line = _LINE.fullmatch(rest)
-        if line is None:
+        name, priority, figures = rest.partition(_PRIORITY)
+        if not priority:
             raise ValueError("cut off")
-        self._lines[line["name"]] = line
+        self._figures[name] = figures
 
     def results(self, names: Names) -> tuple[QueueResult, ...]:
         """The queues by name."""
@@ -40,10 +40,11 @@ class Queues:
             QueueResult(
                 name=names.queue(plain(name)),
                 resources=QueueResources(
-                    gpu=_share(line["gpu"]), cpu=_share(line["cpu"]), memory=_share(line["memory"])
+                    gpu=_share(match["gpu"]), cpu=_share(match["cpu"]), memory=_share(match["memory"])
                 ),
             )
-            for name, line in self._lines.items()
+            for name, figures in self._figures.items()
+            if (match := _FIGURES.fullmatch(figures))
         )
         return tuple(sorted(queues, key=lambda queue: queue.name))
 

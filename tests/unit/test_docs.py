@@ -1,0 +1,158 @@
+"""What the documentation says is so: reasons, metrics, settings, examples, links."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+from typer.testing import CliRunner
+
+from kai_snapshot.api import crd
+from kai_snapshot.api.base import API_VERSION
+from kai_snapshot.api.result import Outcome
+from kai_snapshot.api.snapshotcapture import SnapshotCapture
+from kai_snapshot.api.snapshotreplay import SnapshotReplay
+from kai_snapshot.cli.app import app
+from kai_snapshot.errors import Reason
+from kai_snapshot.metrics import Metrics
+from kai_snapshot.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
+KINDS = {kind.__name__: kind for kind in (SnapshotCapture, SnapshotReplay)}
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def headings(page: str, *, level: int) -> list[str]:
+    text = FENCE.sub("", (DOCS / page).read_text())
+    return re.findall(rf"^{'#' * level} (.+)$", text, re.MULTILINE)
+
+
+def section(page: str, heading: str) -> str:
+    text = (DOCS / page).read_text()
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def first_cells(text: str) -> list[str]:
+    """What stands in code style at the beginning of a table's rows."""
+    return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
+
+
+def blocks(page: Path, *languages: str) -> Iterator[str]:
+    return (text for language, text in FENCE.findall(page.read_text()) if language in languages)
+
+
+def examples() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in YAML, with the place it stands at."""
+    for page in PAGES:
+        for text in blocks(page, "yaml"):
+            yield from ((page.name, document) for document in yaml.safe_load_all(text) if "kind" in document)
+    for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")):
+        yield from ((path.name, document) for document in yaml.safe_load_all(path.read_text()))
+
+
+def unknown(value: Any, schema: dict[str, Any], path: str) -> Iterator[str]:
+    """Fields that the schema does not have: the API server would drop them without a word."""
+    if isinstance(value, list):
+        for item in value:
+            yield from unknown(item, schema.get("items", {}), f"{path}[]")
+    if not isinstance(value, dict) or "properties" not in schema:
+        return
+    for name, part in value.items():
+        if name in schema["properties"]:
+            yield from unknown(part, schema["properties"][name], f"{path}.{name}")
+        else:
+            yield f"{path}.{name}"
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    definition = next(each for each in crd.definitions().values() if each["spec"]["names"]["kind"] == kind)
+    schema: dict[str, Any] = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return schema
+
+
+def test_every_reason_has_its_section_in_their_order() -> None:
+    assert headings("troubleshooting.md", level=3) == [reason.value for reason in Reason]
+
+
+def test_every_outcome_of_a_version_is_explained() -> None:
+    assert first_cells(section("replay.md", "Outcomes")) == [*Outcome, Reason.RESULT_LOST]
+
+
+def test_every_metric_is_in_the_table_with_its_labels() -> None:
+    registry: CollectorRegistry = Metrics().registry
+    metrics = [each for each in registry.collect() if each.name.startswith("kai_snapshot_")]
+    names = {each.name + ("_total" if each.type == "counter" else "") for each in metrics}
+    assert set(first_cells(section("operations.md", "Metrics and alerts"))) == names
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    table = dict(re.findall(rf"^\| `{PREFIX}(\w+)` \| (.*?) ?\|", section("operations.md", "Settings"), re.MULTILINE))
+    assert set(table) == {field.name.upper() for field in fields(Settings)}
+    for field in fields(Settings):
+        if field.default is MISSING:
+            assert table[field.name.upper()] == ""
+        elif field.default not in (None, ()):
+            assert table[field.name.upper()] == f"`{field.default}`"
+
+
+@pytest.mark.parametrize(
+    ("where", "example"),
+    [pytest.param(*each, id=f"{each[0]} {each[1]['kind']} {n}") for n, each in enumerate(examples())],
+)
+def test_an_example_is_what_the_api_server_takes(where: str, example: dict[str, Any]) -> None:
+    assert example["apiVersion"]
+    if example["kind"] in KINDS:
+        assert example["apiVersion"] == API_VERSION
+        server_side = {"uid": "u", "creationTimestamp": "2026-11-22T10:00:00Z", "resourceVersion": "1", "generation": 1}
+        KINDS[example["kind"]].model_validate(example | {"metadata": example["metadata"] | server_side})
+        assert list(unknown(example, schema_of(example["kind"]), where)) == []
+
+
+def commands() -> Iterator[str]:
+    for page in PAGES:
+        for text in blocks(page, "sh", "console"):
+            for line in text.splitlines():
+                found = re.match(r"(?:\$ )?kai-snapshot ([a-z].*?)(?:  +#.*)?$", line)
+                if found is not None and page.name != "command-reference.md":
+                    yield found[1]
+
+
+@pytest.mark.parametrize("line", sorted(set(commands())))
+def test_an_example_of_the_command_has_options_that_there_are(line: str) -> None:
+    words = shlex.split(line.replace("$code", "0"))
+    done = CliRunner().invoke(app, [*words, "--help"])
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_the_command_reference_is_that_of_the_command() -> None:
+    docs = [sys.executable, "-m", "typer", "kai_snapshot.cli.app", "utils", "docs", "--name", "kai-snapshot"]
+    done = subprocess.run([*docs, "--title", "Command reference"], capture_output=True, text=True, check=True)
+    assert (DOCS / "command-reference.md").read_text().strip() == done.stdout.strip(), "run `make crds`"
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    titles = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text()).replace("](\n", "](")):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        place = (page.parent / path).resolve() if path else page
+        if not place.exists() or (anchor and anchor not in anchors(place)):
+            broken.append(target)
+    assert broken == []
