@@ -1,7 +1,5 @@
 """How fast `kai-snapshot inspect` checks a large archive, against `unzip -p | jq` that only counts the same lists.
 
-    python -m bench.inspection
-
 Both are whole processes, from start to end, on one generated archive of 150 MB of JSON.
 """
 
@@ -12,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from bench.sidebyside import Comparison, in_turns
+from bench.versions import version
 from support import documents
 
 MEGABYTES = 150
@@ -28,7 +27,7 @@ def measure(*, megabytes: int = MEGABYTES) -> Comparison:
         return in_turns(
             f"inspect of {written.size / 1e6:.0f} MB of JSON",
             ours=lambda: ours(path),
-            other=f"unzip -p | jq ({jq_version()})",
+            other=f"unzip -p | {version('jq', '--version')}",
             theirs=lambda: theirs(path),
         )
 
@@ -48,17 +47,3 @@ def theirs(path: Path) -> dict[str, int]:
         counted = subprocess.run(["jq", COUNT], check=True, stdin=unzip.stdout, stdout=subprocess.PIPE).stdout
     counts: dict[str, int] = json.loads(counted)
     return counts
-
-
-def jq_version() -> str:
-    """As `jq-1.6`."""
-    return subprocess.run(["jq", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-
-
-def main() -> None:
-    """Prints the comparison."""
-    sys.stdout.write(f"{measure()}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,7 +1,5 @@
 """How fast `kai-snapshot parse-log` is, against zcat and grep that look for the same messages.
 
-    python -m bench.parselog
-
 Both get a million lines of the corpus' logs, gzip, from a file.
 """
 
@@ -14,6 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from bench.sidebyside import Comparison, in_turns
+from bench.versions import version
 from kai_snapshot.toollog.reader import Reader
 
 CORPUS = Path(__file__).parents[1] / "data" / "corpus"
@@ -29,7 +28,7 @@ def measure(*, lines: int = LINES) -> Comparison:
         return in_turns(
             f"parse-log of {lines:,} lines ({log.stat().st_size >> 20} MiB gzip)",
             ours=lambda: ours(log),
-            other=f"zcat ({version('zcat')}) | LC_ALL=C grep -c -F -f ({version('grep')})",
+            other=f"zcat ({version('zcat', '--version')}) | LC_ALL=C grep -c -F -f ({version('grep', '--version')})",
             theirs=lambda: theirs(log, messages),
         )
 
@@ -61,13 +60,3 @@ def theirs(log: Path, messages: Path) -> None:
     """Counts the lines that hold one of the messages."""
     command = f"zcat {log} | LC_ALL=C grep -c -F -f {messages}"
     subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, stdout=subprocess.DEVNULL)
-
-
-def version(command: str) -> str:
-    """The first line of what it says of itself."""
-    said = subprocess.run([command, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
-    return said.splitlines()[0]
-
-
-if __name__ == "__main__":
-    sys.stdout.write(f"{measure()}\n")

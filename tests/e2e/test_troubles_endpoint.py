@@ -13,16 +13,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from pytest_kind.cluster import KindCluster
 
-from stage import images, stage
+from stage import stage
 from stage.kube import Kube
 from support.archives import InBucket
 from support.kstatus import condition, verdict
 from support.objects import Object, capture, replay
-from support.schedulers import Shard, shard
+from support.schedulers import Shard
 from support.story import Story
-from toolchain.places import BIN
+from support.troubles import failed
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class Trouble:
     """How it differs otherwise."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """How the capture asks, where that differs."""
+    spec: Mapping[str, Any] = field(default_factory=lambda: {"retries": 0})
+    """Whether it tries again."""
 
 
 REFUSED = {
@@ -62,8 +63,8 @@ REFUSED = {
     "a ZIP bomb": Trouble("bomb", "ArchiveTooLarge", "a ZIP bomb, not a snapshot"),
 }
 KEPT = {
-    "config is null once": Trouble("config-null:1", "Succeeded", ""),
-    "config is null for ever, with a ConfigMap": Trouble("config-null", "SucceededHealed", ""),
+    "config is null once": Trouble("config-null:1", "Succeeded", "", spec={}),
+    "config is null for ever, with a ConfigMap": Trouble("config-null", "SucceededHealed", "", spec={}),
 }
 
 
@@ -80,18 +81,16 @@ Cases = Callable[[str], Case]
 
 
 @pytest.fixture(scope="module")
-def cases(kube: Kube, kind_cluster: KindCluster, s3: Any) -> Iterator[Cases]:
+def cases(kube: Kube, s3: Any, shard: Callable[..., Shard]) -> Iterator[Cases]:
     """All troubles at once: a shard each, and a capture of it."""
-    standin = images.scheduler()
-    images.load(kube, kind_cluster.name, kind=BIN / "kind", wanted=[standin], report=lambda _: None)
     story, tag = Story(kube), secrets.token_hex(2)
 
     def put_on(numbered: tuple[int, Trouble]) -> Case:
         number, trouble = numbered
-        made = shard(kube, standin, f"trouble-{number}-{tag}", behaviour=trouble.behaviour, **trouble.scheduler)
+        made = shard(f"trouble-{number}-{tag}", behaviour=trouble.behaviour, **trouble.scheduler)
         place = InBucket(s3, f"e2e/{tag}/{number}")
         source = {**made.source, **trouble.source}
-        return Case(made, story.create(capture(made.name, storage=place.spec, source=source, retries=0)), place)
+        return Case(made, story.create(capture(made.name, storage=place.spec, source=source, **trouble.spec)), place)
 
     troubles = {**REFUSED, **KEPT}
     with ThreadPoolExecutor(4) as pool:
@@ -105,16 +104,8 @@ def cases(kube: Kube, kind_cluster: KindCluster, s3: Any) -> Iterator[Cases]:
 @pytest.mark.parametrize(("what", "trouble"), REFUSED.items(), ids=REFUSED)
 def test_nothing_is_kept_and_it_says_what_to_do_when(what: str, trouble: Trouble, cases: Cases, story: Story) -> None:
     case = cases(what)
-    failed = story.finished(case.capture)
-    assert verdict(failed) == "Failed"
-    for type_ in ("Ready", "Stalled"):
-        told = condition(failed, type_)
-        assert told is not None
-        assert told["reason"] == trouble.reason
-        assert trouble.says.format(shard=case.shard.name, deployment=case.shard.deployment) in told["message"]
-    assert "lastSuccessfulCapture" not in failed["status"]
-    assert [record["reason"] for record in failed["status"]["history"]] == [trouble.reason]
-    assert [event["reason"] for event in story.events(failed)] == [trouble.reason]
+    says = trouble.says.format(shard=case.shard.name, deployment=case.shard.deployment)
+    failed(story, case.capture, reason=trouble.reason, says=says)
     assert case.place.keys() == []
 
 
@@ -122,13 +113,14 @@ def test_nothing_is_kept_and_it_says_what_to_do_when(what: str, trouble: Trouble
 def test_an_archive_is_kept_as_it_was_served_when(what: str, trouble: Trouble, cases: Cases, story: Story) -> None:
     case = cases(what)
     done = story.finished(case.capture)
-    ready, stored = condition(done, "Ready"), done["status"]["lastSuccessfulCapture"]
+    ready = condition(done, "Ready")
     assert ready is not None
-    assert (ready["status"], ready["reason"], verdict(done)) == ("True", trouble.reason, "Current")
+    assert (ready["status"], ready["reason"], verdict(done)) == ("True", trouble.reason, "Current"), ready["message"]
 
     archive, manifest = case.place.keys()
     healed = trouble.reason == "SucceededHealed"
     served, told = document(case.place.read(archive)), case.place.document(manifest)
+    stored = done["status"]["lastSuccessfulCapture"]
     assert (served["config"] is None) == healed
     assert case.place.sha256(archive) == stored["sha256"] == told["sha256"]
     assert stored.get("healed", False) == told["healed"] == healed

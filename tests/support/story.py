@@ -23,6 +23,12 @@ class Story:
             self._created.append(created)
         return created
 
+    def apply(self, *objects: Object) -> list[Object]:
+        """Applies objects all at once, as GitOps does, and returns them as they are then."""
+        applied = self.kube.apply(*objects)
+        self._created += applied
+        return applied
+
     def see(self, obj: Object) -> Object:
         """The object as it is now."""
         meta = obj["metadata"]

@@ -275,24 +275,17 @@ class Log:
     # when the session closes
 
     def explain(self, job: str, pod: str, pod_message: str, job_message: str, *, condition: bool = True) -> None:
-        name = pod.partition("/")[2]
-        self.entry(
-            6, "status_updater/default_status_updater.go:381", f"setting message for task: {name}, {pod_message}"
-        )
-        self.entry(6, "status_updater/default_status_updater.go:200", f"setting message for task: {name}")
-        self.entry(
-            6,
-            "status_updater/default_status_updater.go:330",
-            f"Updating pod condition for {pod} to (PodScheduled==False)",
-        )
+        source = "status_updater/default_status_updater.go:381"
+        if pod:
+            name = pod.partition("/")[2]
+            self.entry(6, source, f"setting message for task: {name}, {pod_message}")
+            self.entry(6, source, f"setting message for task: {name}")
+            self.entry(6, source, f"Updating pod condition for {pod} to (PodScheduled==False)")
         if self.version >= (0, 12, 0):
-            self.entry(6, "status_updater/default_status_updater.go:484", f"Full job fit error: {job_message}")
+            self.entry(6, source, f"Full job fit error: {job_message}")
         if condition:
-            self.entry(
-                6,
-                "status_updater/default_status_updater.go:498",
-                f"Updating pod group scheduling condition for {job} to (UnschedulableOnNodePool,nodepool=default)",
-            )
+            condition_type = "(UnschedulableOnNodePool,nodepool=default)"
+            self.entry(6, source, f"Updating pod group scheduling condition for {job} to {condition_type}")
 
 
 def _humanized(value: float | None) -> str:

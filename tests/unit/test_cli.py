@@ -1,5 +1,6 @@
 """The command as a whole: help, exit codes, what it loads, and a snapshot's way from a scheduler to a replay."""
 
+import asyncio
 import hashlib
 import json
 import re
@@ -16,6 +17,8 @@ from typer.testing import CliRunner, Result
 from kai_snapshot.cli import app as commands
 from kai_snapshot.cli import output
 from kai_snapshot.errors import Reason, TerminalError
+from support import kai
+from support.apiserver import ApiServer, serving
 from support.scheduler import PluginHandler, Server, StandIn
 
 CORPUS = Path(__file__).parents[1] / "data" / "corpus"
@@ -183,6 +186,37 @@ class TestCapture:
         expected = json.loads((GANG / "v0.17.0.expected.json").read_bytes())
         assert replayed["outcome"] == "Succeeded"
         assert {placement["pod"]: placement["node"] for placement in replayed["placements"]} == expected["bound"]
+
+    def test_through_the_api_server_it_is_the_leaders_and_the_manifest_names_it(
+        self, scheduler: tuple[StandIn, str], tmp_path: Path
+    ) -> None:
+        pod = "kai-scheduler-default-7d9f-aaaaa"
+        server = ApiServer(
+            lists={
+                "/apis/apps/v1/namespaces/kai-scheduler/deployments": [kai.deployment()],
+                "/api/v1/namespaces/kai-scheduler/pods": [kai.pod(pod)],
+            },
+            objects={"/api/v1/namespaces/kube-system": {"metadata": {"name": "kube-system", "uid": "u-1"}}},
+            ports={(pod, 8081): int(scheduler[1].rpartition(":")[2])},
+            token="t",
+        )
+
+        async def capture() -> Any:
+            async with serving(server):
+                kubeconfig = {
+                    "current-context": "here",
+                    "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+                    "clusters": [{"name": "c", "cluster": {"server": server.url}}],
+                    "users": [{"name": "u", "user": {"token": "t"}}],
+                }
+                (tmp_path / "config").write_text(json.dumps(kubeconfig))
+                place = ("--kubeconfig", tmp_path / "config", "--dir", tmp_path / "place")
+                return await asyncio.to_thread(document, "capture", *place)
+
+        manifest = asyncio.run(capture())["manifest"]
+        assert manifest["capture"] == {"clusterUID": "u-1", "namespace": "command", "name": "manual"}
+        assert (manifest["scheduler"]["pod"], manifest["scheduler"]["version"]) == (pod, "v0.17.0")
+        assert manifest["sha256"] == hashlib.sha256(scheduler[0].archive).hexdigest()
 
     @pytest.mark.parametrize(
         ("behaviour", "code", "reason"),

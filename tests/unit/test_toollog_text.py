@@ -138,6 +138,15 @@ def test_a_cut_gzip_gives_what_it_has_and_says_so() -> None:
     assert {placement.pod for placement in result.placements} <= {f"team/job-{number}-0" for number in range(100)}
 
 
+def test_a_cut_gzip_invents_no_name() -> None:
+    log = Log((0, 17, 0))
+    for number in range(1000, 2000):
+        log.evict(f"sandbox/pod-{number}")
+    packed = gzip.compress(log.text())
+    for end in range(len(packed) // 2, len(packed) // 2 + 50):
+        assert {len(eviction.pod) for eviction in read(packed[:end]).evictions} == {len("sandbox/pod-1000")}
+
+
 def test_a_corrupt_gzip_gives_what_stands_before_the_damage() -> None:
     packed = gzip.compress(story().text(), compresslevel=0)
     damaged = packed[:20_000] + bytes(50) + packed[20_050:]
@@ -177,6 +186,17 @@ def test_the_most_frequent_errors_survive_any_number_of_rare_ones() -> None:
     assert result.error_count == log.errors
     assert (result.errors[0].message, result.errors[0].count) == ("frequent", len(range(0, 2 * DISTINCT, 50)))
     assert len(result.errors) == 20
+
+
+def test_a_job_without_a_condition_leaves_no_reason_to_the_next() -> None:
+    log = Log((0, 17, 0), verbosity=6)
+    nothing = "\nUnable to schedule podgroup."
+    log.explain("team/first", "team/first-0", "the first's", "\nOf the first.", condition=False)
+    log.explain("team/second", "team/second-0", "the second's", nothing)
+    log.explain("team/third", "team/third-0", "the third's", nothing, condition=False)
+    log.explain("team/gated", "", "", nothing)
+    reasons = {job.name: job.reason for job in read(log.text()).pod_groups}
+    assert reasons == {"team/second": "the second's", "team/gated": None}
 
 
 def test_preemptors_are_known_where_the_logger_dropped_repeated_messages() -> None:

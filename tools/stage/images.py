@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,7 @@ STANDINS = TESTS / "standins"
 CORPUS = TESTS / "data" / "corpus"
 TOOL_VERSIONS = ("v0.14.7", "v0.17.0")
 SCHEDULER_VERSION = "v0.17.0"
+_KEPT_SECONDS = 2 * 24 * 3600
 
 Report = Callable[[str], None]
 
@@ -58,12 +60,13 @@ class Image:
         return CACHE / "archives" / f"{self.name}-{self.version or 'latest'}-{self.key}.tar"
 
     def build(self, report: Report) -> None:
-        """Builds it unless that was done before; older builds of it are dropped."""
+        """Builds it unless that was done before; builds of days ago are dropped."""
         if self.archive.exists():
             return
         report(f"building the image {self.name}:{self.version or self.key}")
         for old in self.archive.parent.glob(f"{self.name}-{self.version or 'latest'}-*.tar"):
-            old.unlink()
+            if time.time() - old.stat().st_mtime > _KEPT_SECONDS:
+                old.unlink()
         images.build(self.reference, dockerfile=self.dockerfile, context=self.context, arguments=dict(self.arguments))
         unfinished = self.archive.with_suffix(".unfinished")
         images.save(self.reference, unfinished)

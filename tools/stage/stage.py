@@ -75,7 +75,8 @@ def set_up(kube: Kube, cluster: str, players: Cast, report: Report) -> None:
     kube.apply(*_with_images(_objects("s3.yaml"), names))
     kube.apply(*_scheduler(players))
     kube.apply(*operator_objects(kube, players))
-    kube.apply(claim(), *(secret(S3_SECRET, namespace, S3_KEYS) for namespace in (NAMESPACE, OTHER_NAMESPACE)))
+    kube.apply(*(secret(S3_SECRET, namespace, S3_KEYS) for namespace in (NAMESPACE, OTHER_NAMESPACE)))
+    kube.apply(*(each for each in samples(kube) if each["kind"] == "PersistentVolumeClaim"))
     if kube.get("pod", "archives", NAMESPACE) is None:  # pods cannot be changed
         kube.apply(*_with_images(_objects("volumes.yaml"), names))
     kube.rolled_out("s3", STAGE)
@@ -113,14 +114,9 @@ def standin_scheduler(deployment: Object, image: Image, *, archive: str = ARCHIV
     return deployment
 
 
-def claim() -> Object:
-    """The claim of samples/capture-to-pvc.yaml, of the one volume there is."""
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "archives", "namespace": NAMESPACE},
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}, "storageClassName": ""},
-    }
+def samples(kube: Kube) -> list[Object]:
+    """manifests/samples, with the stage's S3 server and volume."""
+    return list(yaml.safe_load_all(kube.run("kustomize", str(Path(__file__).parent / "samples"))))
 
 
 def secret(name: str, namespace: str, data: dict[str, str]) -> Object:

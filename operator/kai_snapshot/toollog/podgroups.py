@@ -35,7 +35,6 @@ class PodGroups:
 
     def attempt(self, rest: bytes, _: bytes) -> None:
         """`Attempting to .. job: <job> of queue <shown name>, ..`; to preempt: `.. job: <job>, .. queue: <name>, ..`"""
-        self.preemptor = None
         self._attempt = rest
 
     def fail(self, rest: bytes, _: bytes) -> None:
@@ -86,13 +85,13 @@ class PodGroups:
     def explain_pod(self, rest: bytes) -> None:
         """`setting message for task: <pod's name>, <message>`"""
         _, found, message = rest.partition(b", ")
-        if self._job_reason is not None:
-            self._forget_reasons()
+        self._begin_job()
         if found:
             self._pod_reason = _one_line(message)
 
     def explain_job(self, rest: bytes) -> None:
         """`Full job fit error: <lines>`"""
+        self._begin_job()
         self._job_reason = _one_line(rest)
 
     def set_condition(self, rest: bytes, _: bytes) -> None:
@@ -102,10 +101,12 @@ class PodGroups:
         reasons = [reason for reason in (self._job_reason or "", self._pod_reason) if reason not in _NO_REASON]
         if reasons:
             self._reasons[job] = reasons[0]
-        self._forget_reasons()
-
-    def _forget_reasons(self) -> None:
         self._pod_reason, self._job_reason = "", None
+
+    def _begin_job(self) -> None:
+        """But for its condition a job's own message is its last: where there is one, another job begins."""
+        if self._job_reason is not None:
+            self._pod_reason, self._job_reason = "", None
 
     def results(self, names: Names) -> tuple[PodGroupResult, ...]:
         """The jobs by name."""

@@ -1,0 +1,131 @@
+"""What GitOps tools rely on: applying again changes nothing, nobody touches their fields, order does not matter."""
+
+import json
+
+import pytest
+
+from stage import stage
+from stage.kube import Kube, KubectlError
+from support.archives import InBucket
+from support.kstatus import condition, verdict
+from support.objects import Object, capture, replay
+from support.operator import Operator
+from support.story import Story
+
+APPLICATION = {"app.kubernetes.io/instance": "clusters"}
+TRACKING = {"argocd.argoproj.io/tracking-id": "clusters:kai-snapshot.io/SnapshotReplay:kai-snapshots/x"}
+"""What Argo CD knows its own by. A child that has it is taken for one that nobody wants, and pruned."""
+
+
+@pytest.fixture
+def manifests(bucket: InBucket, tag: str) -> list[Object]:
+    """As they lie in Git: the replay before the capture it is of."""
+    return [
+        tracked(replay(f"replay-{tag}", of=f"once-{tag}", versions=["AsCaptured"])),
+        tracked(capture(f"once-{tag}", storage=bucket.spec, deletionPolicy="Delete")),
+        tracked(capture(f"yearly-{tag}", storage=bucket.spec, schedule={"cron": "@yearly"})),
+    ]
+
+
+@pytest.fixture
+def applied(story: Story, manifests: list[Object]) -> list[Object]:
+    """The same, applied in one go, when all is done that there is to do."""
+    replay, once, scheduled = story.apply(*manifests)
+    scheduled = story.until(scheduled, lambda seen: condition(seen, "Ready"))
+    return [story.finished(replay), story.finished(once), scheduled]
+
+
+def test_applying_the_same_again_changes_nothing_nor_does_an_operator_that_starts(
+    story: Story,
+    kube: Kube,
+    operator: Operator,
+    bucket: InBucket,
+    manifests: list[Object],
+    applied: list[Object],
+    tag: str,
+) -> None:
+    assert [verdict(each) for each in applied] == ["Current"] * 3
+    jobs = children(kube, "jobs", applied[0])
+    for _ in range(10):
+        assert versions(kube.apply(*manifests)) == versions(applied)
+
+    operator.stop()
+    operator.start()
+    story.finished(story.create(capture(f"last-{tag}", storage=bucket.spec)))  # it has looked at the others before
+    assert versions([story.see(each) for each in applied]) == versions(applied)
+    assert names(children(kube, "jobs", applied[0])) == names(jobs)
+
+
+def test_the_operator_owns_the_status_and_its_finalizer_and_nothing_else(kube: Kube, applied: list[Object]) -> None:
+    owned = {each["metadata"]["name"].partition("-")[0]: ownership(kube, each) for each in applied}
+    assert {name: managers.pop("kai-snapshot-operator") for name, managers in owned.items()} == {
+        "replay": {"f:status"},
+        "once": {"f:status", "f:metadata"},
+        "yearly": {"f:status"},
+    }
+    assert [list(managers) for managers in owned.values()] == [["kubectl"]] * 3
+
+
+def test_what_marks_an_object_as_somebodys_is_not_on_what_is_made_for_it(kube: Kube, applied: list[Object]) -> None:
+    (job,) = children(kube, "jobs", applied[0])
+    (pod,) = children(kube, "pods", applied[0])
+    (secret,) = children(kube, "secrets", applied[0])
+    for child in (job, pod, secret):
+        assert not APPLICATION.keys() & child["metadata"]["labels"].keys()
+        assert not TRACKING.keys() & child["metadata"].get("annotations", {}).keys()
+
+
+def test_a_replay_waits_for_its_capture_and_goes_on_when_that_is_let_go(
+    story: Story, kube: Kube, bucket: InBucket, tag: str
+) -> None:
+    suspended = capture(f"once-{tag}", storage=bucket.spec, suspend=True)
+    waiting, _ = story.apply(replay(f"replay-{tag}", of=f"once-{tag}", versions=["AsCaptured"]), suspended)
+    seen = story.until(waiting, lambda seen: condition(seen, "SourceResolved"))
+    resolved = condition(seen, "SourceResolved")
+    assert resolved is not None
+    assert (resolved["status"], resolved["reason"]) == ("False", "WaitingForCapture")
+    assert verdict(seen) == "InProgress"
+
+    kube.apply({**suspended, "spec": {**suspended["spec"], "suspend": False}})
+    assert story.finished(waiting)["status"]["outcome"] == "Succeeded"
+
+
+def test_a_commit_that_edits_a_replay_is_refused_and_says_what_to_do(
+    story: Story, kube: Kube, manifests: list[Object], applied: list[Object]
+) -> None:
+    edited = {**manifests[0], "spec": {**manifests[0]["spec"], "verbosity": 6}}
+    with pytest.raises(KubectlError, match="a replay is immutable .but for suspend.: create a new SnapshotReplay"):
+        kube.apply(edited)
+    assert versions([story.see(applied[0])]) == versions(applied[:1])
+
+
+def tracked(obj: Object) -> Object:
+    """The object as Argo CD applies it."""
+    metadata = obj["metadata"]
+    return {**obj, "metadata": {**metadata, "labels": APPLICATION, "annotations": TRACKING}}
+
+
+def versions(objects: list[Object]) -> dict[str, str]:
+    """The version of each: another one after each write."""
+    return {each["metadata"]["name"]: each["metadata"]["resourceVersion"] for each in objects}
+
+
+def names(objects: list[Object]) -> list[str]:
+    """How they are called."""
+    return sorted(each["metadata"]["name"] for each in objects)
+
+
+def children(kube: Kube, kind: str, replay: Object) -> list[Object]:
+    """What was made for a replay."""
+    return kube.list(kind, stage.NAMESPACE, selector=f"kai-snapshot.io/replay-uid={replay['metadata']['uid']}")
+
+
+def ownership(kube: Kube, obj: Object) -> dict[str, set[str]]:
+    """Who owns what of the object, at the top level."""
+    meta = obj["metadata"]
+    plural = f"{obj['kind'].lower()}s"
+    path = f"/apis/{obj['apiVersion']}/namespaces/{meta['namespace']}/{plural}/{meta['name']}"
+    owned: dict[str, set[str]] = {}
+    for entry in json.loads(kube.get_raw(path))["metadata"]["managedFields"]:
+        owned.setdefault(entry["manager"], set()).update(entry["fieldsV1"])
+    return owned
