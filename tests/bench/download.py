@@ -24,11 +24,11 @@ def measure(scene: Scene) -> Comparison:
     with scene.endpoint() as url:
         if {ours(connection, scene.pod), theirs(url)} != {BYTES}:
             raise AssertionError("the two sides got different numbers of bytes")
-        kubectl = version(str(BIN / "kubectl"), "version", "--client")
+        kubectl = version(BIN / "kubectl", "version", "--client")
         return in_turns(
             f"download of {BYTES >> 20} MiB through the API server",
             ours=lambda: ours(connection, scene.pod),
-            other=f"kubectl port-forward ({kubectl}) + {version('curl', '--version')}",
+            other=f"{kubectl} port-forward, {version('curl')}",
             theirs=lambda: theirs(url),
         )
 

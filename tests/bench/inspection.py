@@ -27,7 +27,7 @@ def measure(*, megabytes: int = MEGABYTES) -> Comparison:
         return in_turns(
             f"inspect of {written.size / 1e6:.0f} MB of JSON",
             ours=lambda: ours(path),
-            other=f"unzip -p | {version('jq', '--version')}",
+            other=f"unzip -p | {version('jq')}",
             theirs=lambda: theirs(path),
         )
 

@@ -28,7 +28,7 @@ def measure(*, lines: int = LINES) -> Comparison:
         return in_turns(
             f"parse-log of {lines:,} lines ({log.stat().st_size >> 20} MiB gzip)",
             ours=lambda: ours(log),
-            other=f"zcat ({version('zcat', '--version')}) | LC_ALL=C grep -c -F -f ({version('grep', '--version')})",
+            other=f"{version('zcat')} | LC_ALL=C {version('grep')} -c -F -f",
             theirs=lambda: theirs(log, messages),
         )
 

@@ -1,7 +1,9 @@
 """The programs that the benchmark is measured beside, and what they say of themselves."""
 
+import re
 import shutil
 import subprocess
+from pathlib import Path
 
 PACKAGES = ("curl", "jq", "unzip")
 """Programs of Debian packages with the same name."""
@@ -12,7 +14,10 @@ def missing() -> list[str]:
     return [name for name in PACKAGES if shutil.which(name) is None]
 
 
-def version(command: str, *arguments: str) -> str:
-    """The first line of what it prints, at most three words of it: `curl 7.88.1 (x86_64-pc-linux-gnu)`."""
-    said = subprocess.run([command, *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
-    return " ".join(said.splitlines()[0].split()[:3])
+def version(command: str | Path, *arguments: str) -> str:
+    """The program and the first number with dots that it prints: `curl 7.88.1`."""
+    said = subprocess.run(
+        [command, *(arguments or ["--version"])], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+    number = re.search(r"\d+(\.\d+)+", said)
+    return f"{Path(command).name} {number[0] if number else 'of an unknown version'}"

@@ -40,12 +40,12 @@ sys.exit(os.waitstatus_to_exitcode(status))
 def measure(scene: Scene, s3: str, directory: Path, *, megabytes: int) -> Comparison:
     """Captures in turns a document of this size."""
     written = serve(scene, directory, megabytes)
+    kubectl = version(BIN / "kubectl", "version", "--client")
     with scene.endpoint() as url:
         return in_turns(
             f"capture of a {written.size / 1e6:.0f} MB document to S3",
             ours=lambda: ours(scene, s3, directory),
-            other=f"kubectl port-forward ({version(str(BIN / 'kubectl'), 'version', '--client')}) + "
-            f"{version('curl', '--version')}, unzip | {version('jq', '--version')}, {version(str(RCLONE), 'version')}",
+            other=f"{kubectl} port-forward, {version('curl')}, unzip | {version('jq')}, {version(RCLONE, 'version')}",
             theirs=lambda: theirs(url, s3, directory),
         )
 

@@ -22,7 +22,7 @@ from stage.stage import Cast
 from support import schedulers
 from support.archives import Archives, InBucket, OnVolume
 from support.faults import Faults
-from support.operator import Operator
+from support.operatorpod import Operator
 from support.schedulers import Shard
 from support.story import Story
 from toolchain.places import BIN
@@ -31,7 +31,9 @@ from toolchain.places import BIN
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kai")
     group.addoption("--kai-tool-image", help="the real snapshot-tool, with {version} in the place of the tag")
-    group.addoption("--kai-scheduler-image", help="the real scheduler; its CRDs must be in the cluster (--keep-cluster)")
+    group.addoption(
+        "--kai-scheduler-image", help="the real scheduler; its CRDs must be in the cluster (--keep-cluster)"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +49,14 @@ def kube(request: pytest.FixtureRequest, kind_cluster: KindCluster, players: Cas
     kube = Kube(kind_cluster.kubectl_path, kind_cluster.kubeconfig_path)
     capture_manager = request.config.pluginmanager.getplugin("capturemanager")
     with capture_manager.global_and_fixture_disabled():  # it takes minutes the first time: say what is going on
-        print("", file=sys.stderr)
-        stage.set_up(kube, kind_cluster.name, players, lambda text: print(f"  {text}", file=sys.stderr, flush=True))
+        stage.set_up(kube, kind_cluster.name, players, report)
     return kube
+
+
+def report(text: str) -> None:
+    """Says what is being done, where pytest's own lines go."""
+    sys.stderr.write(f"\n  {text}")
+    sys.stderr.flush()
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +74,7 @@ def load(kube: Kube, kind_cluster: KindCluster) -> Load:
     """Builds an image that only some tests need, and brings it into the cluster."""
 
     def load_one(image: Image) -> Image:
-        images.load(kube, kind_cluster.name, kind=BIN / "kind", wanted=[image], report=print)
+        images.load(kube, kind_cluster.name, kind=BIN / "kind", wanted=[image], report=report)
         return image
 
     return load_one

@@ -32,7 +32,10 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "no storage": (capture("x", storage={}), "exactly one of s3 and pvc must be given"),
     "two storages": (capture("x", storage={**BUCKET, **CLAIM}), "exactly one of s3 and pvc must be given"),
     "a name for which no Job could be named": (capture("x" * 53, storage=BUCKET), "may have at most 52 characters"),
-    "retention without schedule": (capture("x", storage=BUCKET, retention={"keepLast": 3}), "retention needs a schedule"),
+    "retention without schedule": (
+        capture("x", storage=BUCKET, retention={"keepLast": 3}),
+        "retention needs a schedule",
+    ),
     "six fields": (scheduled("0 0 * * * *"), "cron takes five fields"),
     "a zone in the cron": (scheduled("TZ=Europe/Berlin 0 * * * *"), "the zone goes into timeZone"),
     "every": (scheduled("@every 1h"), "cron takes five fields"),
@@ -114,7 +117,7 @@ def test_a_replay_is_immutable_but_for_suspend(story: Story, kube: Kube, tag: st
 def test_what_a_capture_is_about_is_immutable(
     story: Story, kube: Kube, tag: str, schedule: Object | None, patch: Object, message: str
 ) -> None:
-    fixed = {"schedule": schedule} if schedule else {}
+    fixed: dict[str, Any] = {"schedule": schedule} if schedule else {}
     created = story.create(capture(f"fixed-{tag}", storage=BUCKET, suspend=True, **fixed))
     with pytest.raises(KubectlError, match=message):
         kube.patch("snapshotcapture", created["metadata"]["name"], stage.NAMESPACE, {"spec": patch})

@@ -68,8 +68,10 @@ def test_a_replay_tells_what_two_versions_make_of_the_archive(
         assert result["image"].endswith(f":{version}")
         assert result["counts"]["placements"] == len(expected["bound"])
         assert result["counts"]["evictions"] == len(expected["evicted"])
-        assert [action["name"] for action in result["actions"]][0] == "allocate"
-    assert status["results"][0]["counts"] != status["results"][1]["counts"], "the versions differ, and so do the results"
+        assert result["actions"][0]["name"] == "allocate"
+    assert status["results"][0]["counts"] != status["results"][1]["counts"], (
+        "the versions differ, and so do the results"
+    )
 
 
 def test_the_result_by_name_and_the_log_lie_beside_the_archive(
@@ -78,7 +80,7 @@ def test_the_result_by_name_and_the_log_lie_beside_the_archive(
     name = captured["metadata"]["name"]
     finished = story.finished(story.create(replay(f"replay-{tag}", of=name, versions=["AsCaptured"])))
     (told,) = finished["status"]["results"]
-    result, log = (next(key for key in archives.keys() if archives.uri(key) == told[uri]) for uri in ("resultURI", "logURI"))
+    result, log = (next(key for key in archives if archives.uri(key) == told[uri]) for uri in ("resultURI", "logURI"))
     document = archives.document(result)
     assert {each["pod"]: each["node"] for each in document["placements"]} == recorded("v0.17.0")["bound"]
     assert sorted(each["pod"] for each in document["evictions"]) == sorted(recorded("v0.17.0")["evicted"])

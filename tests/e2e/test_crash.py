@@ -11,7 +11,7 @@ from support.archives import InBucket
 from support.eventually import eventually
 from support.faults import ENDPOINT, Faults
 from support.objects import Object, capture, replay
-from support.operator import Operator
+from support.operatorpod import Operator
 from support.schedulers import Shard
 from support.story import Story
 
@@ -31,7 +31,10 @@ def no_progress_told(kube: Kube, story: Story, tag: str) -> Iterator[Callable[[]
             "matchConstraints": {"resourceRules": [{**rules, "resources": ["snapshotreplays/status"]}]},
             "matchConditions": [{"name": "torn", "expression": f"object.metadata.name.startsWith('torn-{tag}')"}],
             "validations": [
-                {"expression": "!object.status.?results.orValue([]).exists(r, r.outcome == 'Running')", "message": "torn"}
+                {
+                    "expression": "!object.status.?results.orValue([]).exists(r, r.outcome == 'Running')",
+                    "message": "torn",
+                }
             ],
         },
     }
@@ -44,7 +47,12 @@ def no_progress_told(kube: Kube, story: Story, tag: str) -> Iterator[Callable[[]
     def refused() -> bool:
         try:
             kube.patch(
-                "snapshotreplay", probe["metadata"]["name"], stage.NAMESPACE, running, subresource="status", dry_run=True
+                "snapshotreplay",
+                probe["metadata"]["name"],
+                stage.NAMESPACE,
+                running,
+                subresource="status",
+                dry_run=True,
             )
         except KubectlError as error:
             return "torn" in str(error)

@@ -11,7 +11,7 @@ from support.archives import Archives, InBucket
 from support.eventually import eventually
 from support.kstatus import condition, verdict
 from support.objects import Object, capture, replay
-from support.operator import Operator
+from support.operatorpod import Operator
 from support.schedulers import Shard
 from support.story import Story
 
@@ -58,7 +58,7 @@ def test_with_the_operator_stopped_both_kinds_go_at_once_and_archives_stay(
     stop()
     for obj in (running, replayed, scheduled, once):
         delete(kube, obj)
-    assert [key.rpartition(".")[2] for key in bucket.keys()] == ["zip", "json", "gz", "json"], "archive and result stay"
+    assert [key.rpartition(".")[2] for key in bucket] == ["zip", "json", "gz", "json"], "archive and result stay"
     eventually(
         lambda: not children(kube, running) + children(kube, replayed), what="Jobs, pods and Secrets go with them"
     )

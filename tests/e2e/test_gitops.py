@@ -1,6 +1,7 @@
 """What GitOps tools rely on: applying again changes nothing, nobody touches their fields, order does not matter."""
 
 import json
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ from stage.kube import Kube, KubectlError
 from support.archives import InBucket
 from support.kstatus import condition, verdict
 from support.objects import Object, capture, replay
-from support.operator import Operator
+from support.operatorpod import Operator
 from support.story import Story
 
 APPLICATION = {"app.kubernetes.io/instance": "clusters"}
@@ -94,7 +95,9 @@ def test_a_commit_that_edits_a_replay_is_refused_and_says_what_to_do(
     story: Story, kube: Kube, manifests: list[Object], applied: list[Object]
 ) -> None:
     edited = {**manifests[0], "spec": {**manifests[0]["spec"], "verbosity": 6}}
-    with pytest.raises(KubectlError, match="a replay is immutable .but for suspend.: create a new SnapshotReplay"):
+    with pytest.raises(
+        KubectlError, match=re.escape("a replay is immutable (but for suspend): create a new SnapshotReplay")
+    ):
         kube.apply(edited)
     assert versions([story.see(applied[0])]) == versions(applied[:1])
 

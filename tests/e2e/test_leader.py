@@ -1,6 +1,7 @@
 """A scheduler with two replicas: only the leader serves snapshots, and it is the leader that is asked."""
 
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
@@ -70,16 +71,18 @@ def names(shard: Shard) -> list[str]:
 
 
 def asked(kube: Kube, pod: str) -> tuple[int, bytes]:
-    """What a pod answers, in brief, to whoever asks it for a snapshot."""
-    with kube.forward(f"pod/{pod}", stage.SCHEDULER_NAMESPACE, 8081) as port:
-        connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    """What a pod answers, with the beginning of it, to whoever asks it for a snapshot."""
+    with (
+        kube.forward(f"pod/{pod}", stage.SCHEDULER_NAMESPACE, 8081) as port,
+        closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection,
+    ):
         connection.request("GET", "/get-snapshot")
-        answer = connection.getresponse()
-        return answer.status, answer.read(100)
+        with connection.getresponse() as answer:
+            return answer.status, answer.read()[:100]
 
 
 def served_by(bucket: InBucket) -> Object:
     """Who served the one archive there is, by its manifest."""
-    (manifest,) = (key for key in bucket.keys() if key.endswith(".json"))
+    (manifest,) = (key for key in bucket if key.endswith(".json"))
     scheduler = bucket.document(manifest)["scheduler"]
     return {name: scheduler[name] for name in ("pod", "deployment", "shard")}

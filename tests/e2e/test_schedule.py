@@ -19,10 +19,10 @@ def runs(seen: Object) -> list[Object]:
 def test_a_schedule_fires_twice_and_retention_leaves_what_it_should(
     story: Story, bucket: InBucket, volume: OnVolume, tag: str
 ) -> None:
-    captures = {
-        place: story.create(capture(f"minutely-{kind}-{tag}", storage=place.spec, schedule=MINUTELY, retention={"keepLast": 1}))
-        for kind, place in (("s3", bucket), ("pvc", volume))
-    }  # fmt: skip
+    captures = {}
+    for place, kind in ((bucket, "s3"), (volume, "pvc")):
+        minutely = capture(f"{kind}-{tag}", storage=place.spec, schedule=MINUTELY, retention={"keepLast": 1})
+        captures[place] = story.create(minutely)
     for place, created in captures.items():
         seen = story.until(created, lambda seen: len(runs(seen)) >= 2, timeout=150)
         first, second = runs(seen)[:2]
@@ -32,7 +32,7 @@ def test_a_schedule_fires_twice_and_retention_leaves_what_it_should(
         assert first["id"].endswith("00Z")
         newest = runs(seen)[-1]["id"]
         assert seen["status"]["archives"]["count"] == 1
-        assert {key.rpartition("/")[2][:16] for key in place.keys()} == {newest}, "archive and manifest of the newest run"
+        assert {key.rpartition("/")[2][:16] for key in place} == {newest}, "archive and manifest of the newest run"
         assert verdict(seen) == "Current"
         assert condition(seen, "LastCaptureSucceeded")["status"] == "True"  # type: ignore[index]
         eventually(lambda created=created: "ArchivesPruned" in [e["reason"] for e in story.events(created)])  # type: ignore[misc]
@@ -57,7 +57,9 @@ def test_a_schedule_starts_at_once_where_that_is_asked_for(story: Story, bucket:
 
 
 def test_a_time_zone_nobody_knows_is_said_so_and_stalls_the_capture(story: Story, bucket: InBucket, tag: str) -> None:
-    created = story.create(capture(f"lost-{tag}", storage=bucket.spec, schedule={**MINUTELY, "timeZone": "Mars/Olympus"}))
+    created = story.create(
+        capture(f"lost-{tag}", storage=bucket.spec, schedule={**MINUTELY, "timeZone": "Mars/Olympus"})
+    )
     seen = story.until(created, lambda seen: condition(seen, "Stalled"))
     ready = condition(seen, "Ready")
     assert ready is not None

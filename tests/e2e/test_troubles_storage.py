@@ -128,12 +128,11 @@ def captures(kube: Kube, s3: Any, over_tls: None) -> Iterator[Mapping[str, tuple
     story, tag = Story(kube), secrets.token_hex(2)
     made = {}
     for number, (what, trouble) in enumerate(REFUSED.items()):
-        kube.apply(*(stage.secret(name, stage.NAMESPACE, dict(data)) for name, data in trouble.secrets.items()))
+        for name, data in trouble.secrets.items():
+            kube.apply(stage.secret(name, stage.NAMESPACE, dict(data)))
         place = InBucket(s3, f"e2e/{tag}/{number}")
-        made[what] = (
-            story.create(capture(f"trouble-{tag}-{number}", storage=differing(place, **trouble.s3), retries=0)),
-            place,
-        )
+        obj = capture(f"trouble-{tag}-{number}", storage=differing(place, **trouble.s3), retries=0)
+        made[what] = story.create(obj), place
     yield made
     story.end()
 
@@ -160,84 +159,83 @@ def test_an_authority_of_ones_own_is_trusted_when_it_is_named(bucket: InBucket, 
     assert verdict(done) == "Current", condition(done, "Ready")
 
 
-class TestA503InTheMiddleOfAnUpload:
-    """The archive is sent in three parts, and the server is busy when the second comes."""
-
-    @pytest.fixture(scope="class")
-    def large(
-        self, kube: Kube, shard: Callable[..., Shard], tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Shard]:
-        """A shard with an archive of three parts."""
-        made = shard("large")
-        archive = tmp_path_factory.mktemp("large") / "snapshot.zip"
-        with (
-            zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as file,
-            file.open("snapshot.json", "w", force_zip64=True) as member,
-        ):
-            documents.write_document(member, pods=documents.pods_for(2 * PART + PART // 2))
-        with kube.forward(f"deployment/{made.deployment}", stage.SCHEDULER_NAMESPACE, 8090) as port:
-            url = f"http://127.0.0.1:{port}/archive"
-            put = urllib.request.Request(url, data=archive.read_bytes(), method="PUT")
-            urllib.request.urlopen(put, timeout=60).close()
-        yield made
-        kube.delete("deployment", made.deployment, stage.SCHEDULER_NAMESPACE, wait=False)
-
-    @pytest.fixture
-    def place(self, s3: Any, tag: str) -> InBucket:
-        """Behind the proxy."""
-        return InBucket(s3, f"e2e/{tag}", endpoint=ENDPOINT)
-
-    @pytest.fixture
-    def busy(self, faults: Faults, place: InBucket) -> Faults:
-        """The second part is refused until the fault is cleared."""
-        faults.fail(rf"PUT /{stage.BUCKET}/{place.prefix}/.*[?&]partNumber=2&")
-        return faults
-
-    def test_is_told_and_leaves_nothing_half_written_if_it_stays(
-        self, large: Shard, place: InBucket, busy: Faults, story: Story, s3: Any, tag: str
-    ) -> None:
-        spec = {"source": large.source, "retries": 0}
-        obj = story.create(capture(f"busy-{tag}", storage=place.spec, **spec))
-        failed(story, obj, reason="StorageUnreachable", says="503 SlowDown")
-        assert busy.seen() == 5, "the library tries five times"
-        assert place.keys() == []
-        assert unfinished_uploads(s3, place) == []
-
-    def test_is_got_over_by_the_next_try_if_it_passes(
-        self, large: Shard, place: InBucket, busy: Faults, story: Story, s3: Any, tag: str
-    ) -> None:
-        obj = story.create(capture(f"busy-{tag}", storage=place.spec, source=large.source))
-
-        def is_retried(seen: Object) -> bool:
-            told = condition(seen, "Reconciling")
-            return told is not None and told["reason"] == "ProgressingWithRetry" and "503 SlowDown" in told["message"]
-
-        story.until(obj, is_retried, timeout=180)
-        busy.clear()
-        done = story.finished(obj, timeout=180)
-        assert verdict(done) == "Current", condition(done, "Ready")
-        archive, manifest = place.keys()
-        assert place.sha256(archive) == place.document(manifest)["sha256"]
-        assert unfinished_uploads(s3, place) == []
+@pytest.fixture(scope="module")
+def large(kube: Kube, shard: Callable[..., Shard], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shard]:
+    """A shard with an archive that is sent to S3 in three parts."""
+    made = shard("large")
+    archive = tmp_path_factory.mktemp("large") / "snapshot.zip"
+    with (
+        zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as file,
+        file.open("snapshot.json", "w", force_zip64=True) as member,
+    ):
+        documents.write_document(member, pods=documents.pods_for(2 * PART + PART // 2))
+    with kube.forward(f"deployment/{made.deployment}", stage.SCHEDULER_NAMESPACE, 8090) as port:
+        url = f"http://127.0.0.1:{port}/archive"
+        put = urllib.request.Request(url, data=archive.read_bytes(), method="PUT")
+        urllib.request.urlopen(put, timeout=60).close()
+    yield made
+    kube.delete("deployment", made.deployment, stage.SCHEDULER_NAMESPACE, wait=False)
 
 
-def unfinished_uploads(s3: Any, place: InBucket) -> list[str]:
+@pytest.fixture
+def proxied(s3: Any, tag: str) -> InBucket:
+    """A place in the bucket, reached through the proxy."""
+    return InBucket(s3, f"e2e/{tag}", endpoint=ENDPOINT)
+
+
+@pytest.fixture
+def busy(faults: Faults, proxied: InBucket) -> Faults:
+    """The second part of what goes there is answered with 503, until the fault is cleared."""
+    faults.fail(rf"PUT /{stage.BUCKET}/{proxied.prefix}/.*[?&]partNumber=2(&|$)")
+    return faults
+
+
+def test_a_503_in_the_middle_of_an_upload_that_stays_is_told_and_leaves_nothing_half_written(
+    large: Shard, proxied: InBucket, busy: Faults, story: Story, tag: str
+) -> None:
+    obj = story.create(capture(f"busy-{tag}", storage=proxied.spec, source=large.source, retries=0))
+    failed(story, obj, reason="StorageUnreachable", says="503 SlowDown")
+    assert busy.seen() == 5, "the library tries five times"
+    assert proxied.keys() == []
+    assert unfinished_uploads(proxied) == []
+
+
+def test_a_503_in_the_middle_of_an_upload_that_passes_is_got_over_by_the_next_try(
+    large: Shard, proxied: InBucket, busy: Faults, story: Story, tag: str
+) -> None:
+    obj = story.create(capture(f"busy-{tag}", storage=proxied.spec, source=large.source))
+
+    def is_tried_again(seen: Object) -> bool:
+        told = condition(seen, "Reconciling")
+        return told is not None and told["reason"] == "ProgressingWithRetry" and "503 SlowDown" in told["message"]
+
+    story.until(obj, is_tried_again, timeout=180)
+    busy.clear()
+    done = story.finished(obj, timeout=180)
+    assert verdict(done) == "Current", condition(done, "Ready")
+    archive, manifest = proxied.keys()
+    assert proxied.sha256(archive) == proxied.document(manifest)["sha256"]
+    assert unfinished_uploads(proxied) == []
+
+
+def unfinished_uploads(place: InBucket) -> list[str]:
     """What the bucket holds of uploads that were neither finished nor given up."""
-    found = s3.list_multipart_uploads(Bucket=stage.BUCKET, Prefix=f"{place.prefix}/")
+    found = place.client.list_multipart_uploads(Bucket=stage.BUCKET, Prefix=f"{place.prefix}/")
     return [upload["Key"] for upload in found.get("Uploads", ())]
 
 
 CLAIM = "trouble-full"
+FILL = f"""
+mkdir -p /volumes/{CLAIM}
+busybox mountpoint -q /volumes/{CLAIM} || busybox mount -t tmpfs -o size=2m,mode=0777 tmpfs /volumes/{CLAIM}
+head -c 2M /dev/zero >/volumes/{CLAIM}/other-data
+"""
 
 
 @pytest.fixture
 def full_claim(kube: Kube) -> Iterator[Callable[[], None]]:
-    """The claim `trouble-full` on a volume of 2 MiB that has no room left; what is yielded mounts it into the operator."""
-    fill = (
-        f"mkdir -p /volumes/{CLAIM} && busybox mount -t tmpfs -o size=2m,mode=0777 tmpfs /volumes/{CLAIM}"
-        f" && head -c 2M /dev/zero >/volumes/{CLAIM}/other-data"
-    )
-    kube.execute("pod/node", stage.STAGE, "sh", "-ec", fill)
+    """A claim of a volume of 2 MiB without any room left; what is yielded mounts it into the operator."""
+    kube.execute("pod/node", stage.STAGE, "sh", "-ec", FILL)
     kube.apply(*volume_and_claim())
 
     def mount() -> None:
@@ -268,9 +266,17 @@ def volume_and_claim() -> list[Object]:
     volume = next(each for each in objects if each["kind"] == "PersistentVolume")
     volume["metadata"]["name"] = volume["spec"]["claimRef"]["name"] = CLAIM
     volume["spec"]["local"]["path"] = f"/run/local-volumes/{CLAIM}"
-    claim = stage.claim()
-    claim["metadata"]["name"] = CLAIM
-    claim["spec"]["volumeName"] = CLAIM
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": volume["spec"]["claimRef"],
+        "spec": {
+            "accessModes": volume["spec"]["accessModes"],
+            "resources": {"requests": volume["spec"]["capacity"]},
+            "storageClassName": "",
+            "volumeName": CLAIM,
+        },
+    }
     return [volume, claim]
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,9 @@ class Archives(Protocol):
 
     def keys(self) -> list[str]:
         """What is there, sorted."""
+
+    def __iter__(self) -> Iterator[str]:
+        """The same."""
 
     def sha256(self, key: str) -> str:
         """SHA-256 of what is there."""
@@ -52,7 +56,16 @@ class InBucket:
 
     def keys(self) -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=stage.BUCKET, Prefix=f"{self.prefix}/")
-        return sorted(each["Key"].removeprefix(f"{self.prefix}/") for page in pages for each in page.get("Contents", ()))
+        return sorted(
+            each["Key"].removeprefix(f"{self.prefix}/") for page in pages for each in page.get("Contents", ())
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def put(self, key: str, content: bytes) -> None:
+        """Puts something there."""
+        self.client.put_object(Bucket=stage.BUCKET, Key=f"{self.prefix}/{key}", Body=content)
 
     def read(self, key: str) -> bytes:
         """What is there."""
@@ -67,6 +80,10 @@ class InBucket:
 
     def uri(self, key: str) -> str:
         return f"s3://{stage.BUCKET}/{self.prefix}/{key}"
+
+    def key(self, uri: str) -> str:
+        """The key that a status names so."""
+        return uri.removeprefix(self.uri(""))
 
 
 @dataclass(frozen=True)
@@ -83,6 +100,9 @@ class OnVolume:
     def keys(self) -> list[str]:
         found = self._do(f"mkdir -p {self._root} && cd {self._root} && find . -type f")
         return sorted(line.removeprefix("./") for line in found.split())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def sha256(self, key: str) -> str:
         return self._do(f"sha256sum {self._root}/{key}").split()[0]

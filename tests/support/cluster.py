@@ -27,6 +27,7 @@ class FakeCluster:
         self.made_pods: list[Object] = []
         self.secrets: dict[str, Object] = {}
         self.events: list[tuple[str, str]] = []
+        self.terminating: set[str] = set()
         self.status_writes = 0
         self._versions = itertools.count(2)
 

@@ -64,7 +64,9 @@ class Proxy:
         headers = [(name, value) for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP]
         body = request.content if request.body_exists else None
         url = f"{self._target}{request.raw_path}"
-        async with self._session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as answer:
+        async with self._session.request(
+            request.method, url, headers=headers, data=body, allow_redirects=False
+        ) as answer:
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
             response.headers.extend((n, v) for n, v in answer.headers.items() if n.lower() not in HOP_BY_HOP)
             await response.prepare(request)

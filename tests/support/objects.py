@@ -7,7 +7,9 @@ API_VERSION = "kai-snapshot.io/v1alpha1"
 NAMESPACE = "kai-snapshots"
 
 
-def capture(name: str, *, storage: Object, namespace: str = NAMESPACE, annotations: Object | None = None, **spec: Any) -> Object:
+def capture(
+    name: str, *, storage: Object, namespace: str = NAMESPACE, annotations: Object | None = None, **spec: Any
+) -> Object:
     """A SnapshotCapture; one-shot unless it is given a schedule."""
     return {
         "apiVersion": API_VERSION,
@@ -17,7 +19,9 @@ def capture(name: str, *, storage: Object, namespace: str = NAMESPACE, annotatio
     }
 
 
-def replay(name: str, *, of: str | Object, versions: list[str | Object], namespace: str = NAMESPACE, **spec: Any) -> Object:
+def replay(
+    name: str, *, of: str | Object, versions: list[str | Object], namespace: str = NAMESPACE, **spec: Any
+) -> Object:
     """A SnapshotReplay of a capture by its name, or of any source."""
     return {
         "apiVersion": API_VERSION,

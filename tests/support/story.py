@@ -68,4 +68,3 @@ class Story:
         for obj in reversed(self._created):
             meta = obj["metadata"]
             self.kube.delete(obj["kind"], meta["name"], meta.get("namespace", ""), wait=False)
-

@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import json
+import os
+import pty
 import re
 import subprocess
 import sys
@@ -268,6 +270,20 @@ class TestCapture:
 
 
 class TestOutput:
+    @pytest.mark.parametrize("terminal", [True, False], ids=["on a terminal", "elsewhere"])
+    def test_progress_is_for_terminals_and_never_in_the_document(self, terminal: bool) -> None:
+        inspect = [sys.executable, "-m", "kai_snapshot", "inspect", str(GANG / "snapshot.zip"), "-o", "json"]
+        ours, theirs = pty.openpty() if terminal else os.pipe()
+        done = subprocess.run(inspect, stdout=subprocess.PIPE, stderr=theirs, check=True)
+        os.close(theirs)
+        try:
+            shown = os.read(ours, 4096)
+        except OSError:  # a terminal without another side has nothing more to say
+            shown = b""
+        os.close(ours)
+        assert (b"snapshot.zip" in shown) is terminal
+        assert json.loads(done.stdout)["valid"] is True
+
     @pytest.mark.parametrize(
         ("number", "text"),
         [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_843_221, "1.8 MB"), (164_000_000, "164 MB")],

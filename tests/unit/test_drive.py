@@ -245,6 +245,19 @@ def test_archives_that_cannot_be_deleted_block_the_deletion_until_a_person_says_
     assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None
 
 
+def test_a_namespace_that_is_deleted_is_not_held_up_by_archives_whose_keys_went_with_it(world: Any) -> None:
+    cluster, _, all_ = world
+    storage = {"s3": {"bucket": "archives", "credentialsSecretRef": {"name": "gone-already"}}}
+    put_capture(cluster, deletionPolicy="Delete", storage=storage)
+    look(all_)
+    deleting = cluster.get(CAPTURES, NAMESPACE, "hourly")
+    deleting["metadata"]["deletionTimestamp"] = "2026-11-22T11:00:00Z"
+    cluster.put(CAPTURES, deleting)
+    cluster.terminating.add(NAMESPACE)
+    look(all_)
+    assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None
+
+
 def pinned_replay(world: Any, claims: Path, **spec: Any) -> Manifest:
     cluster, _, all_ = world
     put_capture(cluster)

@@ -1,6 +1,7 @@
 """What kopf is told, and what its events lead to."""
 
 import asyncio
+from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ from kopf._cogs.structs.references import Resource
 
 from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
-from kai_snapshot.handlers import events
+from kai_snapshot.handlers import events, startup
 from kai_snapshot.handlers.workers import Key, Workers
 from kai_snapshot.runs import drive_capture, drive_replay
 
@@ -117,3 +118,9 @@ def test_a_replay_that_waits_is_remembered_by_the_capture_it_waits_for(monkeypat
         return workers
 
     assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
+
+
+def test_a_namespace_that_cannot_be_watched_is_tried_for_ever_and_takes_no_other_with_it() -> None:
+    first, second = (list(islice(startup.Patience(), 100)) for _ in range(2))
+    assert first == second
+    assert (first[0], first[-1]) == (1, 30)

@@ -37,7 +37,7 @@ def fatal(message: str, *, opened: bool = False) -> Log:
     log = Log((0, 17, 0))
     if opened:
         log.open({})
-    log.entry(0, "snapshot-tool/main.go:71", message, "FATAL")
+    log.entry(0, "snapshot-tool/main.go:71", f"{message}%!(EXTRA *errors.errorString={message})", "FATAL")
     return log
 
 
@@ -83,6 +83,15 @@ CASES = {
         "did not run preempt",
     ),
     "an action never left": (stopped(), {}, Outcome.INCOMPLETE, "did not run reclaim"),
+    "an unknown action": (
+        Log((0, 17, 0)),
+        {
+            "configured_actions": ["allocate", "defragment"],
+            "stdout": b'{"total_duration_ms":1,"action_durations_ms":{}}',
+        },
+        Outcome.INCOMPLETE,
+        "did not run allocate, defragment. An action that it does not know makes it run none.",
+    ),
     "no action configured": (Log((0, 17, 0)), {"configured_actions": []}, Outcome.INCOMPLETE, "did not run any action"),
     "an empty log": (Log((0, 9, 0)), {}, Outcome.INCOMPLETE, "Nothing says"),
     "killed at the deadline": (
@@ -140,6 +149,24 @@ def test_outcome(log: Log, given: dict[str, Any], outcome: Outcome, words: str) 
     assert result.outcome is outcome
     assert words in result.message
     assert bool(result.message) is (outcome is not Outcome.SUCCEEDED)
+
+
+def test_last_words_stand_there_once() -> None:
+    result = read(fatal("zip: not a valid zip file"), exit_code=1)
+    assert result.message.endswith("cannot read the archive: zip: not a valid zip file")
+    assert [error.message for error in result.errors] == ["zip: not a valid zip file"]
+
+
+@pytest.mark.parametrize("root", ["/local", "github.com/kai-scheduler/KAI-scheduler"])
+def test_a_panic_in_a_dependency_is_laid_at_the_line_that_called_it(root: str) -> None:
+    log = stopped()
+    log.noise(
+        "panic: boom\n\ngoroutine 1 [running]:\n"
+        "k8s.io/apimachinery/pkg/api/resource.MustParse(...)\n"
+        "\t/go/pkg/mod/k8s.io/apimachinery@v0.35.4/pkg/api/resource/quantity.go:141\n"
+        f"main.main()\n\t{root}/pkg/scheduler/api/node_info.go:47 +0x1c\n"
+    )
+    assert read(log, exit_code=2).message.endswith("panic: boom (pkg/scheduler/api/node_info.go:47)")
 
 
 def test_a_usage_text_is_the_reason_of_a_failure() -> None:

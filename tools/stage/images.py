@@ -125,7 +125,7 @@ def _compiled(module: programs.Module, place: Path) -> Path:
 
 
 def load(kube: Kube, cluster: str, *, kind: Path, wanted: Iterable[Image], report: Report) -> None:
-    """Builds the images and brings them into the cluster, unless they are there. What is there is noted in a ConfigMap."""
+    """Builds the images and brings them into the cluster, unless they are there; a ConfigMap notes what is."""
     noted = kube.get("configmap", "loaded-images", "stage")
     there = set((noted or {}).get("data", {}))
     for image in wanted:
@@ -133,7 +133,7 @@ def load(kube: Kube, cluster: str, *, kind: Path, wanted: Iterable[Image], repor
             continue
         image.build(report)
         report(f"loading the image {image.reference}")
-        command = [kind, "load", "image-archive", image.archive, "--name", cluster]
+        command: list[str | Path] = [kind, "load", "image-archive", image.archive, "--name", cluster]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         there.add(image.archive.name)
         metadata = {"name": "loaded-images", "namespace": "stage"}

@@ -1,4 +1,4 @@
-"""Sets the stage: everything a capture and a replay need, in a cluster that is there already. Can be done again at once."""
+"""Sets the stage: all that a capture and a replay need, in a cluster that is there. Can be done again at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

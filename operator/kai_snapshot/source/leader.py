@@ -79,7 +79,10 @@ def target(
 
     Raises TransientError: NoSchedulerPod or NoLeader.
     """
-    pod = _holder(deployment, pods, lease, now=now) if lease is not None else _only_ready(deployment, pods)
+    if lease is None or (lease.expired(now, skew=CLOCK_SKEW) and not any(pod.ready for pod in pods)):
+        pod = _only_ready(deployment, pods)  # where no pod works, their state says more than the Lease they left
+    else:
+        pod = _holder(deployment, pods, lease, now=now)
     container = scheduler_container(pod.spec)
     flags = read_flags(container)
     statuses = {status.name: status for status in pod.status.container_statuses}

@@ -7,7 +7,8 @@ from kai_snapshot.toollog.line import plain
 _BEGINS = (b"panic: ", b"fatal error: ")
 _MAX_LINES = 200
 _MAX_LENGTH = 500
-_FRAME = re.compile(rb"\t\S*?/((?:pkg|cmd)/\S+\.go:\d+)")
+_FRAME = re.compile(rb"\t[^\s@]*?/((?:pkg|cmd)/[^\s@]+\.go:\d+)")
+"""Paths of other modules have an @ and their version in them."""
 
 
 class Crash:

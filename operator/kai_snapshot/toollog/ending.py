@@ -82,7 +82,11 @@ def _incomplete(evidence: Evidence) -> tuple[Outcome, str] | None:
     left = evidence.left if evidence.opened else evidence.summary or ()
     missing = [action for action in expected if action not in left]
     if missing or not (expected or left):
-        return Outcome.INCOMPLETE, f"The tool ended without an error, but did not run {_list(missing) or 'any action'}."
+        why = " An action that it does not know makes it run none." if missing and not left else ""
+        return (
+            Outcome.INCOMPLETE,
+            f"The tool ended without an error, but did not run {_list(missing) or 'any action'}.{why}",
+        )
     if evidence.stdout_known and _summary_is_due(evidence):
         unnamed = [action for action in expected if action not in (evidence.summary or ())]
         if unnamed:

@@ -149,7 +149,8 @@ class Reader:
         self.errors.add(plain(source), plain(message))
 
     def _give_up(self, source: bytes, message: bytes) -> None:
-        self.fatal = plain(message)
+        # the tool takes the error's text for a format and gives it the error once more, in every version
+        self.fatal = plain(message).partition("%!(EXTRA ")[0]
         self.errors.add(plain(source), self.fatal)
 
 

@@ -41,6 +41,11 @@ class Operator:
         """Waits until it is the active one."""
         self._kube.rolled_out(stage.OPERATOR, stage.NAMESPACE)
 
+    def pod_name(self) -> str:
+        """Its only pod."""
+        (pod,) = self._pods()
+        return str(pod["metadata"]["name"])
+
     def _pods(self) -> list[Object]:
         return self._kube.list("pods", stage.NAMESPACE, selector=SELECTOR)
 
