@@ -147,6 +147,8 @@ class Reason(StrEnum):
     """The Job could not reach the operator's transfer endpoint, or not for long enough."""
     TRANSFER_TOO_LARGE = "TransferTooLarge"
     """A log or result is larger than the transfer endpoint takes."""
+    INVALID_RESULT = "InvalidResult"
+    """A result in the storage, or handed in by a Job, cannot be read."""
     RESULT_EXISTS = "ResultExists"
     """Another pod of the same Job handed in its result first; that one counts."""
     INCOMPATIBLE_SNAPSHOT = "IncompatibleSnapshot"

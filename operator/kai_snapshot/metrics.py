@@ -88,9 +88,9 @@ class Metrics:
                 self._gauges[name].remove(*labels)
 
     def capture_gone(self, namespace: str, name: str) -> None:
-        """Removes the gauges of a capture."""
-        for gauge in self._gauges.values():
-            gauge.remove(namespace, name)
+        """Removes what is counted and set by the capture's name."""
+        for metric in (*self._gauges.values(), self._runs, self._missed):
+            metric.remove_by_labels({"namespace": namespace, "name": name})
 
     def run_over(self, capture: SnapshotCapture, *, outcome: str, reason: str, seconds: float) -> None:
         """Counts a run."""

@@ -23,12 +23,13 @@ def test_the_newest_of_several_missed_slots_is_made_up_for_and_a_result_that_wai
     slow = {"name": "slow", "image": load(images.snapshot_tool("v0.17.0", behaviour="slow")).reference}
     minutely = capture(f"minutely-{tag}", storage=bucket.spec, schedule={"cron": "* * * * *", "immediate": True})
     scheduled = story.create(minutely)
-    before = story.until(scheduled, lambda seen: seen["status"].get("history"))["status"]["history"]
+    story.until(scheduled, lambda seen: seen["status"].get("history"))
     patient = story.create(replay(f"patient-{tag}", of=scheduled["metadata"]["name"], versions=[slow]))
     eventually(lambda: state(kube, patient, "snapshot-tool") == "running", what="the tool runs")
 
     operator.stop()
     gone = datetime.now(UTC)
+    before = story.see(scheduled)["status"]["history"]
     eventually(lambda: state(kube, patient, "report") == "running", what="the tool has ended, its result waits")
     eventually(lambda: _early_in_a_minute(after=gone + AWAY), timeout=300, interval=2, what="slots have passed")
     returning = datetime.now(UTC)

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from pytest_kind.cluster import KindCluster
 
 from stage import images, stage
 from stage.images import Image
 from stage.kube import Kube
+from stage.stage import Cast
 from support.archives import Archives, InBucket
 from support.eventually import eventually
 from support.kstatus import condition, verdict
@@ -31,6 +33,17 @@ def stop(operator: Operator) -> Iterator[Callable[[], None]]:
 def hanging(load: Callable[[Image], Image]) -> Object:
     """A version of the tool that does not end."""
     return {"name": "hanging", "image": load(images.snapshot_tool("v0.17.0", behaviour="hang")).reference}
+
+
+@pytest.fixture
+def set_up_again(kube: Kube, kind_cluster: KindCluster, players: Cast) -> Iterator[Callable[[], None]]:
+    """Puts back what the test takes away, when it is called and when the test is over."""
+
+    def again() -> None:
+        stage.set_up(kube, kind_cluster.name, players, lambda _: None)
+
+    yield again
+    again()
 
 
 @pytest.fixture
@@ -115,6 +128,17 @@ def test_archives_go_when_the_storage_can_be_used_again(
     kube.apply(stage.secret(f"keys-{tag}", stage.NAMESPACE, stage.S3_KEYS))
     eventually(lambda: gone(kube, blocked))
     assert bucket.keys() == []
+
+
+def test_a_namespace_that_is_deleted_waits_for_nothing_and_is_served_again_when_it_is_back(
+    story: Story, kube: Kube, bucket: InBucket, set_up_again: Callable[[], None], tag: str
+) -> None:
+    there = stage.OTHER_NAMESPACE
+    brief = capture(f"brief-{tag}", storage=bucket.spec, namespace=there, deletionPolicy="Delete")
+    story.finished(story.create(brief))
+    kube.run("delete", "namespace", there, "--timeout=90s")
+    set_up_again()
+    story.finished(story.create(capture(f"again-{tag}", storage=bucket.spec, namespace=there)), timeout=180)
 
 
 @pytest.mark.parametrize("policy", ["Retain", "Delete"])

@@ -89,4 +89,4 @@ def gauges(kube: Kube, operator: Operator, capture: str) -> dict[str, float]:
     text = kube.get_raw(f"/api/v1/namespaces/{stage.NAMESPACE}/pods/{operator.pod_name()}:8080/proxy/metrics")
     own = (line for line in text.splitlines() if f'name="{capture}"' in line and not line.startswith("#"))
     found = (line.rpartition(" ") for line in own)
-    return {series.partition("{")[0]: float(value) for series, _, value in found if "_runs_total" not in series}
+    return {series.partition("{")[0]: float(value) for series, _, value in found if "_runs_" not in series}

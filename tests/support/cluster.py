@@ -60,6 +60,9 @@ class FakeCluster:
         self.objects[key]["metadata"]["finalizers"] = list(finalizers)
         self.put(plural, self.objects[key])
 
+    def is_terminating(self, namespace: str) -> bool:
+        return namespace in self.terminating
+
     def post_event(
         self, plural: str, resource: Object, *, type_: str, reason: str, message: str, now: datetime
     ) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.runs.children import Child, Children
+from kai_snapshot.runs.children import Child, Children, sweep
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
 from kai_snapshot.source import ApiConnection
 from support.eventually import eventually
@@ -29,14 +30,16 @@ def request(keys: StoreKeys | None = None) -> CaptureRequest:
             "storage": {"s3": {"bucket": "archives"}},
             "keys": keys,
             "claimsDir": "/claims",
-            "spoolDir": "/spool",
+            "spoolDir": tempfile.gettempdir(),
         }
     )
 
 
-def run(script: str, *, deadline: float = 20, keys: StoreKeys | None = None) -> CaptureAnswer:
+def run(
+    script: str, *, deadline: float = 20, keys: StoreKeys | None = None, program: str = sys.executable
+) -> CaptureAnswer:
     async def main() -> CaptureAnswer:
-        children = Children(concurrent=1, command=(sys.executable, "-c", READ + script))
+        children = Children(concurrent=1, command=(program, "-c", READ + script))
         ended = asyncio.Event()
 
         async def wanted() -> CaptureRequest:
@@ -84,6 +87,27 @@ def test_keys_are_not_in_what_a_request_prints_as() -> None:
 )
 def test_a_process_that_breaks_is_a_failed_run(script: str, reason: Reason) -> None:
     assert run(script).reason == reason
+
+
+def test_a_process_that_cannot_be_started_is_a_failed_run_that_may_heal() -> None:
+    answer = run("", program="/nonexistent")
+    assert (answer.reason, answer.kind) == (Reason.INTERNAL_ERROR, "Transient")
+
+
+def test_nothing_is_left_in_the_spool_directory_whatever_becomes_of_the_process() -> None:
+    script = "open(request['spoolDir'] + '/snapshot.zip', 'w').close(); print(request['spoolDir'], file=sys.stderr);"
+    before = set(Path(tempfile.gettempdir()).glob("capture-*"))
+    run(script + "os.kill(os.getpid(), 9)")
+    run(script + "time.sleep(60)", deadline=1)
+    assert set(Path(tempfile.gettempdir()).glob("capture-*")) == before
+
+
+def test_what_an_operator_that_was_killed_left_is_swept_away(tmp_path: Path) -> None:
+    (tmp_path / "capture-x").mkdir()
+    (tmp_path / "capture-x" / "snapshot.zip").write_bytes(b"zip")
+    (tmp_path / "other").touch()
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
 
 
 def test_a_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:

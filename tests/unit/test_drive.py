@@ -263,7 +263,8 @@ def pinned_replay(world: Any, claims: Path, **spec: Any) -> Manifest:
     put_capture(cluster)
     manifest = stored(claims)
     cluster.put(REPLAYS, replay(**spec))
-    look_at_replay(all_)
+    look_at_replay(all_)  # pins
+    look_at_replay(all_)  # starts
     return manifest
 
 
@@ -315,6 +316,87 @@ def test_an_archive_that_was_changed_in_the_storage_is_refused(world: Any, claim
     look_at_replay(all_)
     assert ready(status(cluster, REPLAYS, "compare")) == ("False", "ChecksumMismatch")
     assert cluster.made_jobs == {}
+
+
+def test_an_archive_that_went_while_it_was_pinned_is_looked_for_anew(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    put_capture(cluster)
+    older, newer = stored(claims, CREATED - timedelta(hours=1)), stored(claims)
+    cluster.put(REPLAYS, replay())
+    look_at_replay(all_)
+    store(claims).delete(FOLDER.manifest(newer.id))
+    store(claims).delete(FOLDER.prefix + newer.archive)
+    for _ in range(3):
+        look_at_replay(all_)
+    assert status(cluster, REPLAYS, "compare")["resolvedSource"]["id"] == older.id
+    assert set(cluster.made_jobs) == {"compare-0"}
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_an_archive_that_an_unfinished_replay_reads_is_not_pruned(world: Any, claims: Path, by_key: bool) -> None:
+    cluster, children, all_ = world
+    put_capture(cluster, schedule={"cron": "0 0 1 1 *", "immediate": True}, retention={"keepLast": 1})
+    old = stored(claims, CREATED - timedelta(hours=1))
+    by_id = {"captureRef": {"name": "hourly", "select": "ID", "id": old.id}}
+    cluster.put(REPLAYS, replay(source={"archive": {**CLAIM, "key": FOLDER.prefix + old.archive}} if by_key else by_id))
+    look_at_replay(all_)
+    look(all_)
+    children.table[f"{NAMESPACE}/hourly"].answer = CaptureAnswer(manifest=stored(claims), uri="pvc://archives/x.zip")
+    look(all_)
+    assert status(cluster)["archives"]["count"] == 2
+
+
+def test_a_result_that_cannot_be_read_ends_its_version(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    manifest = pinned_replay(world, claims)
+    folder = layout.replay_folder(FOLDER.prefix + manifest.archive, "compare", uid=replay()["metadata"]["uid"])
+    store(claims).put(folder.result(0), io.BytesIO(b"{"))
+    look_at_replay(all_)
+    first = status(cluster, REPLAYS, "compare")["results"][0]
+    assert (first["outcome"], first["message"].partition(":")[0]) == ("Failed", "InvalidResult")
+
+
+def test_a_result_that_cannot_be_read_is_not_taken(world: Any, claims: Path) -> None:
+    _, _, all_ = world
+    pinned_replay(world, claims)
+    with pytest.raises(TerminalError) as error:
+        Delivery(all_, on_result=lambda _: None).put_result(part(), upload(b"[]"))
+    assert error.value.reason == Reason.INVALID_RESULT
+
+
+def test_a_log_of_a_result_that_is_there_is_not_replaced(world: Any, claims: Path) -> None:
+    _, _, all_ = world
+    pinned_replay(world, claims)
+    delivery = Delivery(all_, on_result=lambda _: None)
+    delivery.put_log(part(), upload(b"log"))
+    delivery.put_result(part(), upload(result()))
+    with pytest.raises(TerminalError) as error:
+        delivery.put_log(part(), upload(b"another"))
+    assert error.value.reason == Reason.RESULT_EXISTS
+
+
+def test_a_storage_that_goes_away_during_a_replay_is_said_and_loses_nothing(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    pinned_replay(world, claims)
+    (claims / "archives").rename(claims / "gone")
+    look_at_replay(all_)
+    now = status(cluster, REPLAYS, "compare")
+    assert ready(now) == ("Unknown", "ProgressingWithRetry")
+    (claims / "gone").rename(claims / "archives")
+    look_at_replay(all_)
+    assert ready(status(cluster, REPLAYS, "compare")) == ("Unknown", "Progressing")
+
+
+def test_an_object_that_cannot_be_read_can_still_be_let_go(world: Any) -> None:
+    cluster, _, all_ = world
+    broken = {**capture(**CLAIM, annotations={"kai-snapshot.io/skip-archive-cleanup": "true"}), "spec": {}}
+    broken["metadata"] |= {
+        "deletionTimestamp": "2026-11-22T11:00:00Z",
+        "finalizers": ["kai-snapshot.io/archive-cleanup"],
+    }
+    cluster.put(CAPTURES, broken)
+    look(all_)
+    assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None
 
 
 def test_an_archive_by_its_key_needs_no_capture(world: Any, claims: Path) -> None:

@@ -64,7 +64,6 @@ class TestKeys:
     def test_a_replay_lies_in_the_folder_of_the_run(self) -> None:
         folder = replay_folder(FOLDER.archive("20261122T101500Z-e03a0a4f", SHA256), "try-v0.17", uid=UID)
         assert folder.prefix == "kai-snapshots/default-hourly/20261122T101500Z-e03a0a4f/replays/try-v0.17-3d2b7f10/"
-        assert folder.plan == f"{folder.prefix}plan.json"
         assert folder.result(0) == f"{folder.prefix}0.result.json"
         assert folder.log(11, 2) == f"{folder.prefix}11-a2.log.gz"
 
@@ -94,7 +93,7 @@ class TestKeys:
         assert parse(archive) == Parsed("archive", folder, id_)
         assert parse(folder.manifest(id_)) == Parsed("manifest", folder, id_)
         replay = replay_folder(archive, capture, uid=UID)
-        for key in (replay.plan, replay.result(3), replay.log(3, 1)):
+        for key in (replay.result(3), replay.log(3, 1)):
             assert parse(key) == Parsed("replay", folder, id_)
         for key in (archive, folder.manifest(id_), replay.plan):
             assert is_key(key)

@@ -229,6 +229,22 @@ def test_immediate_runs_once_at_creation() -> None:
     assert world.started == []
 
 
+def test_immediate_waits_for_a_storage_that_is_not_there_yet() -> None:
+    world = World(schedule={**HOURLY, "immediate": True})
+    world.look(storage_problem=Problem(Reason.CLAIM_NOT_MOUNTED, "mount it"))
+    world.look(after=30)
+    assert len(world.started) == 1
+
+
+def test_a_reason_that_another_release_wrote_is_passed_on() -> None:
+    world = World()
+    world.look()
+    world.look(TERMINAL)
+    world.resource["status"]["history"][0]["reason"] = "FromTheFuture"
+    world.look()
+    assert world.condition("Ready") == ("False", "FromTheFuture")
+
+
 def test_a_slot_is_run_once_and_recorded_before_it_starts() -> None:
     world = World(schedule=HOURLY)
     world.look()

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kai_snapshot.api.result import Durations, Engine, Outcome, Placement, ReplayResult
-from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
+from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
+from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, ResultCounts, SnapshotReplay
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs.read import Finding, JobFacts
 from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Plan, Problem
@@ -60,10 +60,9 @@ def stored(outcome: Outcome = Outcome.SUCCEEDED) -> StoredResult:
         outcome=outcome,
         message="" if outcome is Outcome.SUCCEEDED else "nil map",
         durations_ms=Durations(total=41, actions={"allocate": 30, "reclaim": 5}),
-        placements=(Placement(pod="a/b", node="n"),),
         error_count=2,
     )
-    return StoredResult(result, "s3://archives/r.json", "s3://archives/l.gz")
+    return StoredResult(result, ResultCounts(placements=1, errors=2), "s3://archives/r.json", "s3://archives/l.gz")
 
 
 class World:
@@ -101,6 +100,9 @@ class World:
 def pinned(**spec: Any) -> World:
     world = World(**spec)
     world.look(resolution=SOURCE)
+    assert world.actions(CreateJob) == [], "not before the pin can be seen"
+    assert world.plan.again_at == world.now
+    world.look()
     return world
 
 
@@ -274,6 +276,7 @@ def test_a_suspended_replay_starts_nothing_and_lets_end_what_runs() -> None:
     assert world.condition("Ready") == ("Unknown", "Suspended")
     world.resource["spec"]["suspend"] = False
     world.look(resolution=SOURCE)
+    world.look()
     world.jobs[0, 1] = facts(0)
     world.look()
     world.resource["spec"]["suspend"] = True
@@ -281,6 +284,52 @@ def test_a_suspended_replay_starts_nothing_and_lets_end_what_runs() -> None:
     assert world.outcomes() == ["Succeeded", "Pending"]
     assert world.actions(CreateJob) == []
     assert world.condition("Ready") == ("Unknown", "Suspended")
+
+
+def test_the_archive_is_looked_for_anew_if_it_was_removed_while_it_was_being_pinned() -> None:
+    world = World()
+    world.look(resolution=SOURCE)
+    world.look(archive_gone=True)
+    assert "resolvedSource" not in world.resource["status"]
+    assert world.condition("Reconciling") == ("True", "ProgressingWithRetry")
+    world.look(resolution=SOURCE)
+    world.look()
+    assert world.actions(CreateJob) == [CreateJob(0, 1)]
+
+
+def test_while_the_storage_is_away_nothing_is_lost_and_the_reason_is_said() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    world.jobs[0, 1] = facts(0)
+    world.look()
+    away = Problem(Reason.ACCESS_DENIED, "wrong keys")
+    world.jobs[0, 1] = facts(0, ended=True)
+    world.look(storage_problem=away)
+    assert world.outcomes() == ["Running"]
+    assert world.condition("Ready") == ("Unknown", "ProgressingWithRetry")
+    assert world.plan.again_at is not None
+    world.look(results={0: stored()})
+    assert world.outcomes() == ["Succeeded"]
+
+
+def test_while_the_storage_is_away_no_job_is_started_and_a_finding_still_ends_its_version() -> None:
+    world = pinned()
+    world.jobs[0, 1] = facts(0, finding=Finding(Outcome.OOM_KILLED, "limit"))
+    world.look(storage_problem=Problem(Reason.STORAGE_UNREACHABLE, "gone"))
+    assert world.outcomes() == ["OOMKilled", "Pending"]
+    assert world.actions(CreateJob) == []
+
+
+def test_a_refused_version_takes_nothing_from_one_that_runs() -> None:
+    world = pinned(parallelism=2)
+    world.jobs[0, 1] = facts(0)
+    world.look()
+    world.look(refused={1: Problem(Reason.NAME_TAKEN, "taken")})
+    assert world.outcomes() == ["Running", "Failed"]
+
+
+def test_everything_unfinished_is_looked_at_again_by_itself() -> None:
+    world = pinned()
+    assert world.plan.again_at == world.now + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("kind", [Announce])

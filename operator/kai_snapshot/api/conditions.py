@@ -11,7 +11,6 @@ from typing import Literal
 from pydantic import Field
 
 from kai_snapshot.api.base import ApiModel, Time
-from kai_snapshot.errors import Reason
 
 ConditionStatus = Literal["True", "False", "Unknown"]
 READY = "Ready"
@@ -41,12 +40,12 @@ class Condition(ApiModel):
     """Why, in a sentence, and what to do."""
 
 
-def claim(type_: str, status: ConditionStatus, reason: Reason, message: str = "") -> Condition:
-    """A condition as a decision states it; `update` fills in time and generation."""
+def claim(type_: str, status: ConditionStatus, reason: str, message: str = "") -> Condition:
+    """A condition as a decision states it, the reason one of `errors.Reason`; `update` fills in time and generation."""
     return Condition(
         type=type_,
         status=status,
-        reason=reason.value,
+        reason=str(reason),
         message=shorten(message),
         last_transition_time=datetime.fromtimestamp(0).astimezone(),
     )

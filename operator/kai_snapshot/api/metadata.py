@@ -12,7 +12,6 @@ class Metadata(ApiModel):
     namespace: str
     uid: str
     generation: int = 1
-    resource_version: str = ""
     creation_timestamp: Time
     deletion_timestamp: Time | None = None
     annotations: dict[str, str] = Field(default_factory=dict)

@@ -19,8 +19,6 @@ ARCHIVE_CLEANUP_FINALIZER = f"{GROUP}/archive-cleanup"
 
 CRON_PATTERN = r"^(@(yearly|annually|monthly|weekly|daily|midnight|hourly)|[^\s=@]+( +[^\s=@]+){4})$"
 
-Trigger = Literal["OneShot", "Schedule", "Immediate", "Manual"]
-
 
 class Schedule(ApiModel):
     """When to capture, in CronJob's words."""

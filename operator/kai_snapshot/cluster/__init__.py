@@ -53,7 +53,7 @@ def translated(verb: str, what: str) -> Iterator[None]:
 def _translate(error: ApiException, verb: str, what: str) -> SnapshotError:
     if error.status == 409 and verb == "create":
         return AlreadyExistsError(Reason.NAME_TAKEN, f"{what} exists")
-    if error.status == 409:
+    if error.status == 409 or (error.status == 404 and verb == "update"):
         return ConflictError(what)
     message = _status_message(error)
     if error.status in (401, 403):
@@ -80,7 +80,9 @@ def connect() -> "Cluster":
         config.load_incluster_config()
     except config.ConfigException:
         config.load_kube_config()
-    return Cluster(client.ApiClient())
+    configuration = client.Configuration.get_default_copy()
+    configuration.retries = False  # we try again ourselves, and urllib3's own tries would multiply the timeouts
+    return Cluster(client.ApiClient(configuration))
 
 
 class Cluster:
@@ -243,10 +245,10 @@ class Cluster:
         return frozenset(owner["uid"] for owner in owners)
 
     def image_of(self, namespace: str, pod: str) -> str:
-        """The image of the pod's first container."""
+        """The image of the pod's container `operator`; others may have been put in beside it."""
         with translated("get", f"pod {namespace}/{pod}"):
             found = self._core.read_namespaced_pod(pod, namespace, _request_timeout=TIMEOUT)
-        return str(found.spec.containers[0].image)
+        return str(next(each.image for each in found.spec.containers if each.name == "operator"))
 
     def check_kinds(self) -> None:
         """Raises TerminalError if the API server does not have our kinds: kopf looks for them only once."""
@@ -268,6 +270,12 @@ class Cluster:
         """UID of the namespace kube-system, which stands for the cluster."""
         with translated("get", "namespace kube-system"):
             return str(self._core.read_namespace("kube-system", _request_timeout=TIMEOUT).metadata.uid)
+
+    def is_terminating(self, namespace: str) -> bool:
+        """Whether the namespace is being deleted, with all that is in it."""
+        with translated("get", f"namespace {namespace}"):
+            found = self._core.read_namespace(namespace, _request_timeout=TIMEOUT)
+        return bool(found.status.phase == "Terminating")
 
     def create_secret(self, secret: Object) -> None:
         """Creates the Secret. Raises AlreadyExistsError."""

@@ -19,12 +19,14 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.leaderelection import electionconfig, leaderelection
 from kubernetes.leaderelection.leaderelectionrecord import LeaderElectionRecord
 
-from kai_snapshot.cluster import TIMEOUT, Cluster
+from kai_snapshot.cluster import Cluster
 
 LEASE: Final = "kai-snapshot-operator"
 LEASE_SECONDS: Final = 30
 RENEW_SECONDS: Final = 20
 RETRY_SECONDS: Final = 4
+TIMEOUT: Final = (3, 5)
+"""Seconds to connect, and of silence: several tries fit into RENEW_SECONDS."""
 
 logger = logging.getLogger(__name__)
 
@@ -122,8 +124,15 @@ def elect(lock: LeaseLock, *, on_started: Callable[[], None], on_stopped: Callab
             renew_deadline=RENEW_SECONDS,
             retry_period=RETRY_SECONDS,
             onstarted_leading=on_started,
-            onstopped_leading=on_stopped,
+            onstopped_leading=lambda: None,  # `run` says it
         )
     )
     logging.getLogger("leaderelection").setLevel(logging.WARNING)  # it reports every renewal
-    threading.Thread(target=campaign.run, name="election", daemon=True).start()
+
+    def run() -> None:
+        try:
+            campaign.run()
+        finally:  # also when it breaks: who does not renew the Lease must not act
+            on_stopped()
+
+    threading.Thread(target=run, name="election", daemon=True).start()

@@ -1,16 +1,16 @@
 """Start and end of the operator: kopf's settings, the election, and what runs while this operator is the active one."""
 
 import asyncio
+import itertools
 import logging
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import kopf
 
-from kai_snapshot.api.base import GROUP
 from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
 from kai_snapshot.cluster.lease import LEASE, LeaseLock, elect
@@ -18,7 +18,7 @@ from kai_snapshot.errors import SnapshotError
 from kai_snapshot.handlers.events import watch_ours
 from kai_snapshot.handlers.workers import Key, Workers
 from kai_snapshot.metrics import Metrics
-from kai_snapshot.runs.children import Children
+from kai_snapshot.runs.children import Children, sweep
 from kai_snapshot.runs.deliver import Delivery
 from kai_snapshot.runs.services import Services
 from kai_snapshot.settings import Settings, read
@@ -37,12 +37,10 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     """Configures kopf, and campaigns to be the active operator. Events are queued meanwhile."""
     settings.scanning.disabled = True  # needs rights in the whole cluster; namespaces and kinds served do not change
     settings.posting.enabled = False  # log lines are no events; ours are posted deliberately
-    settings.persistence.finalizer = f"{GROUP}/kopf"
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
+    settings.networking.error_backoffs = Patience()
     watch_ours(settings)
     for chatty in ("kopf.objects", "aiohttp.access"):  # a line for each event, and for each probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -57,7 +55,19 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
 @kopf.on.cleanup()
 async def stop(memo: kopf.Memo, **_: Any) -> None:
     """Ends what runs, and lets the next operator start at once."""
-    await memo.active.stop()
+    if "active" in memo:  # not, if the start failed
+        await memo.active.stop()
+
+
+class Patience:
+    """Seconds between tries of kopf's requests, without an end.
+
+    kopf would give up after a minute and end the operator: a namespace that was deleted with the Role in it must not
+    keep all others waiting. Where the whole API server is away, the Lease is lost and ends the operator earlier.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return itertools.chain((1, 1, 2, 3, 5, 8, 13, 21), itertools.repeat(30))
 
 
 class Active:
@@ -84,6 +94,7 @@ class Active:
 
     async def _lead(self) -> None:
         try:
+            sweep(self._settings.spool_dir)
             services = await asyncio.to_thread(self._services)
             backend = Delivery(services, on_result=self._result_handler(asyncio.get_running_loop()))
             app = application(services.tokens, backend, spool=self._settings.spool_dir)

@@ -66,7 +66,7 @@ def job_facts(job: Object, pods: Iterable[Object], *, now: datetime) -> JobFacts
     own = [pod for pod in pods if _controller(pod) == metadata["uid"]]
     newest = max(own, key=lambda pod: _time(pod["metadata"]["creationTimestamp"]), default=None)
     failed = _condition(job, "Failed") or _condition(job, "FailureTarget")
-    waiting = _why_waiting(newest) if newest is not None else "it has no pod yet"
+    waiting = _why_waiting(newest) if newest is not None else "it has no pod yet: see `kubectl describe job`"
     trouble = _trouble(newest) if newest is not None else ""
     not_started = _condition(job, "Complete") is None and failed is None and (newest is None or not _started(newest))
     return JobFacts(

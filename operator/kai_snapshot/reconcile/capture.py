@@ -28,6 +28,8 @@ from kai_snapshot.reconcile.plan import Action, Plan, Problem, StartRun, normal,
 
 SUSPENDED = "suspended"
 RETRY_AFTER = timedelta(seconds=10)
+LOOK_AGAIN = timedelta(minutes=10)
+"""A run's end is told; should that be missed, it is seen then."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Pl
     if status.active is not None:
         status, more = _follow(capture, status, status.active, observed, now)
         actions += more
-    again_at = _attempt_time(status, now)
+    again_at = _look_again(status, now)
     if status.active is None and observed.storage_problem is None:
         status, more, again_at = _start(capture, status, observed.operator, now)
         actions += more
@@ -113,7 +115,7 @@ def _follow(
     if active.message:  # a try that was waiting for its time when the operator before went away
         again = active.model_copy(update={"operator": observed.operator, "message": ""})
         return status.model_copy(update={"active": again}), (StartRun(again),)
-    lost = Problem(Reason.INTERRUPTED, "the operator stopped while the run was under way; the next run is not affected")
+    lost = Problem(Reason.INTERRUPTED, "the operator stopped while the run was under way")
     adopted = active.model_copy(update={"operator": observed.operator})
     return _retry_or_fail(capture, status, adopted, lost, now, retry=True)
 
@@ -204,9 +206,10 @@ def _succeed(
     return ended, actions
 
 
-def _attempt_time(status: SnapshotCaptureStatus, now: datetime) -> datetime | None:
-    active = status.active
-    return active.attempt_time if active is not None and active.attempt_time > now else None
+def _look_again(status: SnapshotCaptureStatus, now: datetime) -> datetime | None:
+    if status.active is None:
+        return None
+    return status.active.attempt_time if status.active.attempt_time > now else now + LOOK_AGAIN
 
 
 def _start(
@@ -222,7 +225,7 @@ def _start(
         return *_run(handled, operator, "Manual", run_id(now, requested), scheduled_for=now, now=now), None
     if capture.spec.suspend:
         return status, (), None
-    if capture.status.schedule_in_force is None and timing.immediate:
+    if timing.immediate and not status.history:
         return *_run(status, operator, "Immediate", run_id(now), scheduled_for=now, now=now), None
     return _start_by_schedule(capture, timing, status, operator, now)
 

@@ -35,14 +35,14 @@ def conditions(
     return update(capture.status.conditions, claims, now=now, generation=capture.metadata.generation)
 
 
-def _stalled(reason: Reason, message: str) -> tuple[Condition, ...]:
+def _stalled(reason: str, message: str) -> tuple[Condition, ...]:
     return claim(READY, "False", reason, message), claim(STALLED, "True", reason, message)
 
 
 def _one_shot_claims(status: SnapshotCaptureStatus, storage_problem: Problem | None) -> tuple[Condition, ...]:
     if status.history:
         last = status.history[0]
-        reason = Reason(last.reason)
+        reason = last.reason
         if last.outcome == "Succeeded":
             stored = status.last_successful_capture
             where = f"stored {stored.uri}" if stored else ""
@@ -88,7 +88,7 @@ def _last_capture(status: SnapshotCaptureStatus) -> tuple[Condition, ...]:
         return ()
     last = status.history[0]
     succeeded = last.outcome == "Succeeded"
-    return (claim(LAST_CAPTURE_SUCCEEDED, "True" if succeeded else "False", Reason(last.reason), last.message),)
+    return (claim(LAST_CAPTURE_SUCCEEDED, "True" if succeeded else "False", last.reason, last.message),)
 
 
 def deletion_blocked(capture: SnapshotCapture, problem: Problem, now: datetime) -> SnapshotCaptureStatus:

@@ -18,11 +18,6 @@ class StartRun:
 
 
 @dataclass(frozen=True)
-class StopRun:
-    """End the capturing process."""
-
-
-@dataclass(frozen=True)
 class CreateJob:
     """Create the Job of a version, and its token, unless they are there."""
 
@@ -54,7 +49,7 @@ class Announce:
     message: str
 
 
-Action = StartRun | StopRun | CreateJob | DeleteJob | ExpireJob | Announce
+Action = StartRun | CreateJob | DeleteJob | ExpireJob | Announce
 
 
 @dataclass(frozen=True)

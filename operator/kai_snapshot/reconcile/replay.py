@@ -68,7 +68,11 @@ class Observed:
     jobs: Mapping[tuple[int, int], JobFacts] = field(default_factory=dict)
     """By the version's index and the attempt."""
     refused: Mapping[int, Problem] = field(default_factory=dict)
-    """Versions whose Job cannot be created, by index."""
+    """Versions that can have no Job, or whose result cannot be read, by index."""
+    storage_problem: Problem | None = None
+    """Why it is not known at present which results there are."""
+    archive_gone: bool = False
+    """The archive that was pinned is not there any more, and nothing has been started yet."""
 
 
 def reconcile(
@@ -83,16 +87,25 @@ def reconcile(
         return Plan(status.model_copy(update={"conditions": kept}), _clear_up(replay, observed))
     if status.resolved_source is None:
         return _resolve(replay, status, observed.resolution, now, image_for=image_for)
+    if observed.archive_gone:
+        return _unpin(replay, status, now)
     results = tuple(
         version.refuse(result, observed.refused[index])
         if index in observed.refused
-        else version.fold(replay, result, observed.results.get(index), observed.jobs.get((index, result.attempt)), now)
+        else version.fold(
+            replay,
+            result,
+            observed.jobs.get((index, result.attempt)),
+            now,
+            stored=observed.results.get(index),
+            storage_known=observed.storage_problem is None,
+        )
         for index, result in enumerate(status.results)
     )
     actions = (
         *_clear_up(replay, observed),
         *_news(status.results, results),
-        *_next_jobs(replay, results, observed.jobs),
+        *_next_jobs(replay, results, observed),
     )
     return _conclude(replay, status.model_copy(update={"results": results}), actions, observed, now)
 
@@ -111,7 +124,8 @@ def _resolve(
             results = tuple(version.first_result(wanted, source, image_for) for wanted in replay.spec.versions)
             pinned = status.model_copy(update={"resolved_source": source, "start_time": now, "results": results})
             actions: tuple[Action, ...] = (normal("SourceResolved", f"replaying {source.uri}"),)
-            return _conclude(replay, pinned, actions + _next_jobs(replay, results, {}), Observed(), now)
+            # the first Job follows once the pin can be seen by who removes archives, and the archive is still there
+            return _conclude(replay, pinned, actions, Observed(), now, again_at=now)
         case Refused(problem):
             return _give_up(replay, status, problem, now)
         case Waiting(problem) if now >= deadline and not replay.spec.suspend:
@@ -143,18 +157,16 @@ def _give_up(
     return _plan(replay, ended, claims, (warning(problem.reason, problem.message),), now)
 
 
-def _next_jobs(
-    replay: SnapshotReplay, results: tuple[VersionResult, ...], jobs: Mapping[tuple[int, int], JobFacts]
-) -> tuple[Action, ...]:
+def _next_jobs(replay: SnapshotReplay, results: tuple[VersionResult, ...], observed: Observed) -> tuple[Action, ...]:
     """Jobs to create; a Job whose pod waits is among them, for it may wait for its token."""
     waiting = [
         CreateJob(index, result.attempt)
         for index, result in enumerate(results)
         if result.outcome == "Running"
-        and (job := jobs.get((index, result.attempt))) is not None
+        and (job := observed.jobs.get((index, result.attempt))) is not None
         and job.not_started_since is not None
     ]
-    if replay.spec.suspend:
+    if replay.spec.suspend or observed.storage_problem is not None:
         return tuple(waiting)
     room = replay.spec.parallelism - sum(result.outcome == "Running" for result in results)
     pending = [index for index, result in enumerate(results) if result.outcome == "Pending"]
@@ -191,6 +203,8 @@ def _conclude(
     actions: tuple[Action, ...],
     observed: Observed,
     now: datetime,
+    *,
+    again_at: datetime | None = None,
 ) -> Plan[SnapshotReplayStatus]:
     done = [result for result in status.results if version.is_final(result)]
     resolved = claim(
@@ -198,18 +212,14 @@ def _conclude(
     )
     summary = _summary(status.results)
     if len(done) < len(status.results):
-        suspended = replay.spec.suspend and not any(result.outcome == "Running" for result in status.results)
-        progress = _progress(
-            Reason.SUSPENDED if suspended else Reason.PROGRESSING, "suspended" if suspended else summary
-        )
         running = status.model_copy(update={"summary": summary})
-        again_at = now + LOOK_AGAIN if observed.jobs else None
-        return _plan(replay, running, (*progress, resolved), actions, now, again_at=again_at)
+        claims = (*_under_way(replay, running, observed.storage_problem), resolved)
+        return _plan(replay, running, claims, actions, now, again_at=again_at or now + LOOK_AGAIN)
     succeeded = sum(result.outcome == "Succeeded" for result in done)
     reason = Reason.SUCCEEDED if succeeded == len(done) else Reason.PARTIALLY_FAILED if succeeded else Reason.FAILED
     ended = status.model_copy(update={"completion_time": now, "outcome": reason.value, "summary": summary})
     if reason is Reason.SUCCEEDED:
-        claims: tuple[Condition, ...] = (claim(READY, "True", Reason.SUCCEEDED, summary),)
+        claims = (claim(READY, "True", Reason.SUCCEEDED, summary),)
     else:
         claims = (
             claim(READY, "False", Reason.REPLAY_FAILED, _failures(done)),
@@ -217,6 +227,24 @@ def _conclude(
         )
     end = (normal if reason is Reason.SUCCEEDED else warning)("ReplayFinished", summary)
     return _plan(replay, ended, (*claims, resolved, claim(FINISHED, "True", reason, summary)), (*actions, end), now)
+
+
+def _under_way(
+    replay: SnapshotReplay, status: SnapshotReplayStatus, storage_problem: Problem | None
+) -> tuple[Condition, ...]:
+    if storage_problem is not None:
+        message = f"{status.summary}; {storage_problem.reason}: {storage_problem.message}"
+        return _progress(Reason.PROGRESSING_WITH_RETRY, message)
+    if replay.spec.suspend and not any(result.outcome == "Running" for result in status.results):
+        return _progress(Reason.SUSPENDED, "suspended: set spec.suspend to false to go on")
+    return _progress(Reason.PROGRESSING, status.summary or "")
+
+
+def _unpin(replay: SnapshotReplay, status: SnapshotReplayStatus, now: datetime) -> Plan[SnapshotReplayStatus]:
+    """The archive was removed while it was being pinned: another is looked for."""
+    message = "the archive that was found has been removed meanwhile; looking for another"
+    fresh = status.model_copy(update={"resolved_source": None, "start_time": None, "results": ()})
+    return _plan(replay, fresh, _progress(Reason.PROGRESSING_WITH_RETRY, message), (), now, again_at=now)
 
 
 def _progress(reason: Reason, message: str) -> tuple[Condition, ...]:
@@ -227,7 +255,7 @@ def _summary(results: tuple[VersionResult, ...]) -> str:
     """`2/3 replayed: v0.16.3 120 ms, v0.17.0 131 ms; main Panicked`, at most 1 KiB."""
     good = [result for result in results if result.outcome == "Succeeded"]
     bad = [result for result in results if version.is_final(result) and result.outcome != "Succeeded"]
-    told = ", ".join(f"{result.name} {result.total_ms} ms" for result in good)
+    told = ", ".join(f"{result.name} {version.timing(result)}".rstrip() for result in good)
     failed = ", ".join(f"{result.name} {result.outcome}" for result in bad)
     return shorten(
         f"{len(good)}/{len(results)} replayed" + (f": {told}" if told else "") + (f"; {failed}" if failed else "")

@@ -34,6 +34,9 @@ class StoredResult:
     """A result in the storage."""
 
     result: ReplayResult
+    """Without its lists by name."""
+    counts: ResultCounts
+    """How long those are."""
     result_uri: str
     log_uri: str | None
 
@@ -52,9 +55,15 @@ def first_result(version: ReplayVersion, source: ResolvedSource, image_for: Imag
 
 
 def fold(
-    replay: SnapshotReplay, result: VersionResult, stored: StoredResult | None, job: JobFacts | None, now: datetime
+    replay: SnapshotReplay,
+    result: VersionResult,
+    job: JobFacts | None,
+    now: datetime,
+    *,
+    stored: StoredResult | None,
+    storage_known: bool,
 ) -> VersionResult:
-    """What the version is now, by its result in the storage or else by its Job."""
+    """What the version is now. While the storage cannot be read, no Job is taken to have ended without a result."""
     if is_final(result):
         return result
     seen = result.model_copy(
@@ -66,22 +75,25 @@ def fold(
     if stored is not None:
         return _final(seen, stored)
     if job is None:
-        return _lost(seen, "its Job was deleted") if seen.outcome == "Running" else seen
-    late_start = job.not_started_since is not None and now >= job.not_started_since + timedelta(
-        seconds=replay.spec.starting_deadline_seconds
-    )
+        lost = storage_known and seen.outcome == "Running"
+        return _lost(seen, "its Job was deleted") if lost else seen
     if job.finding is not None:
         return seen.model_copy(update={"outcome": job.finding.outcome, "message": shorten(job.finding.message)})
-    if late_start and not job.ended:
-        message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
-        return seen.model_copy(update={"outcome": "Failed", "message": shorten(message)})
     if job.ended:
-        return _lost(seen, job.message or "its Job ended")
+        return _lost(seen, job.message or "its Job ended") if storage_known else seen
+    if _is_late(replay, job, now):
+        message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
+        return refuse(seen, Problem(Reason.START_DEADLINE_EXCEEDED, message))
     return seen.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
 
 
+def _is_late(replay: SnapshotReplay, job: JobFacts, now: datetime) -> bool:
+    patience = timedelta(seconds=replay.spec.starting_deadline_seconds)
+    return job.not_started_since is not None and now >= job.not_started_since + patience
+
+
 def refuse(result: VersionResult, problem: Problem) -> VersionResult:
-    """What it is when its Job cannot be created."""
+    """What it is when its Job cannot be created, or comes to nothing."""
     message = shorten(f"{problem.reason}: {problem.message}")
     return result.model_copy(update={"outcome": "Failed", "message": message})
 
@@ -103,13 +115,7 @@ def _final(result: VersionResult, stored: StoredResult) -> VersionResult:
             "exit_code": found.exit_code,
             "total_ms": found.durations_ms.total,
             "actions": tuple(ActionDuration(name=name, ms=ms) for name, ms in found.durations_ms.actions.items()),
-            "counts": ResultCounts(
-                placements=len(found.placements),
-                evictions=len(found.evictions),
-                pipelined=len(found.pipelined),
-                unschedulable=sum(group.outcome == "Unschedulable" for group in found.pod_groups),
-                errors=found.error_count,
-            ),
+            "counts": stored.counts,
             "message": shorten(found.message or ""),
             "log_uri": stored.log_uri,
             "result_uri": stored.result_uri,
@@ -119,5 +125,9 @@ def _final(result: VersionResult, stored: StoredResult) -> VersionResult:
 
 def line(result: VersionResult) -> str:
     """Its outcome for people."""
-    timing = f" in {result.total_ms} ms" if result.total_ms is not None else ""
-    return f"{result.outcome}{timing}"
+    return f"{result.outcome} {timing(result)}".rstrip()
+
+
+def timing(result: VersionResult) -> str:
+    """How long it took, for people; empty if unknown."""
+    return f"{result.total_ms} ms" if result.total_ms is not None else ""

@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from kai_snapshot.runs.take import Progress, Taken, take
 from kai_snapshot.source import ApiConnection, KubernetesApi
 from kai_snapshot.stores import Store, layout, location, open_store
 
-LEFT_BEHIND = timedelta(minutes=5)
-"""Two runs of a capture are never under way at once: older uploads are those of a run that died."""
+LEFT_BEHIND = timedelta(hours=1)
+"""Logs of replays are uploaded below the same prefix; none takes that long."""
 
 
 def capture(request: CaptureRequest, *, progress: Progress | None = None) -> CaptureAnswer:
@@ -34,13 +33,17 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     check_ours(store, folder, identity)
     if (done := catalog.find(store, folder, request.id)) is not None:
         return _answer(request, folder, done)
-    store.abort_unfinished(folder.prefix, before=datetime.now(UTC) - LEFT_BEHIND)
-    with tempfile.TemporaryDirectory(dir=request.spool_dir, prefix="capture-") as directory:
-        spool = Path(directory) / "snapshot.zip"
-        taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
-        manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger)
-        manifest = commit(store, folder, spool, manifest)
-    return _answer(request, folder, manifest)
+    _clear_away(store, folder, request.id, datetime.now(UTC))
+    spool = request.spool_dir / "snapshot.zip"
+    taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
+    manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger)
+    return _answer(request, folder, commit(store, folder, spool, manifest))
+
+
+def _clear_away(store: Store, folder: layout.CaptureFolder, id_: str, now: datetime) -> None:
+    """What a try that was killed left half uploaded: of this run, and of others if nothing alive can be at it."""
+    store.abort_unfinished(f"{folder.prefix}{id_}-", before=now)
+    store.abort_unfinished(folder.prefix, before=now - LEFT_BEHIND)
 
 
 def commit(store: Store, folder: layout.CaptureFolder, archive: Path, manifest: Manifest) -> Manifest:

@@ -9,20 +9,24 @@ import contextlib
 import logging
 import os
 import resource
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from ctypes import CDLL
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 
 COMMAND: Final = (sys.executable, "-P", "-m", "kai_snapshot", "capture", "--request", "-")
 GRACE_SECONDS: Final = 15
+SPOOL_PREFIX: Final = "capture-"
 DATA_LIMIT: Final = 256 * 1024 * 1024
 """RLIMIT_DATA of a child: beyond it, memory errors end the child rather than the container."""
 _PR_SET_PDEATHSIG: Final = 1
@@ -43,7 +47,14 @@ class Child:
     @property
     def answer(self) -> CaptureAnswer | None:
         """How it ended; None while it runs."""
-        return self.task.result() if self.task.done() else None
+        if not self.task.done():
+            return None
+        error = self.task.exception()
+        if error is None:
+            return self.task.result()
+        logger.error("the try %d of run %s broke", self.attempt, self.id, exc_info=error)
+        message = f"the capturing process could not be run ({type(error).__name__}); see the operator's log"
+        return CaptureAnswer.of(TransientError(Reason.INTERNAL_ERROR, message))
 
 
 class Children:
@@ -107,15 +118,23 @@ class Children:
 
     async def _run(self, request: Callable[[], Awaitable[CaptureRequest]], deadline_seconds: float) -> CaptureAnswer:
         try:
-            async with self._slots, asyncio.timeout(deadline_seconds):
+            async with asyncio.timeout(deadline_seconds), self._slots:
                 return await self._talk(await request())
         except TimeoutError:
-            message = f"the run took longer than activeDeadlineSeconds ({deadline_seconds:.0f} s were left); raise it"
+            message = (
+                f"the run took longer than activeDeadlineSeconds ({deadline_seconds:.0f} s were left for this try, "
+                "waiting for a place included): raise it, or see what the scheduler or the storage is slow with"
+            )
             return CaptureAnswer.of(TerminalError(Reason.DEADLINE_EXCEEDED, message))
         except SnapshotError as error:
             return CaptureAnswer.of(error)
 
     async def _talk(self, request: CaptureRequest) -> CaptureAnswer:
+        # ours, for a child that is killed clears nothing away
+        with tempfile.TemporaryDirectory(dir=request.spool_dir, prefix=SPOOL_PREFIX) as spool:
+            return await self._exchange(request.model_copy(update={"spool_dir": Path(spool)}))
+
+    async def _exchange(self, request: CaptureRequest) -> CaptureAnswer:
         process = await asyncio.create_subprocess_exec(
             *self._command,
             stdin=asyncio.subprocess.PIPE,
@@ -128,6 +147,12 @@ class Children:
             if process.returncode is None:
                 await asyncio.shield(_end(process))
         return _answer(said, process.returncode or 0)
+
+
+def sweep(spool: Path) -> None:
+    """Clears away what the children of an operator that was killed left in the spool directory."""
+    for left in spool.glob(f"{SPOOL_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _answer(said: bytes, exit_code: int) -> CaptureAnswer:

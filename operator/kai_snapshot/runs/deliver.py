@@ -1,15 +1,18 @@
 """Deliver: what the transfer endpoint is in front of - archives out of the storage, logs and results into it."""
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
-from kai_snapshot.api.snapshotreplay import AS_CAPTURED, ResolvedSource, SnapshotReplay
+from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay
 from kai_snapshot.api.transfer import Instructions, Part
 from kai_snapshot.cluster import REPLAYS
 from kai_snapshot.errors import Reason, TerminalError, TransientError
+from kai_snapshot.jobs.images import target_version
 from kai_snapshot.reconcile.version import is_final
 from kai_snapshot.runs import catalog
+from kai_snapshot.runs.results import summarize
 from kai_snapshot.runs.services import Services, store_for
 from kai_snapshot.stores import Store, layout
 from kai_snapshot.transfer.server import Upload
@@ -21,6 +24,8 @@ class Delivery:
     def __init__(self, services: Services, *, on_result: Callable[[Part], None]) -> None:
         self._services = services
         self._on_result = on_result
+        self._commits = threading.Lock()
+        """Two pods of one Job may be at work for a moment: who comes first is done before the other is heard."""
 
     def instructions(self, part: Part) -> Instructions:
         """What this Job is to do."""
@@ -32,7 +37,7 @@ class Delivery:
             manifest = catalog.find(self._store(replay, source), parsed.folder, parsed.id)
         return Instructions(
             version=version.name,
-            target_version=source.scheduler_version if version.name == AS_CAPTURED else version.name,
+            target_version=target_version(version, captured_version=source.scheduler_version),
             image=replay.status.results[part.index].image,
             sha256=source.sha256,
             size_bytes=source.size_bytes,
@@ -51,19 +56,26 @@ class Delivery:
     def put_log(self, part: Part, upload: Upload) -> None:
         """Stores the log; again until there is a result."""
         replay, source = self._open(part)
-        self._store(replay, source).put(_folder(part, source).log(part.index, part.attempt), upload.file)
+        store, folder = self._store(replay, source), _folder(part, source)
+        with self._commits:
+            if store.stat(folder.result(part.index)) is not None:
+                raise TerminalError(Reason.RESULT_EXISTS, f"a result of {part} was handed in before, and its log stays")
+            store.put(folder.log(part.index, part.attempt), upload.file)
 
     def put_result(self, part: Part, upload: Upload) -> None:
         """Commits the result. The same one again is fine."""
         replay, source = self._read(part)
         store = self._store(replay, source)
         key = _folder(part, source).result(part.index)
-        if store.stat(key) is not None:
-            if catalog.digest(store, key)[0] != upload.sha256:
-                raise TerminalError(Reason.RESULT_EXISTS, f"another {part} was handed in first and stays")
-            return
-        self._check_unfinished(replay, part)
-        store.put(key, upload.file)
+        with self._commits:
+            if store.stat(key) is not None:
+                if catalog.digest(store, key)[0] != upload.sha256:
+                    raise TerminalError(Reason.RESULT_EXISTS, f"another {part} was handed in first and stays")
+                return
+            self._check_unfinished(replay, part)
+            summarize(upload.file.read(), where=f"what was handed in as {part}")
+            upload.file.seek(0)
+            store.put(key, upload.file)
         self._on_result(part)
 
     def _open(self, part: Part) -> tuple[SnapshotReplay, ResolvedSource]:

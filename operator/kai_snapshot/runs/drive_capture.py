@@ -24,7 +24,7 @@ from kai_snapshot.runs.prune import Pruned, prune, remove_all
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
 from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
 from kai_snapshot.runs.write import announce, write_status
-from kai_snapshot.stores import layout
+from kai_snapshot.stores import layout, location
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,10 @@ async def drive(services: Services, namespace: str, name: str, look_again: Calla
     try:
         capture = SnapshotCapture.model_validate(resource)
     except ValidationError as error:
-        await write_status(services, CAPTURES, resource, rejection.status(resource, error, now()))
+        if _may_go(resource):
+            await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, _without_ours(resource))
+        else:
+            await write_status(services, CAPTURES, resource, rejection.status(resource, error, now()))
         return None
     if capture.metadata.deletion_timestamp is not None:
         await _release(services, capture, resource, key)
@@ -51,6 +54,16 @@ async def drive(services: Services, namespace: str, name: str, look_again: Calla
     if await _finalizer_changed(services, capture, resource):
         return None  # the change is seen, and looked at, as an event
     return await _step(services, capture, resource, key, look_again)
+
+
+def _may_go(resource: Object) -> bool:
+    """Whether a person has said that an object which is being deleted need not wait for its archives."""
+    meta = resource["metadata"]
+    return "deletionTimestamp" in meta and meta.get("annotations", {}).get(SKIP_ARCHIVE_CLEANUP) == "true"
+
+
+def _without_ours(resource: Object) -> tuple[str, ...]:
+    return tuple(name for name in resource["metadata"].get("finalizers", ()) if name != ARCHIVE_CLEANUP_FINALIZER)
 
 
 async def _step(
@@ -115,14 +128,13 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
 
 
 def _pinned(services: Services, capture: SnapshotCapture) -> frozenset[str]:
-    """The ids of archives that unfinished replays read."""
-    ids = set()
-    for replay in services.cluster.list_all(REPLAYS, capture.metadata.namespace):
-        status = replay.get("status", {})
-        source = status.get("resolvedSource", {})
-        if not status.get("completionTime") and source.get("capture") == capture.metadata.name:
-            ids.add(source["id"])
-    return frozenset(ids)
+    """The ids of archives that unfinished replays of this namespace read, by whatever way they name them."""
+    prefix = _folder(capture).prefix
+    here = location(capture.spec.storage, prefix)
+    statuses = (replay.get("status", {}) for replay in services.cluster.list_all(REPLAYS, capture.metadata.namespace))
+    uris = (status.get("resolvedSource", {}).get("uri", "") for status in statuses if not status.get("completionTime"))
+    pinned = (layout.parse(prefix + uri.removeprefix(here)) for uri in uris if uri.startswith(here))
+    return frozenset(found.id for found in pinned if found is not None)
 
 
 def _ours(services: Services, capture: SnapshotCapture) -> Callable[[Manifest], bool]:
@@ -195,23 +207,29 @@ async def _release(services: Services, capture: SnapshotCapture, resource: Objec
     await services.children.stop(key)  # or it might store one more
     if ARCHIVE_CLEANUP_FINALIZER not in capture.metadata.finalizers:
         return
-    skip = capture.metadata.annotations.get(SKIP_ARCHIVE_CLEANUP) == "true"
-    if capture.spec.deletion_policy == "Delete" and not skip:
-        try:
-            removed = await asyncio.to_thread(_remove_all, services, capture)
-        except SnapshotError as error:
-            await _blocked(services, capture, resource, error)
+    if capture.spec.deletion_policy == "Delete" and not _may_go(resource):
+        await _clean_up(services, capture, resource, key)
+    await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, _without_ours(resource))
+
+
+async def _clean_up(services: Services, capture: SnapshotCapture, resource: Object, key: str) -> None:
+    """Removes the archives.
+
+    Raises SnapshotError if that fails, but not where the namespace goes: keys and rights go with it.
+    """
+    try:
+        removed = await asyncio.to_thread(_remove_all, services, capture)
+    except SnapshotError as error:
+        if not await asyncio.to_thread(services.cluster.is_terminating, capture.metadata.namespace):
+            problem = Problem(error.reason, error.message)
+            blocked = capture_conditions.deletion_blocked(capture, problem, now())
+            await write_status(services, CAPTURES, resource, blocked.dump())
             raise
+        logger.warning("%s goes with its namespace, its archives stay: %s: %s", key, error.reason, error.message)
+    else:
         logger.info("%s is deleted: %d archives removed", key, removed)
-    left = tuple(name for name in capture.metadata.finalizers if name != ARCHIVE_CLEANUP_FINALIZER)
-    await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, left)
 
 
 def _remove_all(services: Services, capture: SnapshotCapture) -> int:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
     return remove_all(store, _folder(capture), ours=_ours(services, capture))
-
-
-async def _blocked(services: Services, capture: SnapshotCapture, resource: Object, error: SnapshotError) -> None:
-    status = capture_conditions.deletion_blocked(capture, Problem(error.reason, error.message), now())
-    await write_status(services, CAPTURES, resource, status.dump())

@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import orjson
 from pydantic import ValidationError
 
 from kai_snapshot.api.conditions import FINISHED, is_true
-from kai_snapshot.api.result import ReplayResult
-from kai_snapshot.api.snapshotreplay import ReplayVersion, SnapshotReplay
+from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
 from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Object
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.build import job, token_secret
 from kai_snapshot.jobs.images import image_for
@@ -22,11 +20,11 @@ from kai_snapshot.reconcile import rejection, version
 from kai_snapshot.reconcile import replay as decision
 from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Problem
 from kai_snapshot.runs.resolve import resolve
+from kai_snapshot.runs.results import RESULT_BYTES, summarize
 from kai_snapshot.runs.services import Services, now, store_for
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import Store, layout, location, read
 
-RESULT_BYTES = 64 << 20
 JOBS_LINGER = timedelta(days=1)
 """How long after its end and the TTL of its Jobs a replay is looked over for Jobs that are left."""
 
@@ -40,7 +38,7 @@ class Looked:
 
 
 async def drive(services: Services, namespace: str, name: str) -> Looked:
-    """One look at the replay. Raises SnapshotError if the API server or the storage fails."""
+    """One look at the replay. Raises SnapshotError if the API server fails."""
     resource = await asyncio.to_thread(services.cluster.get, REPLAYS, namespace, name)
     if resource is None:
         return Looked()
@@ -86,16 +84,7 @@ async def _step(
                 raise AssertionError(f"no action of a replay: {action}")
     if not refused:
         return plan.again_at
-    after = decision.Observed(refused=refused)
-    return await _step(services, _as_written(current, written), written, after)
-
-
-def _as_written(replay: SnapshotReplay, written: Object) -> SnapshotReplay:
-    return replay.model_copy(
-        update={
-            "metadata": replay.metadata.model_copy(update={"resource_version": written["metadata"]["resourceVersion"]})
-        }
-    )
+    return await _step(services, current, written, replace(observed, refused=refused))
 
 
 def _observe(services: Services, replay: SnapshotReplay) -> decision.Observed:
@@ -107,7 +96,12 @@ def _observe(services: Services, replay: SnapshotReplay) -> decision.Observed:
     if finished and _jobs_are_gone(replay, now()):
         return decision.Observed()
     jobs = _jobs(services, replay)
-    return decision.Observed(results={} if finished else _results(services, replay), jobs=jobs)
+    if finished:
+        return decision.Observed(jobs=jobs)
+    try:
+        return _observe_storage(services, replay, jobs)
+    except SnapshotError as error:
+        return decision.Observed(jobs=jobs, storage_problem=Problem(error.reason, error.message))
 
 
 def _jobs_are_gone(replay: SnapshotReplay, moment: datetime) -> bool:
@@ -124,36 +118,38 @@ def _jobs(services: Services, replay: SnapshotReplay) -> Mapping[tuple[int, int]
     return {(fact.index, fact.attempt): fact for fact in facts}
 
 
-def _results(services: Services, replay: SnapshotReplay) -> Mapping[int, version.StoredResult]:
-    """The results that have arrived since the status was written."""
+def _observe_storage(
+    services: Services, replay: SnapshotReplay, jobs: Mapping[tuple[int, int], JobFacts]
+) -> decision.Observed:
+    """With the results that have arrived since the status was written. Raises SnapshotError if it cannot be known."""
     source = replay.status.resolved_source
     assert source is not None
     store = store_for(services, replay.metadata.namespace, source.storage)
+    begun = bool(jobs) or any(result.outcome != "Pending" or result.attempt > 1 for result in replay.status.results)
+    if not begun and store.stat(source.key) is None:
+        return decision.Observed(archive_gone=True)
     folder = layout.replay_folder(source.key, replay.metadata.name, uid=replay.metadata.uid)
     there = {entry.key for entry in store.list(folder.prefix)}
-    return {
-        index: _result(store, replay, folder, index, there)
-        for index, result in enumerate(replay.status.results)
-        if not version.is_final(result) and folder.result(index) in there
-    }
+    results, refused = {}, {}
+    for index, result in enumerate(replay.status.results):
+        if version.is_final(result) or folder.result(index) not in there:
+            continue
+        try:
+            results[index] = _result(store, source, folder, index, there, attempt=result.attempt)
+        except TerminalError as error:
+            refused[index] = Problem(error.reason, error.message)
+    return decision.Observed(jobs=jobs, results=results, refused=refused)
 
 
 def _result(
-    store: Store, replay: SnapshotReplay, folder: layout.ReplayFolder, index: int, there: set[str]
+    store: Store, source: ResolvedSource, folder: layout.ReplayFolder, index: int, there: set[str], *, attempt: int
 ) -> version.StoredResult:
-    source = replay.status.resolved_source
-    assert source is not None
     key = folder.result(index)
-    try:
-        result = ReplayResult.model_validate(orjson.loads(read(store, key, limit=RESULT_BYTES)))
-    except (orjson.JSONDecodeError, ValidationError) as error:
-        where = location(source.storage, key)
-        raise TerminalError(Reason.INVALID_MANIFEST, f"{where} is not a result of this release") from error
-    attempts = range(replay.status.results[index].attempt, 0, -1)
-    log = next((folder.log(index, attempt) for attempt in attempts if folder.log(index, attempt) in there), None)
-    return version.StoredResult(
-        result, location(source.storage, key), location(source.storage, log) if log is not None else None
-    )
+    uri = location(source.storage, key)
+    result, counts = summarize(read(store, key, limit=RESULT_BYTES), where=uri)
+    logs = (folder.log(index, tried) for tried in range(attempt, 0, -1))
+    log = next((key for key in logs if key in there), None)
+    return version.StoredResult(result, counts, uri, location(source.storage, log) if log is not None else None)
 
 
 def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt: int) -> None:
@@ -184,7 +180,7 @@ def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt:
 def _adopted(services: Services, replay: SnapshotReplay, name: str) -> Object:
     found = services.cluster.job(replay.metadata.namespace, name)
     if found is None:
-        raise SnapshotError(Reason.PROGRESSING, f"job {name} has just gone")
+        raise TransientError(Reason.PROGRESSING, f"job {name} has just gone")
     if not _owned(found, replay.metadata.uid):
         raise TerminalError(
             Reason.NAME_TAKEN,

@@ -64,7 +64,7 @@ class CaptureRequest(ApiModel):
     claims_dir: Path
     """Where claims are mounted."""
     spool_dir: Path
-    """Where the archive is held while it is checked."""
+    """A directory of this try's own: the archive is held there while it is checked."""
 
 
 class CaptureAnswer(ApiModel):

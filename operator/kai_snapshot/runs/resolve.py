@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from kai_snapshot.api.ids import is_run_id, run_time
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
@@ -37,7 +39,11 @@ def _from_capture(services: Services, namespace: str, wanted: CaptureReference) 
     found = services.cluster.get(CAPTURES, namespace, wanted.name)
     if found is None:
         raise _not_yet(f"SnapshotCapture {namespace}/{wanted.name} does not exist yet")
-    capture = SnapshotCapture.model_validate(found)
+    try:
+        capture = SnapshotCapture.model_validate(found)
+    except ValidationError as error:
+        message = f"SnapshotCapture {namespace}/{wanted.name} cannot be read; see its condition Ready"
+        raise TransientError(Reason.INVALID_SPEC, message) from error
     storage = capture.spec.storage
     store = store_for(services, namespace, storage)
     folder = layout.CaptureFolder(namespace, wanted.name)

@@ -2,7 +2,7 @@
 
 - the archive: `<namespace>/<capture>/<id>-<first 8 of the SHA-256>.zip`
 - its manifest: `<namespace>/<capture>/<id>.json`
-- what a replay made of it: `<namespace>/<capture>/<id>/replays/<replay>-<uid8>/` with `plan.json`,
+- what a replay made of it: `<namespace>/<capture>/<id>/replays/<replay>-<uid8>/` with
   `<index>.result.json` and `<index>-a<attempt>.log.gz`
 """
 
@@ -56,11 +56,6 @@ class ReplayFolder:
 
     prefix: str
     """What all keys of the replay start with, the slash included."""
-
-    @property
-    def plan(self) -> str:
-        """Key of the plan that was pinned: which archive, which versions, in which order."""
-        return f"{self.prefix}plan.json"
 
     def result(self, index: int) -> str:
         """Key of the ReplayResult of the version at `index` (from 0) of the plan."""

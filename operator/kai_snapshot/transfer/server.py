@@ -122,7 +122,7 @@ class _Endpoint:
         part = self._part(request)
         async with self._place():
             instructions = await asyncio.to_thread(self._backend.instructions, part)
-            opened = self._backend.archive(part)
+            opened = await asyncio.to_thread(self._backend.archive, part)
             stream = await asyncio.to_thread(opened.__enter__)
             try:
                 return await self._send(request, stream, instructions)
