@@ -460,6 +460,16 @@ def test_a_job_gets_the_archive_that_was_pinned_and_hands_in_what_the_status_the
     assert after["results"][0]["logURI"].endswith("/0-a1.log.gz")
 
 
+@pytest.mark.parametrize("content", [b"z", b"zipzip"], ids=["cut", "longer"])
+def test_an_archive_of_another_size_than_was_pinned_is_not_sent(world: Any, claims: Path, content: bytes) -> None:
+    _, _, all_ = world
+    manifest = pinned_replay(world, claims)
+    store(claims).put(FOLDER.prefix + manifest.archive, io.BytesIO(content))
+    with pytest.raises(TerminalError, match=f"has {len(content)} bytes, not 3 as when it was pinned") as error:
+        Delivery(all_, on_result=lambda _: None).archive(part())
+    assert error.value.reason == Reason.CHECKSUM_MISMATCH
+
+
 def test_the_first_result_counts_and_the_same_again_is_fine(world: Any, claims: Path) -> None:
     _, _, all_ = world
     pinned_replay(world, claims)

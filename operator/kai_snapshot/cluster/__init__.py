@@ -57,9 +57,9 @@ def _translate(error: ApiException, verb: str, what: str) -> SnapshotError:
         return ConflictError(what)
     message = _status_message(error)
     if error.status in (401, 403):
+        hint = "; see manifests/rbac" if " cannot " in message else ""  # else a quota or an admission policy says why
         return TransientError(
-            Reason.FORBIDDEN,
-            f"the API server does not allow the operator to {verb} {what}: {message}; see manifests/rbac",
+            Reason.FORBIDDEN, f"the API server does not allow the operator to {verb} {what}: {message}{hint}"
         )
     if error.status in (400, 422):
         return TerminalError(Reason.INVALID_SPEC, f"the API server refused to {verb} {what}: {message}")

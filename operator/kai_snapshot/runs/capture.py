@@ -76,7 +76,7 @@ def describe(identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: d
         uncompressed_bytes=inspection.uncompressed_bytes,
         object_counts=inspection.object_counts,
         scheduler=scheduler,
-        kubernetes_version=inspection.kubernetes_version,
+        kubernetes_version=taken.kubernetes_version,
         scheduled_for=scheduled_for,
         captured_at=taken.captured_at,
         trigger=trigger,

@@ -49,9 +49,17 @@ class Delivery:
         )
 
     def archive(self, part: Part) -> AbstractContextManager[BinaryIO]:
-        """The archive that the instructions are about."""
+        """The archive that the instructions are about; one of another size would be cut off on its way, each time."""
         replay, source = self._open(part)
-        return self._store(replay, source).open(source.key)
+        store = self._store(replay, source)
+        entry = store.stat(source.key)
+        if entry is not None and entry.size != source.size_bytes:
+            raise TerminalError(
+                Reason.CHECKSUM_MISMATCH,
+                f"{source.uri} has {entry.size} bytes, not {source.size_bytes} as when it was pinned: "
+                "it was changed or damaged there. Nothing was replayed.",
+            )
+        return store.open(source.key)
 
     def put_log(self, part: Part, upload: Upload) -> None:
         """Stores the log; again until there is a result."""

@@ -18,7 +18,7 @@ from kai_snapshot.jobs.images import image_for
 from kai_snapshot.jobs.read import JobFacts, job_facts
 from kai_snapshot.reconcile import rejection, version
 from kai_snapshot.reconcile import replay as decision
-from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Problem
+from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Problem, warning
 from kai_snapshot.runs.resolve import resolve
 from kai_snapshot.runs.results import RESULT_BYTES, summarize
 from kai_snapshot.runs.services import Services, now, store_for
@@ -74,6 +74,9 @@ async def _step(
                     await asyncio.to_thread(_create_job, services, current, index, attempt)
                 except TerminalError as error:
                     refused[index] = Problem(error.reason, error.message)
+                except TransientError as error:  # a quota, an admission policy: it is tried again
+                    await announce(services, REPLAYS, resource, warning(error.reason, error.message))
+                    raise
             case DeleteJob(job_name):
                 await asyncio.to_thread(services.cluster.delete_job, replay.metadata.namespace, job_name)
             case ExpireJob(job_name, ttl):

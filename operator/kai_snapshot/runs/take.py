@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from kai_snapshot import kaiversions
 from kai_snapshot.api.inspection import Inspection, Problem
 from kai_snapshot.api.source import Source
 from kai_snapshot.archive.check import Checker
@@ -33,6 +35,8 @@ CONFIG_NULL_PAUSE_SECONDS: Final = 0.6
 _MAY_COME_RIGHT: Final = frozenset((Reason.INVALID_JSON, Reason.INVALID_ARCHIVE, Reason.INCOMPLETE_SNAPSHOT))
 """From v0.15 on, an error in the middle of the answer looks like this."""
 
+logger = logging.getLogger(__name__)
+
 Progress = Callable[[int], None]
 """Told the bytes received so far."""
 
@@ -46,6 +50,8 @@ class Taken:
     captured_at: datetime
     target: Target | None
     """Who answered; None for a URL."""
+    kubernetes_version: str | None = None
+    """The API server's, from the snapshot or, before v0.13, from itself; None for a URL of such a one."""
     config: dict[str, Any] | None = None
     """The configuration of the ConfigMap, where the snapshot says null."""
 
@@ -62,13 +68,15 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
             if attempt > 0:
                 await asyncio.sleep(CONFIG_NULL_PAUSE_SECONDS)
             target = await resolve(api, source.scheduler, now=datetime.now(UTC))
+            _warn(target)
             with _Spool(spool, progress) as sink:
                 captured_at = datetime.now(UTC)
                 await download(api, target, silence_seconds=source.timeout_seconds, sink=sink.write)
-            taken = Taken(spool, sink.finish(), captured_at, target)
-            if taken.inspection.valid:
-                return taken
-            problem = taken.inspection.problems[0]
+            inspection = sink.finish()
+            version = inspection.kubernetes_version or await api.server_version()
+            if inspection.valid:
+                return Taken(spool, inspection, captured_at, target, version)
+            problem = inspection.problems[0]
             if problem.reason is not Reason.CONFIG_NULL:
                 raise _error(problem)
         config = await config_from_configmap(api, target)
@@ -79,7 +87,7 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
                 f"{target.namespace}/{target.config_map or '(none mounted)'} has no config.yaml to put in its place: "
                 "upgrade it to v0.16.5 or later, or mend the ConfigMap.",
             )
-        return Taken(spool, taken.inspection, captured_at, target, config)
+        return Taken(spool, inspection, captured_at, target, version, config)
 
 
 async def take_url(url: str, spool: Path, *, silence_seconds: float, progress: Progress | None = None) -> Taken:
@@ -91,7 +99,18 @@ async def take_url(url: str, spool: Path, *, silence_seconds: float, progress: P
     inspection = sink.finish()
     if not inspection.valid:
         raise _error(inspection.problems[0])
-    return Taken(spool, inspection, captured_at, None)
+    return Taken(spool, inspection, captured_at, None, inspection.kubernetes_version)
+
+
+def _warn(target: Target) -> None:
+    if kaiversions.buffers_document(target.version):
+        logger.warning(
+            "%s/%s is KAI %s, which builds the document in memory, about three times its size: in a large cluster "
+            "watch its memory limit, or upgrade to v0.15 or later",
+            target.namespace,
+            target.pod,
+            target.version,
+        )
 
 
 def _error(problem: Problem) -> SnapshotError:

@@ -1,0 +1,184 @@
+"""A capture from one end to the other: the real child process, an API server with canned objects, a stand-in scheduler.
+
+The volume is /dev/shm: a claim has to be a mount.
+"""
+
+import asyncio
+import hashlib
+import json
+import secrets
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest
+from kai_snapshot.cli import CHILD
+from kai_snapshot.errors import Reason
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
+from kai_snapshot.source import ApiConnection
+from support import kai
+from support.apiserver import ApiServer, serving
+from support.scheduler import PluginHandler, Server, StandIn
+
+ARCHIVE = (Path(__file__).parents[1] / "data" / "corpus" / "01-gang" / "snapshot.zip").read_bytes()
+ID = "20261122T100000Z"
+POD = "kai-scheduler-default-7d9f-aaaaa"
+CONFIG_MAP = "/api/v1/namespaces/kai-scheduler/configmaps/kai-scheduler-default"
+SHM = Path("/dev/shm")
+
+
+@contextmanager
+def stand_in(behaviour: str) -> Iterator[Server]:
+    standin = StandIn(ARCHIVE, behaviour)
+    server = Server(("127.0.0.1", 0), PluginHandler, standin)
+    server.start()
+    try:
+        yield server
+    finally:
+        standin.stopped.set()
+        server.stop()
+
+
+class World:
+    """A place on the volume, and what the API server knows."""
+
+    def __init__(self, spool: Path) -> None:
+        self.sub_path = f"kai-snapshot-test-{secrets.token_hex(4)}"
+        self.folder = SHM / self.sub_path / "kai-snapshots" / "once"
+        self.spool = spool
+        self.config: str | None = "actions: allocate, reclaim\ntiers: []\n"
+        self.image = "ghcr.io/kai-scheduler/kai-scheduler/scheduler:v0.17.0"
+        self.said = ""
+
+    @property
+    def config_map(self) -> dict[str, Any]:
+        return {"metadata": {"name": "kai-scheduler-default"}, "data": {"config.yaml": self.config}}
+
+    def capture(self, behaviour: str = "serve") -> CaptureAnswer:
+        """One try of a run, by the process that the operator starts."""
+        with stand_in(behaviour) as scheduler:
+            return asyncio.run(self._capture(scheduler.port))
+
+    async def _capture(self, port: int) -> CaptureAnswer:
+        server = ApiServer(
+            lists={
+                "/apis/apps/v1/namespaces/kai-scheduler/deployments": [kai.deployment(image=self.image)],
+                "/api/v1/namespaces/kai-scheduler/pods": [kai.pod(POD, image=self.image)],
+            },
+            objects={
+                "/api/v1/namespaces/kube-system": {"metadata": {"name": "kube-system", "uid": "c1"}},
+                "/version": {"gitVersion": "v1.35.4"},
+                **(
+                    {CONFIG_MAP: {"metadata": {"name": "x"}, "data": {"config.yaml": self.config}}}
+                    if self.config
+                    else {}
+                ),
+            },
+            ports={(POD, 8081): port},
+        )
+        async with serving(server):
+            request = CaptureRequest.model_validate(
+                {
+                    "id": ID,
+                    "trigger": "OneShot",
+                    "scheduledFor": "2026-11-22T10:00:00Z",
+                    "namespace": "kai-snapshots",
+                    "name": "once",
+                    "source": {"timeoutSeconds": 5},
+                    "connection": ApiConnection(server=server.url),
+                    "storage": {"pvc": {"claimName": "shm", "subPath": self.sub_path}},
+                    "claimsDir": SHM.parent,
+                    "spoolDir": self.spool,
+                }
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "kai_snapshot", *CHILD,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            out, err = await asyncio.wait_for(process.communicate(request.model_dump_json(by_alias=True).encode()), 60)
+            self.said = err.decode()
+            return CaptureAnswer.model_validate_json(out)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir()) if self.folder.exists() else []
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    world = World(tmp_path)
+    yield world
+    shutil.rmtree(SHM / world.sub_path, ignore_errors=True)
+
+
+def test_the_bytes_that_were_served_are_stored_and_the_manifest_says_what_they_do_not(world: World) -> None:
+    answer = world.capture()
+    sha256 = hashlib.sha256(ARCHIVE).hexdigest()
+    assert world.files() == [f"{ID}-{sha256[:8]}.zip", f"{ID}.json"]
+    assert (world.folder / world.files()[0]).read_bytes() == ARCHIVE
+    told = json.loads((world.folder / f"{ID}.json").read_text())
+    assert answer.manifest is not None
+    assert told == json.loads(answer.manifest.encode())
+    assert told["capture"] == {"clusterUID": "c1", "namespace": "kai-snapshots", "name": "once"}
+    assert (told["scheduler"]["version"], told["scheduler"]["pod"]) == ("v0.17.0", POD)
+    assert (told["sha256"], told["healed"], told["kubernetesVersion"]) == (sha256, False, "v1.35.4")
+    assert told["objectCounts"]["pods"] == 166
+
+
+def test_a_run_that_has_its_manifest_is_reported_and_not_captured_again(world: World) -> None:
+    first = world.capture()
+    assert world.capture("plugin-off") == first
+
+
+def test_config_null_between_two_cycles_is_asked_for_again(world: World) -> None:
+    answer = world.capture("config-null:2")
+    assert answer.manifest is not None
+    assert not answer.manifest.healed
+
+
+def test_config_null_that_stays_is_healed_from_the_config_map_and_the_bytes_stay_as_served(world: World) -> None:
+    answer = world.capture("config-null")
+    assert answer.manifest is not None
+    assert answer.manifest.healed
+    assert answer.manifest.config == {"actions": "allocate, reclaim", "tiers": []}
+    stored = (world.folder / world.files()[0]).read_bytes()
+    assert hashlib.sha256(stored).hexdigest() == answer.manifest.sha256
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason", "kind"),
+    [
+        pytest.param("config-null", Reason.CONFIG_NULL, "Terminal", id="config null, and no ConfigMap"),
+        pytest.param("cut-json", Reason.INVALID_JSON, "Transient", id="a good ZIP with JSON that is cut off"),
+        pytest.param("cut", Reason.CONNECTION_CUT, "Transient", id="a connection that breaks"),
+        pytest.param("not-a-zip", Reason.NOT_A_ZIP, "Terminal", id="no ZIP"),
+        pytest.param("bomb", Reason.ARCHIVE_TOO_LARGE, "Terminal", id="a bomb"),
+        pytest.param("standby", Reason.NOT_LEADER, "Transient", id="a standby"),
+        pytest.param("plugin-off", Reason.PLUGIN_DISABLED, "Terminal", id="the plugin switched off"),
+    ],
+)
+def test_what_is_not_whole_is_not_stored(world: World, behaviour: str, reason: Reason, kind: str) -> None:
+    world.config = None
+    answer = world.capture(behaviour)
+    assert (answer.reason, answer.kind) == (reason, kind)
+    assert answer.message
+    assert world.files() == []
+    assert list(world.spool.iterdir()) in ([], [world.spool / "snapshot.zip"])
+
+
+def test_a_place_that_another_clusters_capture_uses_is_not_touched(world: World) -> None:
+    answer = world.capture()
+    assert answer.manifest is not None
+    theirs = CaptureIdentity(cluster_uid="c2", namespace="kai-snapshots", name="once")
+    foreign: Manifest = answer.manifest.model_copy(update={"capture": theirs})
+    (world.folder / f"{ID}.json").write_bytes(foreign.encode())
+    assert world.capture().reason == Reason.KEY_TAKEN
+
+
+def test_a_scheduler_that_builds_the_document_in_memory_is_warned_of(world: World) -> None:
+    world.image = world.image.replace("v0.17.0", "v0.14.7")
+    assert world.capture().manifest is not None
+    assert "three times its size" in world.said
