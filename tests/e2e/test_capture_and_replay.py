@@ -42,18 +42,19 @@ def test_a_one_shot_capture_keeps_exactly_the_bytes_that_were_served(
     assert archives.sha256(archive) == stored["sha256"]
     if players.scheduler_is_standin:
         assert stored["sha256"] == hashlib.sha256((SERVED / "snapshot.zip").read_bytes()).hexdigest()
+        assert stored["schedulerVersion"] == "v0.17.0"
 
     told = archives.document(manifest)
     assert told["archive"] == archive.rpartition("/")[2]
     assert told["sha256"] == stored["sha256"]
-    assert told["scheduler"]["version"] == stored["schedulerVersion"] == "v0.17.0"
+    assert told["scheduler"]["version"] == stored["schedulerVersion"]
     assert told["objectCounts"] == stored["objectCounts"]
     assert [event["reason"] for event in story.events(captured)] == ["Succeeded"]
     assert f"once-{tag}" in archive
 
 
 def test_a_replay_tells_what_two_versions_make_of_the_archive(
-    captured: Object, archives: Archives, story: Story, tag: str
+    captured: Object, players: Cast, story: Story, tag: str
 ) -> None:
     name = captured["metadata"]["name"]
     finished = story.finished(story.create(replay(f"replay-{tag}", of=name, versions=list(VERSIONS))))
@@ -63,25 +64,27 @@ def test_a_replay_tells_what_two_versions_make_of_the_archive(
     assert status["summary"].startswith("2/2 replayed: AsCaptured ")
     assert status["resolvedSource"]["sha256"] == captured["status"]["lastSuccessfulCapture"]["sha256"]
     for result, version in zip(status["results"], VERSIONS.values(), strict=True):
-        expected = recorded(version)
         assert result["outcome"] == "Succeeded"
         assert result["image"].endswith(f":{version}")
-        assert result["counts"]["placements"] == len(expected["bound"])
-        assert result["counts"]["evictions"] == len(expected["evicted"])
         assert result["actions"][0]["name"] == "allocate"
-    assert status["results"][0]["counts"] != status["results"][1]["counts"], (
-        "the versions differ, and so do the results"
-    )
+        if players.plays_back:
+            expected = recorded(version)
+            assert result["counts"]["placements"] == len(expected["bound"])
+            assert result["counts"]["evictions"] == len(expected["evicted"])
 
 
 def test_the_result_by_name_and_the_log_lie_beside_the_archive(
-    captured: Object, archives: Archives, story: Story, tag: str
+    captured: Object, archives: Archives, players: Cast, story: Story, tag: str
 ) -> None:
     name = captured["metadata"]["name"]
     finished = story.finished(story.create(replay(f"replay-{tag}", of=name, versions=["AsCaptured"])))
     (told,) = finished["status"]["results"]
     result, log = (next(key for key in archives if archives.uri(key) == told[uri]) for uri in ("resultURI", "logURI"))
     document = archives.document(result)
-    assert {each["pod"]: each["node"] for each in document["placements"]} == recorded("v0.17.0")["bound"]
-    assert sorted(each["pod"] for each in document["evictions"]) == sorted(recorded("v0.17.0")["evicted"])
+    assert len(document["placements"]) == told["counts"]["placements"]
+    assert len(document["evictions"]) == told["counts"]["evictions"]
+    if players.plays_back:
+        expected = recorded("v0.17.0")
+        assert {each["pod"]: each["node"] for each in document["placements"]} == expected["bound"]
+        assert sorted(each["pod"] for each in document["evictions"]) == sorted(expected["evicted"])
     assert log.endswith(".log.gz")

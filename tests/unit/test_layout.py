@@ -95,7 +95,7 @@ class TestKeys:
         replay = replay_folder(archive, capture, uid=UID)
         for key in (replay.result(3), replay.log(3, 1)):
             assert parse(key) == Parsed("replay", folder, id_)
-        for key in (archive, folder.manifest(id_), replay.plan):
+        for key in (archive, folder.manifest(id_), replay.result(3)):
             assert is_key(key)
             assert key.startswith(folder.prefix)
 

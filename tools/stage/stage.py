@@ -30,6 +30,13 @@ ARCHIVE = "13-gang+fraction+running+overq+prio+three"
 
 _OBJECTS = Path(__file__).parent / "objects"
 _CONTROL_PORT = 8090
+_REAL_SCHEDULER_MAY_ALL = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": "stage-scheduler"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [{"kind": "ServiceAccount", "name": "scheduler", "namespace": SCHEDULER_NAMESPACE}],
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,11 @@ class Cast:
     def scheduler_is_standin(self) -> bool:
         """Whether it is known what is served."""
         return isinstance(self.scheduler, Image)
+
+    @property
+    def plays_back(self) -> bool:
+        """Whether it is known what a replay comes to: the real tool gives another result each time."""
+        return self.scheduler_is_standin and self.tool is None
 
     @property
     def tool_template(self) -> str:
@@ -99,7 +111,7 @@ def operator_objects(kube: Kube, players: Cast) -> list[Object]:
 def _scheduler(players: Cast) -> list[Object]:
     objects = _objects("scheduler.yaml")
     if not isinstance(players.scheduler, Image):
-        return _with_images(objects, {"scheduler": players.scheduler})
+        return [*_with_images(objects, {"scheduler": players.scheduler}), _REAL_SCHEDULER_MAY_ALL]
     return [standin_scheduler(each, players.scheduler) if each["kind"] == "Deployment" else each for each in objects]
 
 
