@@ -19,7 +19,7 @@ class Settings:
     """Names this process in the Lease and in status.active.operator."""
     transfer_url: str
     """The transfer endpoint as replay Jobs reach it."""
-    snapshot_tool_image: str | None = None
+    tool_image: str | None = None
     """Replaces the published snapshot-tool images; `{version}` in it stands for the version."""
     identity_namespaces: tuple[str, ...] = ()
     """Namespaces whose captures may use the operator's own cloud identity; default: its own."""
@@ -65,7 +65,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         namespace=own,
         pod_name=need("POD_NAME"),
         transfer_url=need("TRANSFER_URL"),
-        snapshot_tool_image=get("SNAPSHOT_TOOL_IMAGE"),
+        tool_image=get("TOOL_IMAGE"),
         identity_namespaces=names("IDENTITY_NAMESPACES", (own,)),
         identity_buckets=names("IDENTITY_BUCKETS", ()),
         transfer_port=number("TRANSFER_PORT", Settings.transfer_port),

@@ -165,7 +165,7 @@ def test_what_is_not_whole_is_not_stored(world: World, behaviour: str, reason: R
     world.config = None
     answer = world.capture(behaviour)
     assert (answer.reason, answer.kind) == (reason, kind)
-    assert answer.message
+    assert f"Pod kai-scheduler/{POD}" in answer.message
     assert world.files() == []
     assert list(world.spool.iterdir()) in ([], [world.spool / "snapshot.zip"])
 

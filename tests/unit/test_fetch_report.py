@@ -20,8 +20,9 @@ import pytest_asyncio
 from aiohttp import web
 from typer.testing import CliRunner
 
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import Outcome, ReplayResult
-from kai_snapshot.api.transfer import Instructions, Part, Trouble
+from kai_snapshot.api.transfer import Instructions, Part
 from kai_snapshot.archive.read import read_config
 from kai_snapshot.cli import job
 from kai_snapshot.errors import Reason, TerminalError
@@ -350,7 +351,7 @@ class TestCommands:
 
     async def test_a_failure_that_may_heal_is_exit_code_1(self, work: Path, left: Callable[[], str]) -> None:
         assert await self.call("fetch", work) == 1
-        assert Trouble.model_validate_json(left()).reason is Reason.TRANSFER_UNREACHABLE
+        assert Problem.model_validate_json(left()).reason is Reason.TRANSFER_UNREACHABLE
 
     async def test_a_failure_that_will_not_heal_is_exit_code_65(
         self, url: str, desk: Desk, work: Path, left: Callable[[], str], monkeypatch: pytest.MonkeyPatch
@@ -358,4 +359,4 @@ class TestCommands:
         monkeypatch.setenv(names.URL_VARIABLE, url)
         desk.told = instructions(sha256="0" * 64)
         assert await self.call("fetch", work) == names.HOPELESS
-        assert Trouble.model_validate_json(left()).reason is Reason.CHECKSUM_MISMATCH
+        assert Problem.model_validate_json(left()).reason is Reason.CHECKSUM_MISMATCH

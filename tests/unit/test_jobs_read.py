@@ -196,7 +196,8 @@ class TestFindings:
         stuck = pod(fetch=ended(5), snapshot_tool=waits(reason, BACK_OFF))
         message = f"the image {IMAGE} could not be pulled in 2 minutes: {BACK_OFF}"
         expected = Finding(Outcome.IMAGE_PULL_FAILED, message) if given_up else None
-        assert facts(job(), stuck, after=after).finding == expected
+        found = facts(job(), stuck, after=after)
+        assert (found.finding, found.pull_fails_at) == (expected, CREATED + timedelta(seconds=125))
 
     def test_our_own_image_that_cannot_be_pulled_counts_from_the_pods_start(self) -> None:
         stuck = pod(created=10, fetch=waits("ImagePullBackOff"))
@@ -207,7 +208,8 @@ class TestFindings:
 
     @pytest.mark.parametrize("reason", ["PodInitializing", "ContainerCreating"])
     def test_an_image_that_takes_long_to_pull_is_no_finding(self, reason: str) -> None:
-        assert facts(job(), pod(fetch=ended(5), snapshot_tool=waits(reason)), after=3600).finding is None
+        found = facts(job(), pod(fetch=ended(5), snapshot_tool=waits(reason)), after=3600)
+        assert (found.finding, found.pull_fails_at) == (None, None)
 
     @pytest.mark.parametrize(
         ("reason", "outcome"),

@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import RUN_REQUESTED_AT, ArchiveTotals, SnapshotCapture
 from kai_snapshot.errors import Reason
 from kai_snapshot.reconcile.capture import Captured, Failed, Observed, reconcile
-from kai_snapshot.reconcile.plan import Announce, Plan, Problem, StartRun
+from kai_snapshot.reconcile.plan import Announce, Plan, StartRun
 from support import kstatus
 from support.resources import CREATED, capture
 
 HOURLY = {"cron": "0 * * * *"}
 ME = "operator-1_aaaa"
-TRANSIENT = Failed(Problem(Reason.SOURCE_TIMEOUT, "silent"), transient=True)
-TERMINAL = Failed(Problem(Reason.PLUGIN_DISABLED, "switch it on"), transient=False)
+TRANSIENT = Failed(Problem(reason=Reason.SOURCE_TIMEOUT, message="silent"), transient=True)
+TERMINAL = Failed(Problem(reason=Reason.PLUGIN_DISABLED, message="switch it on"), transient=False)
 
 
 class World:
@@ -204,7 +205,7 @@ def test_a_request_to_run_a_finished_one_shot_capture_is_refused_once_with_a_rea
 
 def test_a_storage_that_is_not_there_stalls_the_capture_until_it_is() -> None:
     world = World()
-    world.look(storage_problem=Problem(Reason.CLAIM_NOT_MOUNTED, "mount it"))
+    world.look(storage_problem=Problem(reason=Reason.CLAIM_NOT_MOUNTED, message="mount it"))
     assert world.started == []
     assert world.condition("Stalled") == ("True", "ClaimNotMounted")
     world.look(after=60)
@@ -231,7 +232,7 @@ def test_immediate_runs_once_at_creation() -> None:
 
 def test_immediate_waits_for_a_storage_that_is_not_there_yet() -> None:
     world = World(schedule={**HOURLY, "immediate": True})
-    world.look(storage_problem=Problem(Reason.CLAIM_NOT_MOUNTED, "mount it"))
+    world.look(storage_problem=Problem(reason=Reason.CLAIM_NOT_MOUNTED, message="mount it"))
     world.look(after=30)
     assert len(world.started) == 1
 
@@ -373,7 +374,9 @@ def test_what_could_not_be_pruned_is_told_and_the_run_is_good() -> None:
     world.look()
     world.look(after=3600)
     stored = captured("20261122T110000Z")
-    blocked = Captured(stored.manifest, stored.uri, prune_problem=Problem(Reason.ACCESS_DENIED, "no right to delete"))
+    blocked = Captured(
+        stored.manifest, stored.uri, prune_problem=Problem(reason=Reason.ACCESS_DENIED, message="no right to delete")
+    )
     world.look(blocked)
     assert world.events == ["Succeeded", "PruneBlocked"]
 

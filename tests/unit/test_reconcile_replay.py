@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, ResultCounts, SnapshotReplay
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs.read import Finding, JobFacts
-from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Plan, Problem
-from kai_snapshot.reconcile.replay import Observed, Refused, Waiting, reconcile
+from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Plan
+from kai_snapshot.reconcile.replay import LOOK_AGAIN, Observed, Refused, Waiting, reconcile
 from kai_snapshot.reconcile.version import StoredResult
 from support import kstatus
 from support.resources import CREATED, replay
@@ -29,7 +30,7 @@ SOURCE = ResolvedSource.model_validate(
         "schedulerVersion": "v0.17.0",
     }
 )
-NOT_YET = Waiting(Problem(Reason.WAITING_FOR_CAPTURE, "no archive yet"))
+NOT_YET = Waiting(Problem(reason=Reason.WAITING_FOR_CAPTURE, message="no archive yet"))
 
 
 def image_for(version: ReplayVersion, captured_version: str) -> str:
@@ -47,6 +48,7 @@ def facts(index: int, attempt: int = 1, **changes: Any) -> JobFacts:
         "expires": False,
         "finding": None,
         "not_started_since": None,
+        "pull_fails_at": None,
         "message": "",
         "image_id": "tool@sha256:1",
         "node_name": "node-1",
@@ -126,7 +128,7 @@ def test_a_replay_does_not_wait_for_ever() -> None:
 
 def test_an_archive_that_is_not_what_it_should_be_is_not_replayed() -> None:
     world = World()
-    world.look(resolution=Refused(Problem(Reason.CHECKSUM_MISMATCH, "damaged")))
+    world.look(resolution=Refused(Problem(reason=Reason.CHECKSUM_MISMATCH, message="damaged")))
     assert world.condition("Stalled") == ("True", "ChecksumMismatch")
     assert world.actions(CreateJob) == []
 
@@ -234,6 +236,14 @@ def test_what_only_the_pod_can_tell_ends_the_version_and_then_its_job() -> None:
     assert world.actions(DeleteJob) == [DeleteJob("compare-0")]
 
 
+def test_an_image_that_cannot_be_pulled_is_looked_at_again_just_when_it_is_given_up() -> None:
+    world = pinned(versions=[{"name": "v0.17.0"}])
+    moment = world.now + timedelta(seconds=20)
+    world.jobs[0, 1] = facts(0, pull_fails_at=moment)
+    assert world.look().again_at == moment
+    assert world.look(after=19).again_at == moment + LOOK_AGAIN, "it is not asked for over and over"
+
+
 def test_a_pod_that_never_starts_ends_the_version() -> None:
     world = pinned(versions=[{"name": "v0.17.0"}], startingDeadlineSeconds=60)
     world.jobs[0, 1] = facts(0, not_started_since=CREATED, message="the pod is not scheduled: no node")
@@ -246,7 +256,7 @@ def test_a_pod_that_never_starts_ends_the_version() -> None:
 
 def test_a_job_that_cannot_be_created_ends_the_version_with_the_reason() -> None:
     world = pinned()
-    world.look(refused={0: Problem(Reason.NAME_TAKEN, "the Job compare-0 belongs to something else")})
+    world.look(refused={0: Problem(reason=Reason.NAME_TAKEN, message="the Job compare-0 belongs to something else")})
     assert world.outcomes() == ["Failed", "Pending"]
     assert world.actions(CreateJob) == [CreateJob(1, 1)]
 
@@ -255,6 +265,12 @@ def test_a_version_without_an_image_ends_at_once_and_the_others_run() -> None:
     world = pinned(versions=[{"name": "none"}, {"name": "v0.14.7"}])
     assert world.outcomes() == ["IncompatibleSnapshot", "Pending"]
     assert world.actions(CreateJob) == [CreateJob(1, 1)]
+
+
+def test_a_version_without_an_image_is_announced_like_any_other() -> None:
+    world = World(versions=[{"name": "none"}, {"name": "v0.14.7"}])
+    world.look(resolution=SOURCE)
+    assert [event.reason for event in world.actions(Announce)] == ["SourceResolved", "VersionFailed"]
 
 
 def test_jobs_expire_once_their_outcome_is_in_the_status() -> None:
@@ -301,7 +317,7 @@ def test_while_the_storage_is_away_nothing_is_lost_and_the_reason_is_said() -> N
     world = pinned(versions=[{"name": "v0.17.0"}])
     world.jobs[0, 1] = facts(0)
     world.look()
-    away = Problem(Reason.ACCESS_DENIED, "wrong keys")
+    away = Problem(reason=Reason.ACCESS_DENIED, message="wrong keys")
     world.jobs[0, 1] = facts(0, ended=True)
     world.look(storage_problem=away)
     assert world.outcomes() == ["Running"]
@@ -314,7 +330,7 @@ def test_while_the_storage_is_away_nothing_is_lost_and_the_reason_is_said() -> N
 def test_while_the_storage_is_away_no_job_is_started_and_a_finding_still_ends_its_version() -> None:
     world = pinned()
     world.jobs[0, 1] = facts(0, finding=Finding(Outcome.OOM_KILLED, "limit"))
-    world.look(storage_problem=Problem(Reason.STORAGE_UNREACHABLE, "gone"))
+    world.look(storage_problem=Problem(reason=Reason.STORAGE_UNREACHABLE, message="gone"))
     assert world.outcomes() == ["OOMKilled", "Pending"]
     assert world.actions(CreateJob) == []
 
@@ -323,7 +339,7 @@ def test_a_refused_version_takes_nothing_from_one_that_runs() -> None:
     world = pinned(parallelism=2)
     world.jobs[0, 1] = facts(0)
     world.look()
-    world.look(refused={1: Problem(Reason.NAME_TAKEN, "taken")})
+    world.look(refused={1: Problem(reason=Reason.NAME_TAKEN, message="taken")})
     assert world.outcomes() == ["Running", "Failed"]
 
 

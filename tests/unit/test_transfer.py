@@ -16,7 +16,8 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from kai_snapshot.api.transfer import Instructions, Part, Trouble
+from kai_snapshot.api.problem import Problem
+from kai_snapshot.api.transfer import Instructions, Part
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 from kai_snapshot.transfer.client import TransferClient, connect
@@ -122,14 +123,14 @@ def content(directory: Path, content: bytes) -> Path:
     return file
 
 
-async def put(url: str, path: str, data: bytes, token: str, **headers: str) -> tuple[int, Trouble]:
+async def put(url: str, path: str, data: bytes, token: str, **headers: str) -> tuple[int, Problem]:
     sent = {
         "Authorization": f"Bearer {token}",
         digest.HEADER: digest.encode(hashlib.sha256(data).hexdigest()),
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     async with aiohttp.ClientSession() as session, session.put(url + path, data=data, headers=sent) as response:
-        return response.status, Trouble.model_validate(await response.json())
+        return response.status, Problem.model_validate(await response.json())
 
 
 async def test_a_job_gets_its_instructions_with_the_nulls_of_a_healed_config(client: TransferClient) -> None:

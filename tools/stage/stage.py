@@ -104,7 +104,7 @@ def operator_objects(kube: Kube, players: Cast) -> list[Object]:
     deployment = next(each for each in rendered if each["kind"] == "Deployment")
     container = deployment["spec"]["template"]["spec"]["containers"][0]
     container["image"] = players.operator.reference
-    container["env"].append({"name": "KAI_SNAPSHOT_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template})
+    container["env"].append({"name": "KAI_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template})
     return rendered
 
 

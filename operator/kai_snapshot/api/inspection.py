@@ -3,15 +3,7 @@
 from pydantic import Field
 
 from kai_snapshot.api.base import ApiModel
-from kai_snapshot.errors import Reason
-
-
-class Problem(ApiModel):
-    """One thing that is wrong with an archive."""
-
-    reason: Reason
-    message: str
-    """For a person: what is wrong and where, and what to do."""
+from kai_snapshot.api.problem import Problem
 
 
 class Inspection(ApiModel):

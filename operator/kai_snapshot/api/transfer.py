@@ -5,7 +5,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from kai_snapshot.api.base import ApiModel
-from kai_snapshot.errors import Reason
 
 
 class Part(ApiModel):
@@ -49,12 +48,3 @@ class Instructions(ApiModel):
     """The tool's log level."""
     limit_seconds: int = Field(ge=1)
     """How long the tool may run."""
-
-
-class Trouble(ApiModel):
-    """Why something was refused or failed: the body of the endpoint's errors, and a container's termination message."""
-
-    reason: Reason
-    """Why, in one word."""
-    message: str
-    """Why, in a sentence or two, and what to do."""

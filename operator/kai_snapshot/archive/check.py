@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from kai_snapshot.api.inspection import Inspection, Problem
+from kai_snapshot.api.inspection import Inspection
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.archive import limits as limits_of
 from kai_snapshot.archive.content import Content
 from kai_snapshot.archive.document import DocumentReader
@@ -96,5 +97,5 @@ def _problem(step: Callable[[], None]) -> Problem | None:
     try:
         step()
     except SnapshotError as error:
-        return Problem(reason=error.reason, message=error.message)
+        return Problem.of(error)
     return None

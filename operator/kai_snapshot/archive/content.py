@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kai_snapshot.api.inspection import Problem
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.archive.config import configured_actions
 from kai_snapshot.archive.document import Path
 from kai_snapshot.errors import Reason

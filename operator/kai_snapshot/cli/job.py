@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from kai_snapshot.api.transfer import Trouble
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.errors import SnapshotError, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.runs.fetch import fetch
@@ -48,7 +48,7 @@ def _with_client(work: Callable[[TransferClient], Awaitable[object]], *, patienc
     try:
         asyncio.run(connected())
     except SnapshotError as error:
-        trouble = Trouble(reason=error.reason, message=error.message[:2000]).model_dump_json(by_alias=True)
+        trouble = Problem(reason=error.reason, message=error.message[:2000]).model_dump_json(by_alias=True)
         typer.echo(trouble, err=True)
         with contextlib.suppress(OSError):
             TERMINATION_LOG.write_text(trouble)

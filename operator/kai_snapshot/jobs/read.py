@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import Outcome
-from kai_snapshot.api.transfer import Trouble
 from kai_snapshot.errors import ARCHIVE_REASONS, Reason
 from kai_snapshot.jobs import names
 
@@ -52,6 +52,8 @@ class JobFacts:
     """Set as soon as it is certain, also while the Job still runs."""
     not_started_since: datetime | None
     """Since when no container of it could start."""
+    pull_fails_at: datetime | None
+    """When an image that cannot be pulled at present becomes a finding, which no event will tell."""
     message: str
     """Why it waits, or why it failed; may be empty."""
     image_id: str
@@ -69,6 +71,7 @@ def job_facts(job: Object, pods: Iterable[Object], *, now: datetime) -> JobFacts
     waiting = _why_waiting(newest) if newest is not None else "it has no pod yet: see `kubectl describe job`"
     trouble = _trouble(newest) if newest is not None else ""
     not_started = _condition(job, "Complete") is None and failed is None and (newest is None or not _started(newest))
+    failing_pull = _failing_pull(newest) if newest is not None else None
     return JobFacts(
         name=metadata["name"],
         index=int(metadata["labels"][names.INDEX]),
@@ -77,6 +80,7 @@ def job_facts(job: Object, pods: Iterable[Object], *, now: datetime) -> JobFacts
         expires=job["spec"].get("ttlSecondsAfterFinished") is not None,
         finding=_finding(newest, now) if newest is not None else None,
         not_started_since=_time((newest or job)["metadata"]["creationTimestamp"]) if not_started else None,
+        pull_fails_at=failing_pull.until if failing_pull is not None else None,
         message=trouble or _told(failed) or (waiting if not_started else ""),
         image_id=_status_of(newest, names.TOOL).get("imageID", ""),
         node_name=newest["spec"].get("nodeName", "") if newest is not None else "",
@@ -101,7 +105,8 @@ def _finding(pod: Object, now: datetime) -> Finding | None:
     if hopeless:
         outcome = Outcome.INCOMPATIBLE_SNAPSHOT if hopeless[0].reason in ARCHIVE_REASONS else Outcome.FAILED
         return Finding(outcome, f"{hopeless[0].reason}: {hopeless[0].message}")
-    return _pull_failure(pod, now)
+    pull = _failing_pull(pod)
+    return Finding(Outcome.IMAGE_PULL_FAILED, pull.message) if pull is not None and now >= pull.until else None
 
 
 def _disrupted(pod: Object) -> bool:
@@ -109,21 +114,25 @@ def _disrupted(pod: Object) -> bool:
     return _condition(pod, "DisruptionTarget") is not None
 
 
-def _pull_failure(pod: Object, now: datetime) -> Finding | None:
-    """An image that cannot be had, counted from the end of the container before or the pod's start: the kubelet does
-    not say since when.
-    """
+@dataclass(frozen=True)
+class _FailingPull:
+    """An image that cannot be had, and until when that may heal by itself."""
+
+    until: datetime
+    message: str
+
+
+def _failing_pull(pod: Object) -> _FailingPull | None:
+    """Counted from the end of the container before or the pod's start: the kubelet does not say since when."""
     since = pod.get("status", {}).get("startTime")
     for status in _statuses(pod):
         waiting = status.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _PULL_FAILURES:
-            if since is None or now < _time(since) + PULL_PATIENCE:
-                return None
             detail = waiting.get("message") or waiting["reason"]
             message = (
                 f"the image {status['image']} could not be pulled in {PULL_PATIENCE.seconds // 60} minutes: {detail}"
             )
-            return Finding(Outcome.IMAGE_PULL_FAILED, message)
+            return _FailingPull(_time(since) + PULL_PATIENCE, message) if since is not None else None
         since = _ended(status).get("finishedAt", since)
     return None
 
@@ -176,10 +185,10 @@ def _ended(status: Object) -> Object:
     return ended
 
 
-def _termination(status: Object) -> Trouble | None:
+def _termination(status: Object) -> Problem | None:
     """The line of JSON that fetch and report leave when they fail."""
     try:
-        return Trouble.model_validate_json(_ended(status).get("message", ""))
+        return Problem.model_validate_json(_ended(status).get("message", ""))
     except ValidationError:
         return None
 

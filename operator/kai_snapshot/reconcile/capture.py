@@ -12,6 +12,7 @@ from kai_snapshot import schedule
 from kai_snapshot.api.conditions import shorten
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import (
     RUN_REQUESTED_AT,
     ActiveRun,
@@ -24,7 +25,7 @@ from kai_snapshot.api.snapshotcapture import (
 )
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture_conditions
-from kai_snapshot.reconcile.plan import Action, Plan, Problem, StartRun, normal, warning
+from kai_snapshot.reconcile.plan import Action, Plan, StartRun, normal, warning
 
 SUSPENDED = "suspended"
 RETRY_AFTER = timedelta(seconds=10)
@@ -115,7 +116,7 @@ def _follow(
     if active.message:  # a try that was waiting for its time when the operator before went away
         again = active.model_copy(update={"operator": observed.operator, "message": ""})
         return status.model_copy(update={"active": again}), (StartRun(again),)
-    lost = Problem(Reason.INTERRUPTED, "the operator stopped while the run was under way")
+    lost = Problem(reason=Reason.INTERRUPTED, message="the operator stopped while the run was under way")
     adopted = active.model_copy(update={"operator": observed.operator})
     return _retry_or_fail(capture, status, adopted, lost, now, retry=True)
 

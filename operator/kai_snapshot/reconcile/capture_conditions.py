@@ -18,9 +18,9 @@ from kai_snapshot.api.conditions import (
     claim,
     update,
 )
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SKIP_ARCHIVE_CLEANUP, Schedule, SnapshotCapture, SnapshotCaptureStatus
 from kai_snapshot.errors import Reason, SnapshotError
-from kai_snapshot.reconcile.plan import Problem
 
 
 def conditions(

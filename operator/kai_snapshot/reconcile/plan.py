@@ -61,14 +61,6 @@ class Plan(Generic[S]):
     again_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Problem:
-    """Why something cannot be done at present."""
-
-    reason: Reason
-    message: str
-
-
 def warning(reason: Reason | str, message: str) -> Announce:
     """An event of type Warning."""
     return Announce("Warning", str(reason), message)

@@ -21,6 +21,7 @@ from kai_snapshot.api.conditions import (
     shorten,
     update,
 )
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay, SnapshotReplayStatus, VersionResult
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.read import JobFacts
@@ -31,7 +32,6 @@ from kai_snapshot.reconcile.plan import (
     DeleteJob,
     ExpireJob,
     Plan,
-    Problem,
     earliest,
     normal,
     warning,
@@ -123,15 +123,16 @@ def _resolve(
         case ResolvedSource() as source:
             results = tuple(version.first_result(wanted, source, image_for) for wanted in replay.spec.versions)
             pinned = status.model_copy(update={"resolved_source": source, "start_time": now, "results": results})
-            actions: tuple[Action, ...] = (normal("SourceResolved", f"replaying {source.uri}"),)
+            found = normal("SourceResolved", f"replaying {source.uri}")
+            pending = tuple(VersionResult(name=wanted.name) for wanted in replay.spec.versions)
             # the first Job follows once the pin can be seen by who removes archives, and the archive is still there
-            return _conclude(replay, pinned, actions, Observed(), now, again_at=now)
+            return _conclude(replay, pinned, (found, *_news(pending, results)), Observed(), now, again_at=now)
         case Refused(problem):
             return _give_up(replay, status, problem, now)
         case Waiting(problem) if now >= deadline and not replay.spec.suspend:
             late = Problem(
-                Reason.CAPTURE_NOT_FOUND if problem.reason == Reason.WAITING_FOR_CAPTURE else problem.reason,
-                f"{problem.message} (waited {replay.spec.starting_deadline_seconds} s, startingDeadlineSeconds)",
+                reason=Reason.CAPTURE_NOT_FOUND if problem.reason == Reason.WAITING_FOR_CAPTURE else problem.reason,
+                message=f"{problem.message} (startingDeadlineSeconds {replay.spec.starting_deadline_seconds} are over)",
             )
             return _give_up(replay, status, late, now)
         case Waiting(problem):
@@ -177,7 +178,7 @@ def _news(before: tuple[VersionResult, ...], after: tuple[VersionResult, ...]) -
     return tuple(
         normal("VersionReplayed", f"{new.name}: {version.line(new)}")
         if new.outcome == "Succeeded"
-        else warning("VersionFailed", f"{new.name}: {version.line(new)} {new.message}".rstrip())
+        else warning("VersionFailed", f"{new.name}: {version.line(new)}: {new.message}".rstrip(": "))
         for old, new in zip(before, after, strict=True)
         if version.is_final(new) and not version.is_final(old)
     )
@@ -214,7 +215,7 @@ def _conclude(
     if len(done) < len(status.results):
         running = status.model_copy(update={"summary": summary})
         claims = (*_under_way(replay, running, observed.storage_problem), resolved)
-        return _plan(replay, running, claims, actions, now, again_at=again_at or now + LOOK_AGAIN)
+        return _plan(replay, running, claims, actions, now, again_at=again_at or _look_again(observed, now))
     succeeded = sum(result.outcome == "Succeeded" for result in done)
     reason = Reason.SUCCEEDED if succeeded == len(done) else Reason.PARTIALLY_FAILED if succeeded else Reason.FAILED
     ended = status.model_copy(update={"completion_time": now, "outcome": reason.value, "summary": summary})
@@ -227,6 +228,11 @@ def _conclude(
         )
     end = (normal if reason is Reason.SUCCEEDED else warning)("ReplayFinished", summary)
     return _plan(replay, ended, (*claims, resolved, claim(FINISHED, "True", reason, summary)), (*actions, end), now)
+
+
+def _look_again(observed: Observed, now: datetime) -> datetime:
+    due = (job.pull_fails_at for job in observed.jobs.values())
+    return min((now + LOOK_AGAIN, *(moment for moment in due if moment is not None and moment > now)))
 
 
 def _under_way(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kai_snapshot.api.conditions import shorten
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.snapshotreplay import (
     ActionDuration,
@@ -20,7 +21,6 @@ from kai_snapshot.api.snapshotreplay import (
 )
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.jobs.read import JobFacts
-from kai_snapshot.reconcile.plan import Problem
 
 ATTEMPTS: Final = 2
 """Jobs for one version at the most."""
@@ -83,7 +83,7 @@ def fold(
         return _lost(seen, job.message or "its Job ended") if storage_known else seen
     if _is_late(replay, job, now):
         message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
-        return refuse(seen, Problem(Reason.START_DEADLINE_EXCEEDED, message))
+        return refuse(seen, Problem(reason=Reason.START_DEADLINE_EXCEEDED, message=message))
     return seen.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
 
 

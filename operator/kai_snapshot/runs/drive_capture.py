@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import (
     ARCHIVE_CLEANUP_FINALIZER,
     SKIP_ARCHIVE_CLEANUP,
@@ -18,7 +19,7 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture as decision
 from kai_snapshot.reconcile import capture_conditions, rejection
-from kai_snapshot.reconcile.plan import Announce, Problem, StartRun
+from kai_snapshot.reconcile.plan import Announce, StartRun
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
@@ -107,11 +108,11 @@ async def _run_state(services: Services, capture: SnapshotCapture, child: Child 
         return "Running"
     if answer.manifest is None:
         error = answer.error()
-        return decision.Failed(Problem(error.reason, error.message), transient=answer.kind == "Transient")
+        return decision.Failed(Problem.of(error), transient=answer.kind == "Transient")
     try:
         pruned = await asyncio.to_thread(_prune, services, capture)
     except SnapshotError as error:
-        return decision.Captured(answer.manifest, answer.uri, prune_problem=Problem(error.reason, error.message))
+        return decision.Captured(answer.manifest, answer.uri, prune_problem=Problem.of(error))
     return decision.Captured(answer.manifest, answer.uri, totals=pruned.totals, pruned=pruned.archives)
 
 
@@ -221,7 +222,7 @@ async def _clean_up(services: Services, capture: SnapshotCapture, resource: Obje
         removed = await asyncio.to_thread(_remove_all, services, capture)
     except SnapshotError as error:
         if not await asyncio.to_thread(services.cluster.is_terminating, capture.metadata.namespace):
-            problem = Problem(error.reason, error.message)
+            problem = Problem.of(error)
             blocked = capture_conditions.deletion_blocked(capture, problem, now())
             await write_status(services, CAPTURES, resource, blocked.dump())
             raise

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from kai_snapshot.api.conditions import FINISHED, is_true
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
 from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Object
@@ -18,7 +19,7 @@ from kai_snapshot.jobs.images import image_for
 from kai_snapshot.jobs.read import JobFacts, job_facts
 from kai_snapshot.reconcile import rejection, version
 from kai_snapshot.reconcile import replay as decision
-from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Problem, warning
+from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, warning
 from kai_snapshot.runs.resolve import resolve
 from kai_snapshot.runs.results import RESULT_BYTES, summarize
 from kai_snapshot.runs.services import Services, now, store_for
@@ -60,7 +61,7 @@ async def _step(
     services: Services, replay: SnapshotReplay, resource: Object, observed: decision.Observed
 ) -> datetime | None:
     def image(wanted: ReplayVersion, captured_version: str) -> str:
-        return image_for(wanted, captured_version=captured_version, template=services.settings.snapshot_tool_image)
+        return image_for(wanted, captured_version=captured_version, template=services.settings.tool_image)
 
     plan = decision.reconcile(replay, observed, now(), image_for=image)
     written = await write_status(services, REPLAYS, resource, plan.status.dump())
@@ -73,7 +74,7 @@ async def _step(
                 try:
                     await asyncio.to_thread(_create_job, services, current, index, attempt)
                 except TerminalError as error:
-                    refused[index] = Problem(error.reason, error.message)
+                    refused[index] = Problem.of(error)
                 except TransientError as error:  # a quota, an admission policy: it is tried again
                     await announce(services, REPLAYS, resource, warning(error.reason, error.message))
                     raise
@@ -104,7 +105,7 @@ def _observe(services: Services, replay: SnapshotReplay) -> decision.Observed:
     try:
         return _observe_storage(services, replay, jobs)
     except SnapshotError as error:
-        return decision.Observed(jobs=jobs, storage_problem=Problem(error.reason, error.message))
+        return decision.Observed(jobs=jobs, storage_problem=Problem.of(error))
 
 
 def _jobs_are_gone(replay: SnapshotReplay, moment: datetime) -> bool:
@@ -140,7 +141,7 @@ def _observe_storage(
         try:
             results[index] = _result(store, source, folder, index, there, attempt=result.attempt)
         except TerminalError as error:
-            refused[index] = Problem(error.reason, error.message)
+            refused[index] = Problem.of(error)
     return decision.Observed(jobs=jobs, results=results, refused=refused)
 
 

@@ -7,12 +7,12 @@ from pydantic import ValidationError
 
 from kai_snapshot.api.ids import is_run_id, run_time
 from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.api.snapshotreplay import ArchiveReference, CaptureReference, ResolvedSource, SnapshotReplay
 from kai_snapshot.api.storage import Storage
 from kai_snapshot.cluster import CAPTURES
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.reconcile.plan import Problem
 from kai_snapshot.reconcile.replay import Refused, Waiting
 from kai_snapshot.runs import catalog
 from kai_snapshot.runs.services import Services, store_for
@@ -31,7 +31,7 @@ def resolve(services: Services, replay: SnapshotReplay) -> ResolvedSource | Wait
         assert source.archive is not None
         return _from_archive(services, replay.metadata.namespace, source.archive)
     except SnapshotError as error:
-        problem = Problem(error.reason, error.message)
+        problem = Problem.of(error)
         return Refused(problem) if error.reason in _FINAL else Waiting(problem)
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.storage import Storage
 from kai_snapshot.cluster import Cluster
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.metrics import Metrics
-from kai_snapshot.reconcile.plan import Problem
 from kai_snapshot.runs.children import Children
 from kai_snapshot.settings import Settings
 from kai_snapshot.source import ApiConnection
@@ -44,7 +44,7 @@ def storage_problem(settings: Settings, namespace: str, storage: Storage) -> Pro
     try:
         _check_allowed(settings, namespace, storage)
     except SnapshotError as error:
-        return Problem(error.reason, error.message)
+        return Problem.of(error)
     return None
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from kai_snapshot import kaiversions
-from kai_snapshot.api.inspection import Inspection, Problem
+from kai_snapshot.api.inspection import Inspection
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.source import Source
 from kai_snapshot.archive.check import Checker
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
@@ -69,7 +70,7 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
                 await asyncio.sleep(CONFIG_NULL_PAUSE_SECONDS)
             target = await resolve(api, source.scheduler, now=datetime.now(UTC))
             _warn(target)
-            with _Spool(spool, progress) as sink:
+            with _Spool(spool, progress, asked=f"Pod {target.namespace}/{target.pod}") as sink:
                 captured_at = datetime.now(UTC)
                 await download(api, target, silence_seconds=source.timeout_seconds, sink=sink.write)
             inspection = sink.finish()
@@ -78,27 +79,22 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
                 return Taken(spool, inspection, captured_at, target, version)
             problem = inspection.problems[0]
             if problem.reason is not Reason.CONFIG_NULL:
-                raise _error(problem)
+                raise sink.refusal(problem)
         config = await config_from_configmap(api, target)
         if config is None:
-            raise TerminalError(
-                Reason.CONFIG_NULL,
-                f'The scheduler said `"config": null` {CONFIG_NULL_TRIES} times, and its ConfigMap '
-                f"{target.namespace}/{target.config_map or '(none mounted)'} has no config.yaml to put in its place: "
-                "upgrade it to v0.16.5 or later, or mend the ConfigMap.",
-            )
+            raise _never_configured(target)
         return Taken(spool, inspection, captured_at, target, version, config)
 
 
 async def take_url(url: str, spool: Path, *, silence_seconds: float, progress: Progress | None = None) -> Taken:
     """From a URL. Raises SnapshotError."""
     _check_room(spool)
-    with _Spool(spool, progress) as sink:
+    with _Spool(spool, progress, asked=url) as sink:
         captured_at = datetime.now(UTC)
         await download_url(url, silence_seconds=silence_seconds, sink=sink.write)
     inspection = sink.finish()
     if not inspection.valid:
-        raise _error(inspection.problems[0])
+        raise sink.refusal(inspection.problems[0])
     return Taken(spool, inspection, captured_at, None, inspection.kubernetes_version)
 
 
@@ -113,16 +109,23 @@ def _warn(target: Target) -> None:
         )
 
 
-def _error(problem: Problem) -> SnapshotError:
-    kind = TransientError if problem.reason in _MAY_COME_RIGHT else TerminalError
-    return kind(problem.reason, problem.message)
+def _never_configured(target: Target) -> SnapshotError:
+    lacks = "it mounts no ConfigMap to read the configuration from"
+    if target.config_map is not None:
+        lacks = f"its ConfigMap {target.namespace}/{target.config_map} has no config.yaml that can be put in its place"
+    return TerminalError(
+        Reason.CONFIG_NULL,
+        f'Pod {target.namespace}/{target.pod} said `"config": null` {CONFIG_NULL_TRIES} times, and {lacks}: '
+        "upgrade KAI to v0.16.5 or later, or mend that.",
+    )
 
 
 class _Spool:
     """The file the archive is held in, and its check. What follows after it is known to be bad is not waited for."""
 
-    def __init__(self, path: Path, progress: Progress | None) -> None:
+    def __init__(self, path: Path, progress: Progress | None, *, asked: str) -> None:
         self._path = path
+        self._asked = asked
         self._progress = progress
         self._checker = Checker()
         self._stack = ExitStack()
@@ -139,9 +142,10 @@ class _Spool:
         """Takes the next piece. Raises SnapshotError as soon as the archive cannot become good."""
         self._checker.feed(data)
         if self._checker.failed:
-            raise _error(self._checker.finish().problems[0])
+            raise self.refusal(self._checker.finish().problems[0])
         if self._checker.size_bytes > SPOOL_LIMIT:
-            raise TerminalError(Reason.ARCHIVE_TOO_LARGE, f"The archive has more than {SPOOL_LIMIT >> 30} GiB.")
+            message = f"{self._asked} served an archive of more than {SPOOL_LIMIT >> 30} GiB, which is the limit."
+            raise TerminalError(Reason.ARCHIVE_TOO_LARGE, message)
         try:
             self._file.write(data)
         except OSError as error:
@@ -150,6 +154,11 @@ class _Spool:
             raise _full(self._path) from error
         if self._progress is not None:
             self._progress(self._checker.size_bytes)
+
+    def refusal(self, problem: Problem) -> SnapshotError:
+        """What is wrong with the archive, and who served it."""
+        kind = TransientError if problem.reason in _MAY_COME_RIGHT else TerminalError
+        return kind(problem.reason, f"{self._asked} served no good snapshot. {problem.message}")
 
     def finish(self) -> Inspection:
         """The finding; the archive has no more bytes."""

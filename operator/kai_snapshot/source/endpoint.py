@@ -159,7 +159,8 @@ def refusal(status: int, text: str, *, endpoint: str) -> SnapshotError:
     if status == 404 and said == "404 page not found":
         return TransientError(
             Reason.NOT_LEADER,
-            f"{endpoint} serves no plugins (404 page not found): it is a standby, or has had no scheduling cycle yet.",
+            f"{endpoint} serves no plugins (404 page not found): it is a standby, or has had no scheduling cycle yet. "
+            "Ask again when it leads; if it never does, see its log.",
         )
     if status == 404 and said == "plugin not found":
         return TerminalError(

@@ -11,7 +11,8 @@ from typing import Final, TypeVar
 import aiohttp
 from pydantic import ValidationError
 
-from kai_snapshot.api.transfer import Instructions, Trouble
+from kai_snapshot.api.problem import Problem
+from kai_snapshot.api.transfer import Instructions
 from kai_snapshot.errors import Reason, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 
@@ -125,9 +126,9 @@ async def _check(response: aiohttp.ClientResponse) -> None:
         return
     body = await response.content.read(4096)
     try:
-        trouble = Trouble.model_validate_json(body)
+        trouble = Problem.model_validate_json(body)
     except ValidationError:
-        trouble = Trouble(
+        trouble = Problem(
             reason=Reason.HTTP_STATUS, message=f"{response.url} answers {response.status} {response.reason}."
         )
     if response.status >= 500 or response.status == 429:

@@ -23,7 +23,8 @@ from typing import BinaryIO, Final, Protocol
 
 from aiohttp import web
 
-from kai_snapshot.api.transfer import Instructions, Part, Trouble
+from kai_snapshot.api.problem import Problem
+from kai_snapshot.api.transfer import Instructions, Part
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 from kai_snapshot.transfer.tokens import Tokens
@@ -228,7 +229,7 @@ class _Endpoint:
 
     def _answer(self, request: web.Request, error: SnapshotError) -> web.Response:
         log.warning("%s %s refused: %s: %s", request.method, request.path, error.reason, error.message)
-        body = Trouble(reason=error.reason, message=error.message).dump()
+        body = Problem(reason=error.reason, message=error.message).dump()
         if isinstance(error, TransientError):
             headers = {"Retry-After": str(self.limits.retry_after_seconds)}
             return web.json_response(body, status=503, headers=headers)
