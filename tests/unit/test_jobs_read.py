@@ -194,7 +194,10 @@ class TestFindings:
         self, reason: str, after: float, given_up: bool
     ) -> None:
         stuck = pod(fetch=ended(5), snapshot_tool=waits(reason, BACK_OFF))
-        message = f"the image {IMAGE} could not be pulled in 2 minutes: {BACK_OFF}"
+        message = (
+            f"the image {IMAGE} could not be pulled in 2 minutes: {BACK_OFF}. "
+            "See whether that version exists, give it an image of its own in spec.versions, or imagePullSecrets"
+        )
         expected = Finding(Outcome.IMAGE_PULL_FAILED, message) if given_up else None
         found = facts(job(), stuck, after=after)
         assert (found.finding, found.pull_fails_at) == (expected, CREATED + timedelta(seconds=125))

@@ -130,7 +130,8 @@ def _failing_pull(pod: Object) -> _FailingPull | None:
         if waiting.get("reason") in _PULL_FAILURES:
             detail = waiting.get("message") or waiting["reason"]
             message = (
-                f"the image {status['image']} could not be pulled in {PULL_PATIENCE.seconds // 60} minutes: {detail}"
+                f"the image {status['image']} could not be pulled in {PULL_PATIENCE.seconds // 60} minutes: {detail}. "
+                "See whether that version exists, give it an image of its own in spec.versions, or imagePullSecrets"
             )
             return _FailingPull(_time(since) + PULL_PATIENCE, message) if since is not None else None
         since = _ended(status).get("finishedAt", since)
