@@ -25,7 +25,7 @@ from support.troubles import failed
 
 
 @dataclass(frozen=True)
-class Problem:
+class Trouble:
     """A scheduler, and what is to be said of it."""
 
     behaviour: str
@@ -36,35 +36,37 @@ class Problem:
     """How it differs otherwise."""
     source: Mapping[str, Any] = field(default_factory=dict)
     """How the capture asks, where that differs."""
-    spec: Mapping[str, Any] = field(default_factory=lambda: {"retries": 0})
-    """Whether it tries again."""
+    retries: int = 0
 
 
 REFUSED = {
-    "the plugin is off": Problem(
+    "the plugin is off": Trouble(
         "plugin-off",
         "PluginDisabled",
         "kubectl patch schedulingshard {shard} --type merge",
         scheduler={"config_map": False},
     ),
-    "the plugin was put into the ConfigMap without a restart": Problem(
+    "the plugin was put into the ConfigMap without a restart": Trouble(
         "plugin-off", "PluginDisabled", "kubectl -n kai-scheduler rollout restart deployment {deployment}"
     ),
-    "only a standby is there": Problem("standby", "NotLeader", "it is a standby, or has had no scheduling cycle yet"),
-    "it is scaled to 0": Problem("serve", "NoSchedulerPod", "scale it up to capture", scheduler={"replicas": 0}),
-    "config is null for ever, without a ConfigMap": Problem(
-        "config-null", "ConfigNull", "upgrade it to v0.16.5 or later", scheduler={"config_map": False}
+    "only a standby is there": Trouble("standby", "NotLeader", "it is a standby, or has had no scheduling cycle yet"),
+    "it is scaled to 0": Trouble("serve", "NoSchedulerPod", "scale it up to capture", scheduler={"replicas": 0}),
+    "config is null for ever, without a ConfigMap": Trouble(
+        "config-null",
+        "ConfigNull",
+        "it mounts no ConfigMap to read the configuration from: upgrade KAI to v0.16.5 or later",
+        scheduler={"config_map": False},
     ),
-    "a valid ZIP with cut JSON": Problem("cut-json", "InvalidJSON", "Capture it again"),
-    "the connection is cut": Problem("cut", "ConnectionCut", "See whether the pod was restarted"),
-    "it falls silent": Problem("silence", "SourceTimeout", "source.timeoutSeconds", source={"timeoutSeconds": 2}),
-    "it fails": Problem("error", "HTTPStatus", "See the scheduler's log"),
-    "not a ZIP": Problem("not-a-zip", "NotAZip", "Is it the answer of /get-snapshot?"),
-    "a ZIP bomb": Problem("bomb", "ArchiveTooLarge", "a ZIP bomb, not a snapshot"),
+    "a valid ZIP with cut JSON": Trouble("cut-json", "InvalidJSON", "Capture it again"),
+    "the connection is cut": Trouble("cut", "ConnectionCut", "See whether the pod was restarted"),
+    "it falls silent": Trouble("silence", "SourceTimeout", "source.timeoutSeconds", source={"timeoutSeconds": 2}),
+    "it fails": Trouble("error", "HTTPStatus", "See the scheduler's log"),
+    "not a ZIP": Trouble("not-a-zip", "NotAZip", "Is it the answer of /get-snapshot?"),
+    "a ZIP bomb": Trouble("bomb", "ArchiveTooLarge", "a ZIP bomb, not a snapshot"),
 }
 KEPT = {
-    "config is null once": Problem("config-null:1", "Succeeded", "", spec={}),
-    "config is null for ever, with a ConfigMap": Problem("config-null", "SucceededHealed", "", spec={}),
+    "config is null once": Trouble("config-null:1", "Succeeded", "", retries=2),
+    "config is null for ever, with a ConfigMap": Trouble("config-null", "SucceededHealed", "", retries=2),
 }
 
 
@@ -85,12 +87,13 @@ def cases(kube: Kube, s3: Any, shard: Callable[..., Shard]) -> Iterator[Cases]:
     """All troubles at once: a shard each, and a capture of it."""
     story, tag = Story(kube), secrets.token_hex(2)
 
-    def put_on(numbered: tuple[int, Problem]) -> Case:
+    def put_on(numbered: tuple[int, Trouble]) -> Case:
         number, trouble = numbered
         made = shard(f"trouble-{number}-{tag}", behaviour=trouble.behaviour, **trouble.scheduler)
         place = InBucket(s3, f"e2e/{tag}/{number}")
         source = {**made.source, **trouble.source}
-        return Case(made, story.create(capture(made.name, storage=place.spec, source=source, **trouble.spec)), place)
+        obj = capture(made.name, storage=place.spec, source=source, retries=trouble.retries)
+        return Case(made, story.create(obj), place)
 
     troubles = {**REFUSED, **KEPT}
     with ThreadPoolExecutor(4) as pool:
@@ -102,7 +105,7 @@ def cases(kube: Kube, s3: Any, shard: Callable[..., Shard]) -> Iterator[Cases]:
 
 
 @pytest.mark.parametrize(("what", "trouble"), REFUSED.items(), ids=REFUSED)
-def test_nothing_is_kept_and_it_says_what_to_do_when(what: str, trouble: Problem, cases: Cases, story: Story) -> None:
+def test_nothing_is_kept_and_it_says_what_to_do_when(what: str, trouble: Trouble, cases: Cases, story: Story) -> None:
     case = cases(what)
     says = trouble.says.format(shard=case.shard.name, deployment=case.shard.deployment)
     failed(story, case.capture, reason=trouble.reason, says=says)
@@ -110,7 +113,7 @@ def test_nothing_is_kept_and_it_says_what_to_do_when(what: str, trouble: Problem
 
 
 @pytest.mark.parametrize(("what", "trouble"), KEPT.items(), ids=KEPT)
-def test_an_archive_is_kept_as_it_was_served_when(what: str, trouble: Problem, cases: Cases, story: Story) -> None:
+def test_an_archive_is_kept_as_it_was_served_when(what: str, trouble: Trouble, cases: Cases, story: Story) -> None:
     case = cases(what)
     done = story.finished(case.capture)
     ready = condition(done, "Ready")

@@ -27,7 +27,7 @@ PULL_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Problem:
+class Trouble:
     """A version that makes trouble, and what is to be said of it. `GOOD` is replayed after it."""
 
     version: Object
@@ -49,13 +49,13 @@ def limited(memory: str) -> Object:
 
 
 TROUBLES = {
-    "its image cannot be pulled": Problem(
+    "its image cannot be pulled": Trouble(
         {"name": "nowhere", "image": "registry.invalid/snapshot-tool:nowhere"},
         "ImagePullFailed",
         "the image registry.invalid/snapshot-tool:nowhere could not be pulled in 2 minutes",
         spec={"parallelism": 2},
     ),
-    "it panics": Problem(
+    "it panics": Trouble(
         {"name": PANICKED},
         "Panicked",
         "invalid memory address or nil pointer dereference",
@@ -63,7 +63,7 @@ TROUBLES = {
         exit_code=2,
         log=1.0,
     ),
-    "it hangs": Problem(
+    "it hangs": Trouble(
         {"name": "hang"},
         "DeadlineExceeded",
         "stopped at its deadline",
@@ -71,13 +71,13 @@ TROUBLES = {
         log=0.5,
         spec={"activeDeadlineSeconds": 10},
     ),
-    "it ends with exit code 0 and has run nothing": Problem(
+    "it ends with exit code 0 and has run nothing": Trouble(
         {"name": "silent"}, "Incomplete", "allocate", exit_code=0, log=0.01
     ),
-    "it takes all memory": Problem(
+    "it takes all memory": Trouble(
         {"name": "oom"}, "OOMKilled", "(128Mi): raise podTemplate.spec.resources", spec=limited("128Mi")
     ),
-    "nobody knows its version": Problem(
+    "nobody knows its version": Trouble(
         {"name": "AsCaptured"}, "IncompatibleSnapshot", "name a version in its place, or give it an image"
     ),
 }
@@ -188,7 +188,7 @@ class TestACaptureThatIsNotThereYet:
 
 
 @pytest.mark.parametrize(("what", "trouble"), TROUBLES.items(), ids=TROUBLES)
-def test_the_outcome_of_a_version_says_that(what: str, trouble: Problem, replays: Replays, story: Story) -> None:
+def test_the_outcome_of_a_version_says_that(what: str, trouble: Trouble, replays: Replays, story: Story) -> None:
     obj, place = replays[what]
     over = story.finished(obj, timeout=PULL_SECONDS + 180)
     bad, good = over["status"]["results"]

@@ -4,7 +4,7 @@ import secrets
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ PART = 8 << 20
 
 
 @dataclass(frozen=True)
-class Problem:
+class Trouble:
     """A storage, and what is to be said of it."""
 
     s3: Mapping[str, Any]
@@ -40,42 +40,36 @@ class Problem:
     reason: str
     says: str
     """What the message must hold: what to do."""
-    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Secrets that there must be."""
+    keys: Mapping[str, str] | None = None
+    """A Secret of its own."""
 
 
 WRONG_KEY = "not-the-one"
 REFUSED = {
-    "the secret key is wrong": Problem(
-        {"credentialsSecretRef": {"name": "trouble-wrong-key"}},
+    "the secret key is wrong": Trouble(
+        {},
         "AccessDenied",
         "correct the keys in the Secret",
-        secrets={"trouble-wrong-key": {**stage.S3_KEYS, "AWS_SECRET_ACCESS_KEY": WRONG_KEY}},
+        keys={**stage.S3_KEYS, "AWS_SECRET_ACCESS_KEY": WRONG_KEY},
     ),
-    "nobody has the access key": Problem(
-        {"credentialsSecretRef": {"name": "trouble-nobody"}},
-        "AccessDenied",
-        "correct the keys in the Secret",
-        secrets={"trouble-nobody": {**stage.S3_KEYS, "AWS_ACCESS_KEY_ID": "nobody"}},
+    "nobody has the access key": Trouble(
+        {}, "AccessDenied", "correct the keys in the Secret", keys={**stage.S3_KEYS, "AWS_ACCESS_KEY_ID": "nobody"}
     ),
-    "the bucket does not exist": Problem(
+    "the bucket does not exist": Trouble(
         {"bucket": "no-such-bucket"}, "BucketNotFound", "create it, or correct its name"
     ),
-    "the Secret does not exist": Problem(
+    "the Secret does not exist": Trouble(
         {"credentialsSecretRef": {"name": "trouble-nowhere"}},
         "CredentialsNotFound",
         "Secret kai-snapshots/trouble-nowhere does not exist: create it with AWS_ACCESS_KEY_ID",
     ),
-    "the Secret lacks a key": Problem(
-        {"credentialsSecretRef": {"name": "trouble-half"}},
-        "CredentialsNotFound",
-        "AWS_SECRET_ACCESS_KEY",
-        secrets={"trouble-half": {"AWS_ACCESS_KEY_ID": "stage"}},
+    "the Secret lacks a key": Trouble(
+        {}, "CredentialsNotFound", "AWS_SECRET_ACCESS_KEY", keys={"AWS_ACCESS_KEY_ID": "stage"}
     ),
-    "nobody knows the authority of its certificate": Problem(
+    "nobody knows the authority of its certificate": Trouble(
         {"endpoint": TLS_ENDPOINT}, "TLSVerificationFailed", "name the authority in caSecretRef"
     ),
-    "its certificate is of another authority": Problem(
+    "its certificate is of another authority": Trouble(
         {"endpoint": TLS_ENDPOINT, "caSecretRef": OTHER_AUTHORITY},
         "TLSVerificationFailed",
         "name the authority in caSecretRef, or correct `endpoint`",
@@ -84,7 +78,7 @@ REFUSED = {
 
 
 @pytest.fixture(scope="module")
-def over_tls(kube: Kube, players: Cast) -> None:
+def over_tls(kube: Kube, players: Cast) -> Iterator[None]:
     """One more S3 server, with TLS and the bucket; `AUTHORITY` vouches for it."""
     authority = Authority()
     certificate, key = authority.issue(TLS_ENDPOINT.removeprefix("https://").partition(":")[0])
@@ -95,6 +89,8 @@ def over_tls(kube: Kube, players: Cast) -> None:
         *s3_over_tls(players),
     )
     kube.rolled_out("s3-tls", stage.STAGE)
+    yield
+    kube.delete("deployment", "s3-tls", stage.STAGE, wait=False)
 
 
 def s3_over_tls(players: Cast) -> list[Object]:
@@ -129,11 +125,12 @@ def captures(kube: Kube, s3: Any, over_tls: None) -> Iterator[Mapping[str, tuple
     story, tag = Story(kube), secrets.token_hex(2)
     made = {}
     for number, (what, trouble) in enumerate(REFUSED.items()):
-        for name, data in trouble.secrets.items():
-            kube.apply(stage.secret(name, stage.NAMESPACE, dict(data)))
-        place = InBucket(s3, f"e2e/{tag}/{number}")
-        obj = capture(f"trouble-{tag}-{number}", storage=differing(place, **trouble.s3), retries=0)
-        made[what] = story.create(obj), place
+        name, place = f"trouble-{tag}-{number}", InBucket(s3, f"e2e/{tag}/{number}")
+        storage = differing(place, **trouble.s3)
+        if trouble.keys is not None:
+            story.create(stage.secret(name, stage.NAMESPACE, dict(trouble.keys)))
+            storage = differing(place, **trouble.s3, credentialsSecretRef={"name": name})
+        made[what] = story.create(capture(name, storage=storage, retries=0)), place
     yield made
     story.end()
 
@@ -145,7 +142,7 @@ def differing(place: InBucket, **s3: Any) -> Object:
 
 @pytest.mark.parametrize(("what", "trouble"), REFUSED.items(), ids=REFUSED)
 def test_nothing_is_kept_and_it_says_what_to_do_when(
-    what: str, trouble: Problem, captures: Mapping[str, tuple[Object, InBucket]], story: Story
+    what: str, trouble: Trouble, captures: Mapping[str, tuple[Object, InBucket]], story: Story
 ) -> None:
     obj, place = captures[what]
     over = failed(story, obj, reason=trouble.reason, says=trouble.says)

@@ -112,8 +112,8 @@ class TestWhatThePodHolds:
     def test_the_tools_image_is_run_as_it_is_under_a_busybox_of_ours(self) -> None:
         tool = containers()[names.TOOL]
         assert tool["image"] == "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0"
-        assert tool["command"][:2] == ["/work/busybox", "sh"]
-        assert tool["command"][-4:] == ["/work", "/workspace/app", "4", "1800"]
+        assert tool["command"][:2] == ["/replay/busybox", "sh"]
+        assert tool["command"][-4:] == ["/replay", "/workspace/app", "4", "1800"]
 
     def test_the_replays_own_labels_and_annotations_are_not_copied(self) -> None:
         built = build()

@@ -122,7 +122,8 @@ def standin_scheduler(deployment: Object, image: Image, *, archive: str = ARCHIV
     served = [f"--archive=/corpus/{archive}/snapshot.zip", f"--behaviour={behaviour}"]
     container["command"] = ["python3", "/scheduler.py", *served]
     container["ports"] = [{"name": "control", "containerPort": _CONTROL_PORT}]
-    container["readinessProbe"] = {"httpGet": {"path": "/healthz", "port": "control"}, "periodSeconds": 1}
+    probe = {"httpGet": {"path": "/healthz", "port": "control"}, "periodSeconds": 1, "timeoutSeconds": 10}
+    container["readinessProbe"] = probe
     return deployment
 
 

@@ -19,7 +19,7 @@ FETCH: Final = "fetch"
 TOOL: Final = "snapshot-tool"
 REPORT: Final = "report"
 
-WORK: Final = "/work"
+WORK: Final = "/replay"
 """Where the pod's shared directory is mounted."""
 BUSYBOX: Final = "busybox"
 INSTRUCTIONS: Final = "instructions.json"
