@@ -19,8 +19,9 @@ from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.source import Source
 from kai_snapshot.api.storage import S3Storage, Storage
 from kai_snapshot.runs.children import COMMAND
-from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.source.kubeconfig import from_kubeconfig
+from kai_snapshot.stores import S3Credentials
 from support import documents
 from toolchain.places import BIN
 
@@ -77,7 +78,7 @@ def ours(scene: Scene, s3: str, directory: Path) -> int:
         source=Source(),
         connection=from_kubeconfig(scene.kubeconfig, context=None),
         storage=Storage(s3=S3Storage(bucket=BUCKET, endpoint=s3, force_path_style=True)),
-        keys=StoreKeys(access_key_id=KEYS[0], secret_access_key=KEYS[1]),
+        keys=S3Credentials(access_key_id=KEYS[0], secret_access_key=KEYS[1]),
         claims_dir=directory,
         spool_dir=directory,
     )

@@ -10,14 +10,15 @@ import pytest
 
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.children import Child, Children, sweep
-from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.source import ApiConnection
+from kai_snapshot.stores import S3Credentials
 from support.eventually import eventually
 
 READ = "import sys, json, os, time; request = json.load(sys.stdin); "
 
 
-def request(keys: StoreKeys | None = None) -> CaptureRequest:
+def request(keys: S3Credentials | None = None) -> CaptureRequest:
     return CaptureRequest.model_validate(
         {
             "id": "20261122T100000Z",
@@ -36,7 +37,7 @@ def request(keys: StoreKeys | None = None) -> CaptureRequest:
 
 
 def run(
-    script: str, *, deadline: float = 20, keys: StoreKeys | None = None, program: str = sys.executable
+    script: str, *, deadline: float = 20, keys: S3Credentials | None = None, program: str = sys.executable
 ) -> CaptureAnswer:
     async def main() -> CaptureAnswer:
         children = Children(concurrent=1, command=(program, "-c", READ + script))
@@ -63,7 +64,7 @@ def test_the_request_comes_on_standard_input_and_the_answer_on_standard_output()
 def test_no_key_is_in_the_arguments_or_the_environment_of_the_process() -> None:
     os.environ["AWS_PROFILE"] = "ambient"
     try:
-        keys = StoreKeys(access_key_id="AKIA", secret_access_key="s3cr3t")
+        keys = S3Credentials(access_key_id="AKIA", secret_access_key="s3cr3t")
         script = (
             "seen = ' '.join(sys.argv) + str(dict(os.environ)); leaked = 's3cr3t' in seen or 'AWS_' in seen;"
             "print(json.dumps({'reason': 'NoLeader', 'message': f'{leaked}'}))"
@@ -74,7 +75,7 @@ def test_no_key_is_in_the_arguments_or_the_environment_of_the_process() -> None:
 
 
 def test_keys_are_not_in_what_a_request_prints_as() -> None:
-    assert "s3cr3t" not in repr(request(StoreKeys(access_key_id="AKIA", secret_access_key="s3cr3t")))
+    assert "s3cr3t" not in repr(request(S3Credentials(access_key_id="AKIA", secret_access_key="s3cr3t")))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from support.store_contract import StoreContract, Unfinished, big
 
 __all__ = ["big"]
 
-KEYS = S3Credentials("AKIAEXAMPLE", "s3cr3t")
+KEYS = S3Credentials(access_key_id="AKIAEXAMPLE", secret_access_key="s3cr3t")
 
 
 class TestMemory(StoreContract):

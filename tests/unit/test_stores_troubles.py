@@ -28,7 +28,7 @@ from kai_snapshot.stores.directory import DirectoryStore
 from kai_snapshot.stores.s3 import S3Store
 from support.s3_server import LISTING, Answer, Request, error, s3_server, uploads
 
-KEYS = S3Credentials("AKIAEXAMPLE", "s3cr3t", "t0ken")
+KEYS = S3Credentials(access_key_id="AKIAEXAMPLE", secret_access_key="s3cr3t", session_token="t0ken")
 PART = 8 << 20
 
 Verb = Callable[[Store], object]
@@ -185,7 +185,7 @@ from kai_snapshot.api.storage import S3Storage
 from kai_snapshot.stores import S3Credentials
 from kai_snapshot.stores.s3 import S3Store
 s3 = S3Storage(bucket="snapshots", endpoint=sys.argv[1], force_path_style=True)
-store = S3Store(s3, credentials=S3Credentials("a", "b"), ca=None)
+store = S3Store(s3, credentials=S3Credentials(access_key_id="a", secret_access_key="b"), ca=None)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 store.put("small", Path(sys.executable))
 before = peak()
@@ -375,7 +375,7 @@ class TestCredentials:
 
     def test_a_secret_is_read_without_the_newline_an_editor_left(self) -> None:
         data = {"AWS_ACCESS_KEY_ID": b"a\n", "AWS_SECRET_ACCESS_KEY": b"b\n"}
-        assert S3Credentials.from_secret(data, name="x") == S3Credentials("a", "b")
+        assert S3Credentials.from_secret(data, name="x") == S3Credentials(access_key_id="a", secret_access_key="b")
 
 
 class TestDirectories:

@@ -129,7 +129,8 @@ class SnapshotReplaySpec(ApiModel):
     """How many versions run at the same time; 1 keeps timings undisturbed."""
     suspend: bool = False
     """Start no new Job; what runs ends."""
-    starting_deadline_seconds: int = Field(default=3600, ge=1, le=604800)
+    # with activeDeadlineSeconds still within the seven days that a Job's token is good for
+    starting_deadline_seconds: int = Field(default=3600, ge=1, le=432000)
     """How long to wait for a capture that does not exist yet, and for a Job's pod to start."""
     active_deadline_seconds: int = Field(default=1800, ge=1, le=86400)
     """How long the tool may run at one version."""

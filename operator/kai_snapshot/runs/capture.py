@@ -24,7 +24,7 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     """
     store = open_store(
         request.storage,
-        credentials=request.keys.credentials() if request.keys is not None else None,
+        credentials=request.keys,
         ca=request.ca.encode() if request.ca is not None else None,
         claims_root=request.claims_dir,
     )

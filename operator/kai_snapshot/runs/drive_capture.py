@@ -22,7 +22,7 @@ from kai_snapshot.reconcile import capture_conditions, rejection
 from kai_snapshot.reconcile.plan import Announce, StartRun
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
-from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, StoreKeys
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout, location
@@ -165,7 +165,7 @@ def _start(
             source=capture.spec.source,
             connection=services.connection,
             storage=capture.spec.storage,
-            keys=StoreKeys.of(credentials) if credentials is not None else None,
+            keys=credentials,
             ca=ca.decode("ascii", "replace") if ca is not None else None,
             claims_dir=services.settings.claims_dir,
             spool_dir=services.settings.spool_dir,

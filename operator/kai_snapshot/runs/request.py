@@ -6,7 +6,7 @@ Secrets travel here, on a pipe, and nowhere else: not in arguments, not in the e
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict
 
 from kai_snapshot.api.base import ApiModel, Time
 from kai_snapshot.api.manifest import Manifest, Trigger
@@ -17,29 +17,10 @@ from kai_snapshot.source.connection import ApiConnection
 from kai_snapshot.stores import S3Credentials
 
 
-class StoreKeys(ApiModel):
-    """Keys of S3. Absent as a whole: the ambient identity."""
-
-    access_key_id: str = Field(repr=False)
-    secret_access_key: str = Field(repr=False)
-    session_token: str | None = Field(default=None, repr=False)
-
-    @classmethod
-    def of(cls, credentials: S3Credentials) -> "StoreKeys":
-        """From what a store takes."""
-        return cls(
-            access_key_id=credentials.access_key_id,
-            secret_access_key=credentials.secret_access_key,
-            session_token=credentials.session_token,
-        )
-
-    def credentials(self) -> S3Credentials:
-        """As a store takes them."""
-        return S3Credentials(self.access_key_id, self.secret_access_key, self.session_token)
-
-
 class CaptureRequest(ApiModel):
     """One try of one run."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     id: str
     """The run's id."""
@@ -57,7 +38,7 @@ class CaptureRequest(ApiModel):
     """The API server, and the identity there."""
     storage: Storage
     """Where the archive goes."""
-    keys: StoreKeys | None = None
+    keys: S3Credentials | None = None
     """Keys of S3."""
     ca: str | None = None
     """The authority of the S3 endpoint, in PEM."""

@@ -1,18 +1,19 @@
 """Keys of S3, read from a Secret and never shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from pydantic import Field
+
+from kai_snapshot.api.base import ApiModel
 from kai_snapshot.errors import Reason, TerminalError
 
 
-@dataclass(frozen=True)
-class S3Credentials:
-    """What S3 asks for. Not in its repr."""
+class S3Credentials(ApiModel):
+    """What S3 asks for. Not in its repr; its JSON holds it, and belongs on a pipe."""
 
-    access_key_id: str = field(repr=False)
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
+    access_key_id: str = Field(repr=False)
+    secret_access_key: str = Field(repr=False)
+    session_token: str | None = Field(default=None, repr=False)
 
     @classmethod
     def from_secret(cls, data: Mapping[str, bytes], *, name: str) -> "S3Credentials":
@@ -31,4 +32,8 @@ class S3Credentials:
             raise TerminalError(
                 Reason.CREDENTIALS_NOT_FOUND, f"Secret {name} lacks {' and '.join(missing)}: add what is missing."
             )
-        return cls(value("AWS_ACCESS_KEY_ID"), value("AWS_SECRET_ACCESS_KEY"), value("AWS_SESSION_TOKEN") or None)
+        return cls(
+            access_key_id=value("AWS_ACCESS_KEY_ID"),
+            secret_access_key=value("AWS_SECRET_ACCESS_KEY"),
+            session_token=value("AWS_SESSION_TOKEN") or None,
+        )

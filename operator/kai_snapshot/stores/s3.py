@@ -1,13 +1,16 @@
 """S3, and servers that speak its protocol. With `s3_client` and `s3_errors` the only user of boto3."""
 
+import io
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from botocore import exceptions as boto
+from botocore.response import StreamingBody
 from s3transfer.manager import TransferConfig, TransferManager
 
 from kai_snapshot.api.storage import S3Storage
@@ -56,12 +59,12 @@ class S3Store:
 
     @contextmanager
     def open(self, key: str) -> Iterator[BinaryIO]:
-        """See Store. An error of the connection while the body is read is raised from the `with` as a SnapshotError."""
+        """See Store."""
         path = self._path(key)
         with self._errors("s3:GetObject", key):
             body = self._client.get_object(Bucket=self._bucket, Key=path)["Body"]
-            with closing(body):
-                yield cast(BinaryIO, body)
+        with closing(body):
+            yield cast(BinaryIO, _Reading(body, partial(self._errors, "s3:GetObject", key)))
 
     def list(self, prefix: str = "") -> Iterator[Entry]:
         """See Store."""
@@ -134,6 +137,23 @@ class S3Store:
             yield
         except (boto.ClientError, boto.BotoCoreError) as error:
             raise translated(error, where=self._where(key), right=right) from error
+
+
+class _Reading(io.RawIOBase):
+    """A body whose errors are put into words, for as long as it is read."""
+
+    def __init__(self, body: StreamingBody, errors: Callable[[], AbstractContextManager[None]]) -> None:
+        self._body = body
+        self._errors = errors
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        with self._errors():
+            piece = self._body.read(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 class _Whole:
