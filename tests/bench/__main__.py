@@ -2,7 +2,7 @@
 
     make bench
 
-Takes about ten minutes on two cores. Exit status 1 if a ratio is below what is wanted.
+Takes about three minutes on two cores. Exit status 1 if a ratio is below what is wanted.
 """
 
 import sys
