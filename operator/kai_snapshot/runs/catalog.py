@@ -38,6 +38,15 @@ def find(store: Store, folder: layout.CaptureFolder, id_: str) -> Manifest | Non
         raise
 
 
+def beside(store: Store, archive_key: str) -> Manifest | None:
+    """The manifest that names this archive, or None if none does. Raises SnapshotError if it cannot be read."""
+    parsed = layout.parse(archive_key)
+    if parsed is None or parsed.kind != "archive":
+        return None
+    found = find(store, parsed.folder, parsed.id)
+    return found if found is not None and parsed.folder.prefix + found.archive == archive_key else None
+
+
 def ids(entries: Iterable[Entry]) -> list[str]:
     """The ids of all runs that have a manifest, oldest first."""
     parsed = (layout.parse(entry.key) for entry in entries)

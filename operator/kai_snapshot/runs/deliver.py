@@ -31,10 +31,7 @@ class Delivery:
         """What this Job is to do."""
         replay, source = self._open(part)
         version = replay.spec.versions[part.index]
-        manifest = None
-        parsed = layout.parse(source.key)
-        if source.healed and parsed is not None:
-            manifest = catalog.find(self._store(replay, source), parsed.folder, parsed.id)
+        manifest = catalog.beside(self._store(replay, source), source.key) if source.healed else None
         return Instructions(
             version=version.name,
             target_version=target_version(version, captured_version=source.scheduler_version),

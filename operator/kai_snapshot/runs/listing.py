@@ -47,7 +47,7 @@ def choose(store: Store, wanted: str, folder: layout.CaptureFolder | None = None
     Raises TerminalError: ArchiveNotFound; InvalidSpec if an id or `latest` fits several captures and `folder` is None.
     """
     if "/" in wanted or wanted.endswith(".zip"):
-        return wanted, _beside(store, wanted)
+        return wanted, catalog.beside(store, wanted)
     candidates = [
         (where, id_) for where, id_ in _manifests(store, folder) if wanted in ("latest", id_)
     ]  # by capture, oldest first
@@ -79,11 +79,3 @@ def _read_or_why(store: Store, folder: layout.CaptureFolder, id_: str) -> Archiv
             return error
         raise
     return Archive(folder.prefix + manifest.archive, manifest)
-
-
-def _beside(store: Store, key: str) -> Manifest | None:
-    parsed = layout.parse(key)
-    if parsed is None or parsed.kind != "archive":
-        return None
-    manifest = catalog.find(store, parsed.folder, parsed.id)
-    return manifest if manifest is not None and parsed.folder.prefix + manifest.archive == key else None

@@ -83,11 +83,7 @@ def _nothing_fits(capture: SnapshotCapture, wanted: CaptureReference) -> str:
 
 def _from_archive(services: Services, namespace: str, wanted: ArchiveReference) -> ResolvedSource:
     store = store_for(services, namespace, wanted.storage)
-    parsed = layout.parse(wanted.key)
-    manifest = None
-    if parsed is not None and parsed.kind == "archive":
-        beside = catalog.find(store, parsed.folder, parsed.id)
-        manifest = beside if beside is not None and wanted.key.endswith("/" + beside.archive) else None
+    manifest = catalog.beside(store, wanted.key)
     expected = wanted.sha256 or (manifest.sha256 if manifest is not None else None)
     return _pinned(store, wanted.storage, wanted.key, expected=expected, manifest=manifest, capture=None)
 
