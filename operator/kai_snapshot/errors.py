@@ -135,6 +135,12 @@ class Reason(StrEnum):
     """No capture, or no archive that fits, appeared within `startingDeadlineSeconds`."""
     REPLAY_FAILED = "ReplayFailed"
     """No version, or not every version, could be replayed."""
+    EXPECTATIONS_MET = "ExpectationsMet"
+    """The replay shows what `spec.expectations` wants."""
+    EXPECTATIONS_NOT_MET = "ExpectationsNotMet"
+    """The replay does not show what `spec.expectations` wants: the gate stays shut."""
+    PLAN_LOST = "PlanLost"
+    """The plan of a replay of many archives is not in the storage any more, or was changed there."""
     RESULT_LOST = "ResultLost"
     """The Job ended twice without handing in a result."""
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
@@ -150,11 +156,13 @@ class Reason(StrEnum):
     INVALID_RESULT = "InvalidResult"
     """A result in the storage, or handed in by a Job, cannot be read."""
     RESULT_EXISTS = "ResultExists"
-    """Another pod of the same Job handed in its result first; that one counts."""
+    """A result was handed in before, by another pod or an earlier Job; that one counts."""
     INCOMPATIBLE_SNAPSHOT = "IncompatibleSnapshot"
     """The archive cannot be replayed with that version, or the version that made it is not known."""
     TOOL_NOT_FOUND = "ToolNotFound"
     """No such snapshot-tool binary or image, or no container engine to run one."""
+    PATCH_FAILED = "PatchFailed"
+    """A patch of a replay cannot be read, or does not fit what is in the archive."""
 
 
 ARCHIVE_REASONS = frozenset(

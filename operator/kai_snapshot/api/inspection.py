@@ -1,9 +1,14 @@
 """What a check of a snapshot archive found: the document `kai-snapshot inspect -o json` prints."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from kai_snapshot.api.base import ApiModel
 from kai_snapshot.api.problem import Problem
+
+DRAForm = Literal["v1", "v1beta1"]
+"""The version of resource.k8s.io that objects have the form of: what they ask for stands elsewhere in each."""
 
 
 class Inspection(ApiModel):
@@ -26,6 +31,14 @@ class Inspection(ApiModel):
     """The scheduler's configuration is there, and not `null`."""
     actions: tuple[str, ...] = ()
     """The actions of the scheduler's configuration, in their order."""
+    plugins: tuple[str, ...] = ()
+    """The plugins of the scheduler's configuration, in their order."""
+    wants_usage_history: bool = False
+    """The configuration wants the history of usage, which no snapshot holds."""
+    dra_form: DRAForm | None = None
+    """The form of the resource claims and slices; absent if there are none or they do not tell."""
+    api_groups: tuple[str, ...] = ()
+    """The API groups of the cluster, as the scheduler saw them (v0.13 and later)."""
     scheduler_name: str | None = None
     """From the scheduler's parameters."""
     node_pool: str | None = None

@@ -164,6 +164,37 @@ class LogMessage(ApiModel):
     """How often."""
 
 
+class Frequencies(ApiModel):
+    """In how many of the runs that succeeded each element came. What is in none of them is not listed."""
+
+    placements: dict[str, dict[str, int]] = {}
+    """By pod (namespace/name) and node."""
+    evictions: dict[str, int] = {}
+    """By pod."""
+    pipelined: dict[str, int] = {}
+    """By pod."""
+    pod_groups: dict[str, dict[str, int]] = {}
+    """By job (namespace/name) and outcome."""
+
+
+class Runs(ApiModel):
+    """What repeated runs of the same request gave: the tool is not a function of its input."""
+
+    count: int
+    """Runs there were; fewer than wanted if one had to be stopped."""
+    outcomes: dict[Outcome, int]
+    """By outcome."""
+    distinct: int
+    """Different results among the runs that succeeded: placements, evictions, pipelined pods and job outcomes."""
+    shown: int
+    """The run, from 1, that the result's lists and the log are of: the first that did not succeed, or else the one most
+    like all others."""
+    durations_ms: tuple[Durations, ...] = ()
+    """Of each run that succeeded, in their order."""
+    frequencies: Frequencies | None = None
+    """How often each element came; null if all runs that succeeded gave the same."""
+
+
 class ReplayResult(ApiModel):
     """What the scheduler's code of one version does with an archive: a simulation on a copy of the objects."""
 
@@ -178,9 +209,11 @@ class ReplayResult(ApiModel):
     message: str = ""
     """Why it is not Succeeded."""
     durations_ms: Durations = Durations()
-    """How long it took."""
+    """How long it took: medians of the runs that succeeded, if there were several."""
     resources: ResourceUse | None = None
-    """What the tool's process used."""
+    """What the tool's process used: the most of all runs."""
+    runs: Runs | None = None
+    """When it was repeated. The lists are those of one run, `runs.shown`."""
     placements: tuple[Placement, ...] = ()
     """Committed binds, in the order of the decisions."""
     evictions: tuple[Eviction, ...] = ()

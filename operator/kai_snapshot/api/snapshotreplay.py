@@ -1,77 +1,19 @@
 """The kind SnapshotReplay: run a stored archive through the scheduler's snapshot-tool, at one or more versions."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from kai_snapshot.api.base import ApiModel, Name, Time, unchanged
+from kai_snapshot.api.base import ApiModel, Time, unchanged
+from kai_snapshot.api.comparison import ReplayComparison
 from kai_snapshot.api.conditions import Condition
+from kai_snapshot.api.expectations import Expectations
 from kai_snapshot.api.metadata import Metadata
 from kai_snapshot.api.podtemplate import PodTemplate
-from kai_snapshot.api.storage import PATH, Storage
+from kai_snapshot.api.preparation import Prepare
+from kai_snapshot.api.replaysource import ReplaySource
+from kai_snapshot.api.storage import Storage
 
 AS_CAPTURED = "AsCaptured"
 """The version name that stands for the version that made the archive."""
-
-
-class CaptureReference(ApiModel):
-    """An archive of a SnapshotCapture in the same namespace."""
-
-    model_config = {
-        "json_schema_extra": {
-            "x-kubernetes-validations": [
-                {
-                    "rule": "(self.select == 'AsOf') == has(self.asOf)",
-                    "message": "asOf goes with select: AsOf, and only with it",
-                },
-                {
-                    "rule": "(self.select == 'ID') == has(self.id)",
-                    "message": "id goes with select: ID, and only with it",
-                },
-            ]
-        }
-    }
-
-    name: Name
-    """The SnapshotCapture's name. It may appear later than the replay."""
-    select: Literal["Latest", "AsOf", "ID"] = "Latest"
-    """Latest: the newest archive when the replay is first looked at. AsOf: the newest at or before `asOf`.
-    ID: the one named."""
-    as_of: Time | None = None
-    """The moment for AsOf."""
-    id: str | None = Field(default=None, min_length=1, max_length=64)
-    """The run's id for ID, as in status.history[].id."""
-
-
-class ArchiveReference(ApiModel):
-    """An archive by its key, with no SnapshotCapture needed: another cluster's, or an uploaded one."""
-
-    storage: Storage
-    """Where it is."""
-    key: str = Field(min_length=1, max_length=1024, pattern=PATH)
-    """Its key, relative to the storage's prefix or subPath."""
-    sha256: str | None = Field(default=None, max_length=64, pattern=r"^[0-9a-f]{64}$")
-    """The SHA-256 it must have."""
-
-
-class ReplaySource(ApiModel):
-    """The archive to replay."""
-
-    model_config = {
-        "json_schema_extra": {
-            "x-kubernetes-validations": [
-                {
-                    "rule": "has(self.captureRef) != has(self.archive)",
-                    "message": "exactly one of captureRef and archive must be given",
-                }
-            ]
-        }
-    }
-
-    capture_ref: CaptureReference | None = None
-    """An archive of a SnapshotCapture in the same namespace."""
-    archive: ArchiveReference | None = None
-    """An archive by its key."""
 
 
 class ReplayVersion(ApiModel):
@@ -83,17 +25,9 @@ class ReplayVersion(ApiModel):
     """The snapshot-tool image, in place of the published one of that tag."""
 
 
-class Prepare(ApiModel):
-    """What is done to the archive before the tool gets it. Each change is listed in the result."""
-
-    config: Literal["TargetDefaults", "Verbatim"] = "TargetDefaults"
-    """TargetDefaults: put in a healed configuration, and the plugins that are default in the version and were not yet
-    default in the version that made the archive. Verbatim: leave it as it is."""
-
-
 _IMMUTABLE = (
-    "source", "versions", "prepare", "verbosity", "parallelism", "startingDeadlineSeconds", "activeDeadlineSeconds",
-    "backoffLimit", "jobTTLSecondsAfterFinished", "podTemplate",
+    "source", "versions", "baseline", "prepare", "verbosity", "repetitions", "profile", "parallelism", "expectations",
+    "startingDeadlineSeconds", "activeDeadlineSeconds", "backoffLimit", "jobTTLSecondsAfterFinished", "podTemplate",
 )  # fmt: skip
 
 
@@ -109,6 +43,22 @@ class SnapshotReplaySpec(ApiModel):
                     + " && self.versions.map(v, v.name) == oldSelf.versions.map(v, v.name)",
                     "message": "a replay is immutable (but for suspend): create a new SnapshotReplay",
                 },
+                {
+                    "rule": "!has(self.baseline) || self.versions.exists(v, v.name == self.baseline)",
+                    "message": "baseline must be the name of one of the versions",
+                },
+                {
+                    # within the seven days that a Job's token is good for
+                    "rule": "self.startingDeadlineSeconds + self.repetitions * self.activeDeadlineSeconds <= 561600",
+                    "message": "startingDeadlineSeconds and repetitions times activeDeadlineSeconds "
+                    "may be six and a half days (561600) together",
+                },
+                {
+                    # docs/decisions/0011: with three, one comparison of a version with itself in ten fails by chance
+                    "rule": "!has(self.expectations) || size(self.expectations.unchanged) == 0 || self.repetitions >= 5",
+                    "message": "expectations.unchanged needs repetitions of 5 or more: with fewer, what only varies "
+                    "between runs is often taken for a difference",
+                },
             ]
         }
     }
@@ -121,19 +71,29 @@ class SnapshotReplaySpec(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     """The versions to replay with, a Job each."""
+    baseline: str | None = Field(default=None, min_length=1, max_length=63)
+    """The name of the version that the others are compared with; the first if not given."""
     prepare: Prepare = Field(default_factory=Prepare)
     """What is done to the archive before the tool gets it."""
     verbosity: int = Field(default=4, ge=0, le=8)
     """The tool's log level. Placements need 3, evictions 4, reasons 6 (much larger logs)."""
+    repetitions: int = Field(default=3, ge=1, le=20)
+    """How often each version runs: the tool is not a function of its input. Times are medians; what varies between runs
+    of one version is no difference between versions. A gate on what is unchanged wants five or more."""
+    profile: bool = False
+    """Whether to keep a CPU and a memory profile of the last run, of versions whose tool can write them."""
     parallelism: int = Field(default=1, ge=1, le=32)
-    """How many versions run at the same time; 1 keeps timings undisturbed."""
+    """How many pods run at the same time: versions, or archives of one version if there are many. 1 keeps timings
+    undisturbed."""
+    expectations: Expectations | None = None
+    """What must come out for the replay to be Ready. Without it every version must succeed, and no more."""
     suspend: bool = False
     """Start no new Job; what runs ends."""
     # with activeDeadlineSeconds still within the seven days that a Job's token is good for
     starting_deadline_seconds: int = Field(default=3600, ge=1, le=432000)
     """How long to wait for a capture that does not exist yet, and for a Job's pod to start."""
     active_deadline_seconds: int = Field(default=1800, ge=1, le=86400)
-    """How long the tool may run at one version."""
+    """How long the tool may take for one run."""
     backoff_limit: int = Field(default=1, ge=0, le=10)
     """How often a Job's pod is tried again after a failure of the infrastructure. A panic is a result."""
     job_ttl_seconds_after_finished: int = Field(default=3600, ge=0, le=604800, alias="jobTTLSecondsAfterFinished")
@@ -142,8 +102,23 @@ class SnapshotReplaySpec(ApiModel):
     """What may be set of the replay's pods."""
 
 
+class ResolvedArchives(ApiModel):
+    """Many archives, by the plan that lies in the storage."""
+
+    count: int
+    """How many."""
+    first: str
+    """The id of the oldest."""
+    last: str
+    """The id of the newest."""
+    digest: str
+    """SHA-256 of the plan."""
+    plan_uri: str = Field(alias="planURI")
+    """The plan: all of them by name."""
+
+
 class ResolvedSource(ApiModel):
-    """The archive this replay is about, pinned once."""
+    """The archive this replay is about, pinned once; of many, the newest, beside which all results lie."""
 
     id: str
     """The capture run's id, or the key's file name."""
@@ -162,9 +137,16 @@ class ResolvedSource(ApiModel):
     captured_at: Time | None = None
     """When the scheduler answered."""
     scheduler_version: str = ""
-    """The version that made it; empty if unknown."""
+    """The version that made it; empty if unknown, or if many archives are of different versions."""
     healed: bool = False
     """Whether the configuration comes from the manifest."""
+    archives: ResolvedArchives | None = None
+    """All of them, if there can be many."""
+
+    def what(self) -> str:
+        """It, or them, for people."""
+        many = self.archives
+        return f"{many.count} archives, {many.first} to {many.last}" if many is not None else self.uri
 
 
 class ActionDuration(ApiModel):
@@ -173,7 +155,24 @@ class ActionDuration(ApiModel):
     name: str
     """allocate, consolidation, reclaim, preempt, stalegangeviction, ..."""
     ms: int
-    """Milliseconds."""
+    """Milliseconds: the median, where it was repeated or there are many archives."""
+    p90_ms: int | None = None
+    """With many archives: nine of ten took no longer."""
+    max_ms: int | None = None
+    """With many archives: the longest."""
+
+
+class ArchiveProgress(ApiModel):
+    """How far a version has come with many archives."""
+
+    total: int
+    """All of them."""
+    done: int = 0
+    """Those with a result."""
+    succeeded: int | None = None
+    """Those with the outcome Succeeded; counted when all are done."""
+    failed: int | None = None
+    """Those with another outcome or without a result; counted when all are done."""
 
 
 class ResultCounts(ApiModel):
@@ -207,16 +206,28 @@ class VersionResult(ApiModel):
     """The Job of this result: a second one is started when the first was lost."""
     exit_code: int | None = None
     """The tool's exit code."""
+    runs: int | None = None
+    """How often it ran, if it was to run more than once."""
+    distinct: int | None = None
+    """How many different results the runs that succeeded gave."""
+    archives: ArchiveProgress | None = None
+    """With many archives: how far it has come."""
     total_ms: int | None = None
-    """What the whole cycle took, in milliseconds."""
+    """What the whole cycle took, in milliseconds: the median of all runs, or of many archives."""
     actions: tuple[ActionDuration, ...] = ()
     """What each action took."""
     counts: ResultCounts | None = None
     """How much of everything there is."""
     message: str = ""
     """Why it is not Succeeded."""
+    compatibility: tuple[str, ...] = Field(default=(), max_length=3)
+    """What this version will get wrong about the archive, known before it ran."""
     log_uri: str | None = Field(default=None, alias="logURI")
     """The tool's log, gzip."""
+    cpu_profile_uri: str | None = Field(default=None, alias="cpuProfileURI")
+    """The CPU profile, for `go tool pprof`."""
+    memory_profile_uri: str | None = Field(default=None, alias="memoryProfileURI")
+    """The memory profile, for `go tool pprof`."""
     result_uri: str | None = Field(default=None, alias="resultURI")
     """The result by name, as JSON."""
     node_name: str = ""
@@ -248,6 +259,8 @@ class SnapshotReplayStatus(ApiModel):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
     """A result for each version, in the order of the spec."""
+    comparison: ReplayComparison | None = None
+    """How the versions differ, once all are over."""
 
 
 class SnapshotReplay(ApiModel):

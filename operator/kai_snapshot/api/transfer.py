@@ -1,14 +1,23 @@
 """What the operator and a replay's Job say to each other through the transfer endpoint."""
 
-from typing import Any, Literal
+from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
-from kai_snapshot.api.base import ApiModel
+from kai_snapshot.api.base import ApiModel, Time
+from kai_snapshot.api.preparation import Prepare
+
+
+class Profile(StrEnum):
+    """A profile of the tool's process, in the format of pprof."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
 
 
 class Part(ApiModel):
-    """One result of one replay, as one Job works on it. Its token is the Job's whole identity."""
+    """One result of one replay, as one Job works on it, whose token names it; with many archives, one pod of the Job."""
 
     uid: str
     """UID of the SnapshotReplay."""
@@ -20,9 +29,13 @@ class Part(ApiModel):
     """Position in `spec.versions` and `status.results`."""
     attempt: int = Field(ge=1)
     """1 for the first Job of this result."""
+    archive: int | None = Field(default=None, ge=0)
+    """Position in the plan of a replay of many archives: what the pod says, its Job's token is for all of them."""
 
     def __str__(self) -> str:
-        return f"result {self.index} (attempt {self.attempt}) of SnapshotReplay {self.namespace}/{self.name}"
+        archive = f"archive {self.archive} of " if self.archive is not None else ""
+        result = f"result {self.index} (attempt {self.attempt})"
+        return f"{archive}{result} of SnapshotReplay {self.namespace}/{self.name}"
 
 
 class Instructions(ApiModel):
@@ -40,11 +53,15 @@ class Instructions(ApiModel):
     """Size of the archive."""
     captured_version: str = ""
     """The version of the scheduler that made the archive; empty if unknown."""
-    config: Literal["TargetDefaults", "Verbatim"] = "TargetDefaults"
-    """What is done to the scheduler's configuration in the archive."""
+    captured_at: Time | None = None
+    """When the scheduler answered; unset if unknown."""
+    prepare: Prepare = Field(default_factory=Prepare)
+    """What is done to the archive."""
     healed_config: dict[str, Any] | None = None
     """The configuration to put in where the archive says `"config": null`."""
     verbosity: int = Field(default=4, ge=0, le=8)
     """The tool's log level."""
     limit_seconds: int = Field(ge=1)
-    """How long the tool may run."""
+    """How long the tool may take for one run."""
+    repetitions: int = Field(default=1, ge=1)
+    """How many runs are wanted."""
