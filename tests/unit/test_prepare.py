@@ -1,17 +1,20 @@
-"""Preparing archives for a replay: what is changed in the configuration, and that nothing else is."""
+"""Preparing archives for a replay: what is changed, in which order, and that nothing else is."""
 
 import json
 import zipfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kai_snapshot.api.preparation import Patch, PatchTarget
+from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.archive.check import inspect
-from kai_snapshot.archive.config import configured_actions, with_plugins
-from kai_snapshot.archive.prepare import Mode, prepare
+from kai_snapshot.archive.config import with_plugins
+from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.kaiversions import PLUGIN_ORDER
@@ -21,6 +24,7 @@ from support.zips import archive
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 OLD = CORPUS / "23-pre-v0.16-config" / "snapshot.zip"
 NULL = CORPUS / "21-config-null" / "snapshot.zip"
+NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 SG = ["sg-nodelocalgreedy", "sg-multinodegang"]
 
 
@@ -39,13 +43,16 @@ def run(
     source: Path,
     target: Path,
     *,
-    mode: Mode = "TargetDefaults",
+    mode: Literal["TargetDefaults", "Verbatim"] = "TargetDefaults",
     healed: dict[str, Any] | None = None,
     captured: str | None = None,
     version: str | None = "v0.17.0",
 ) -> list[str]:
-    """`prepare` with the usual arguments."""
-    return prepare(source, target, mode=mode, healed_config=healed, captured_version=captured, target_version=version)
+    """`prepare` of the configuration alone."""
+    wanted = Preparation(
+        config=mode, clock="Verbatim", healed_config=healed, captured_version=captured, target_version=version
+    )
+    return prepare(source, target, wanted, now=NOW)
 
 
 @pytest.mark.parametrize("captured", ["v0.15.3", None], ids=["of v0.15.3", "of an unknown version"])
@@ -80,7 +87,7 @@ def test_what_is_prepared_has_the_plugins_of_the_archives_that_were_replayed_wel
     ids=["verbatim", "same version", "older tool", "switched off", "null verbatim", "already there"],
 )
 def test_an_archive_that_needs_nothing_is_copied(
-    source: Path, mode: Mode, captured: str | None, version: str, tmp_path: Path
+    source: Path, mode: Literal["TargetDefaults", "Verbatim"], captured: str | None, version: str, tmp_path: Path
 ) -> None:
     changes = run(source, tmp_path / "new.zip", mode=mode, captured=captured, version=version)
     assert changes == []
@@ -123,6 +130,120 @@ def test_a_bad_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TerminalError) as caught:
         run(tmp_path / "bad.zip", tmp_path / "new.zip")
     assert caught.value.reason is Reason.INVALID_ARCHIVE
+
+
+def shifted(source: Path, target: Path, **known: Any) -> list[str]:
+    """`prepare` of the clock, and of what else is asked for."""
+    return prepare(source, target, Preparation(**{"config": "Verbatim"} | known), now=NOW)
+
+
+def created(path: Path) -> list[Any]:
+    """When the pods of an archive were made."""
+    return [pod["metadata"].get("creationTimestamp") for pod in json.loads(document(path))["rawObjects"]["pods"]]
+
+
+def pods_made(*times: object, deleted: str | None = None) -> bytes:
+    """An archive of pods made then."""
+    pods = [{"metadata": {"name": f"p{n}", "creationTimestamp": at}} for n, at in enumerate(times)]
+    if deleted is not None:
+        pods[-1]["metadata"]["deletionTimestamp"] = deleted
+    return archive(json_bytes({"config": {"tiers": []}, "rawObjects": {"pods": pods, "nodes": None}}))
+
+
+@pytest.mark.parametrize(
+    ("captured_at", "times", "says"),
+    [
+        (NOW - timedelta(days=8, seconds=1.9), ["2026-11-01T00:00:00Z", "2026-11-09T00:00:01Z"],
+         ["clock: all times are moved on by 8 days, 0:00:01, which is how long ago the snapshot was captured "
+          "(2026-11-22T08:29:58Z)"]),
+        (NOW + timedelta(seconds=30), ["2026-11-01T00:00:00Z", "2026-10-31T23:59:30Z"],
+         ["clock: all times are moved back by 0:00:30, which is how long ago the snapshot was captured "
+          "(2026-11-30T08:30:30Z)"]),
+        (NOW, ["2026-11-01T00:00:00Z", "2026-11-01T00:00:00Z"], []),
+        (NOW - timedelta(days=1), [None, None], []),
+        (None, ["2026-11-29T08:30:00Z", "2026-11-30T08:30:00Z"],
+         ["clock: all times are moved on by 1 day, 0:00:00, counted from the newest time in the snapshot, "
+          "2026-11-29T08:30:00Z: when it was captured is not known"]),
+        (None, ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00Z"],
+         ["clock: no time is moved: when it was captured is not known, and no time in it tells"]),
+    ],
+    ids=["captured before", "captured after", "captured now", "without times", "unknown", "unknown, and no time tells"],
+)  # fmt: skip
+def test_all_times_are_moved_by_what_has_passed_since_the_capture(
+    captured_at: datetime | None, times: list[str | None], says: list[str], tmp_path: Path
+) -> None:
+    before, after = times
+    (tmp_path / "old.zip").write_bytes(pods_made(before, None, "0001-01-01T00:00:00Z"))
+    assert shifted(tmp_path / "old.zip", tmp_path / "new.zip", captured_at=captured_at) == says
+    assert created(tmp_path / "new.zip") == [after, None, "0001-01-01T00:00:00Z"]
+    unchanged = (tmp_path / "new.zip").read_bytes() == (tmp_path / "old.zip").read_bytes()
+    assert unchanged == (before == after)
+
+
+def test_a_pod_that_is_about_to_go_does_not_tell_when_the_capture_was(tmp_path: Path) -> None:
+    (tmp_path / "old.zip").write_bytes(pods_made("2026-11-29T08:30:00Z", deleted="2026-11-29T08:30:30Z"))
+    shifted(tmp_path / "old.zip", tmp_path / "new.zip")
+    metadata = json.loads(document(tmp_path / "new.zip"))["rawObjects"]["pods"][0]["metadata"]
+    assert metadata["creationTimestamp"] == "2026-11-30T08:30:00Z"
+    assert metadata["deletionTimestamp"] == "2026-11-30T08:30:30Z"
+
+
+def test_times_that_would_leave_the_calendar_stay_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "old.zip").write_bytes(pods_made("2026-11-29T08:30:00Z", "9999-12-31T23:59:59Z"))
+    said = shifted(tmp_path / "old.zip", tmp_path / "new.zip", captured_at=NOW - timedelta(days=1))
+    assert created(tmp_path / "new.zip") == ["2026-11-30T08:30:00Z", "9999-12-31T23:59:59Z"]
+    assert said[1] == "clock: times like 9999-12-31T23:59:59Z stay: there is no year before 1, and none after 9999"
+
+
+def patch(kind: str, text: str, **target: str) -> Patch:
+    """A patch of an object, or of a part of the document."""
+    return Patch(target=PatchTarget.model_validate({"kind": kind, **target}), patch=text)
+
+
+def test_patches_see_the_snapshot_as_captured_and_their_times_move_with_the_others(tmp_path: Path) -> None:
+    (tmp_path / "old.zip").write_bytes(pods_made("2026-11-29T08:30:00Z"))
+    captured = NOW - timedelta(days=1)
+    made = {"metadata": {"name": "n", "creationTimestamp": "2026-11-28T00:00:00Z"}}
+    patches = (
+        patch("Pod", "[{op: test, path: /metadata/creationTimestamp, value: 2026-11-29T08:30:00Z},"
+              " {op: add, path: /status, value: {startTime: 2026-11-29T08:30:01Z}}]", name="p0", namespace="a"),
+        patch("Node", json.dumps([{"op": "add", "path": "", "value": made}]), name="n"),
+    )  # fmt: skip
+    data = document(tmp_path / "old.zip").replace(b'"name":"p0"', b'"name":"p0","namespace":"a"')
+    (tmp_path / "old.zip").write_bytes(archive(data))
+    said = shifted(tmp_path / "old.zip", tmp_path / "new.zip", captured_at=captured, patches=patches)
+    raw = json.loads(document(tmp_path / "new.zip"))["rawObjects"]
+    assert raw["pods"][0]["metadata"]["creationTimestamp"] == "2026-11-30T08:30:00Z"
+    assert raw["pods"][0]["status"]["startTime"] == "2026-11-30T08:30:01Z"
+    assert raw["nodes"] == [{"metadata": {"name": "n", "creationTimestamp": "2026-11-29T00:00:00Z"}}]
+    assert [line.partition(" ")[0] for line in said] == ["patch", "patch", "clock:"]
+
+
+def test_a_healed_configuration_is_patched_before_plugins_are_added(tmp_path: Path) -> None:
+    healed = {"actions": "allocate", "tiers": [{"plugins": [{"name": "predicates"}, {"name": "mine"}]}]}
+    removal = patch("Config", "[{op: remove, path: /tiers/0/plugins/1}]")
+    wanted = Preparation(
+        clock="Verbatim", patches=(removal,), healed_config=healed, captured_version="v0.15.0", target_version="v0.17.0"
+    )
+    said = prepare(NULL, tmp_path / "new.zip", wanted, now=NOW)
+    assert plugins(json.loads(document(tmp_path / "new.zip"))["config"]) == ["predicates", *SG]
+    assert [line.partition(":")[0] for line in said] == ["patch 1", "config", "config", "config"]
+
+
+def test_a_patch_of_the_configuration_works_where_nothing_else_is_done_to_it(tmp_path: Path) -> None:
+    replaced = patch("Config", "[{op: replace, path: /actions, value: allocate}]")
+    wanted = Preparation(config="Verbatim", clock="Verbatim", patches=(replaced,))
+    assert prepare(OLD, tmp_path / "new.zip", wanted, now=NOW) == ["patch 1: Config is changed: replace /actions"]
+    assert document(tmp_path / "new.zip") == document(OLD).replace(
+        json.dumps(json.loads(document(OLD))["config"]["actions"]).encode(), b'"allocate"', 1
+    )
+
+
+def test_a_document_without_a_configuration_gets_none(tmp_path: Path) -> None:
+    (tmp_path / "old.zip").write_bytes(archive(b'{"rawObjects":{"pods":[]}}'))
+    with pytest.raises(TerminalError, match="`config` is missing"):
+        prepare(tmp_path / "old.zip", tmp_path / "new.zip", Preparation(), now=NOW)
+    assert shifted(tmp_path / "old.zip", tmp_path / "new.zip", captured_at=NOW) == []
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

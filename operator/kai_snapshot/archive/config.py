@@ -1,4 +1,4 @@
-"""The scheduler's configuration in a snapshot: what it says, and what a newer version's tool needs added to it."""
+"""The scheduler's configuration in a snapshot: what a newer version's tool needs added to it."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeVar
@@ -29,12 +29,6 @@ class _Tier(_Part):
 
 class _Configuration(_Part):
     tiers: Nullable[_Tier] = []
-
-
-def configured_actions(config: Config) -> list[str]:
-    """The names of the actions, in their order; the scheduler has them in one string, separated by commas."""
-    actions = config.get("actions")
-    return [name for part in actions.split(",") if (name := part.strip())] if isinstance(actions, str) else []
 
 
 def with_plugins(config: Config, names: Sequence[str]) -> tuple[Config, list[str]]:

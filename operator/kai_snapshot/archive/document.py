@@ -10,13 +10,15 @@ tried first, and right if all up to there is one whole JSON value. Else brackets
 
 import re
 from collections.abc import Generator
-from typing import NamedTuple, NoReturn, Protocol
+from typing import NamedTuple, NoReturn
 
 import orjson
 
 from kai_snapshot.errors import Reason, TerminalError
 
 Path = tuple[str, ...]
+Span = tuple[int, int]
+"""The bytes of the document that something takes, from and to."""
 
 SECTIONS = frozenset({("rawObjects",), ("discovery",)})
 VALUE_BYTES = 4 << 20
@@ -42,17 +44,20 @@ class Separator(NamedTuple):
     """Without it."""
 
 
-class Visitor(Protocol):
-    """Who wants to know. Paths are `("config",)` or `("rawObjects", "pods")`."""
+class Visitor:
+    """Who wants to know some of it. Paths are `("config",)` or `("rawObjects", "pods")`."""
 
     def key(self, path: Path) -> None:
         """A member begins: of the document, `rawObjects` or `discovery`."""
 
-    def value(self, path: Path, value: object, span: tuple[int, int]) -> None:
-        """A member that is not visited further; the bytes of the document it takes, from and to."""
+    def value(self, path: Path, value: object, span: Span) -> None:
+        """A member that is not visited further."""
 
-    def element(self, path: Path, value: object) -> None:
+    def element(self, path: Path, value: object, span: Span) -> None:
         """An element of the list at that path."""
+
+    def end(self, path: Path, offset: int) -> None:
+        """The list at that path ends; its bracket is that byte of the document."""
 
 
 class DocumentReader:
@@ -118,24 +123,25 @@ class DocumentReader:
             self._pos += 1
             yield from self._elements(path)
         else:
-            start = self._base + self._pos
-            value = yield from self._value(len(path))
-            self._visitor.value(path, value, (start, self._base + self._pos))
+            value, span = yield from self._value(len(path))
+            self._visitor.value(path, value, span)
 
     def _elements(self, path: Path) -> Steps:
         if (yield from self._peek()) == b"]":
             self._pos += 1
+            self._visitor.end(path, self._base + self._pos - 1)
             return
         separator: Separator | None = None
         depth = len(path) + 1
         while True:
             yield from self._peek()
-            self._visitor.element(path, (yield from self._value(depth)))
-            end = self._base + self._pos
+            value, span = yield from self._value(depth)
+            self._visitor.element(path, value, span)
             if (yield from self._separator(b"]")):
+                self._visitor.end(path, self._base + self._pos - 1)
                 return
             yield from self._peek()
-            separator = separator or self._sample(end)
+            separator = separator or self._sample(span[1])
             while separator and self._separated(path, separator, depth) and (yield from self._more()):
                 pass
 
@@ -145,7 +151,7 @@ class DocumentReader:
         Whether it is worth while to try again when there is more: all that the buffer has was taken.
         """
         element, loads, deepest = self._visitor.element, orjson.loads, self._nesting - depth
-        buffer, start, begin = self._buffer, self._pos, self._pos
+        buffer, start, begin, base = self._buffer, self._pos, self._pos, self._base
         while (end := buffer.find(separator.sample, start)) > 0:
             raw = buffer[start:end]
             if raw.count(b"{") + raw.count(b"[") > deepest or len(raw) > VALUE_PARTS:
@@ -154,7 +160,7 @@ class DocumentReader:
                 value = loads(raw)
             except orjson.JSONDecodeError:
                 break
-            element(path, value)
+            element(path, value, (base + start, base + end))
             start = end + separator.length
         self._pos = start
         return end < 0 and start > begin
@@ -166,8 +172,8 @@ class DocumentReader:
             return None
         return Separator(self._buffer[start:stop], self._pos - start)
 
-    def _value(self, depth: int) -> Generator[None, bytes, object]:
-        """The value that begins here, as a whole."""
+    def _value(self, depth: int) -> Generator[None, bytes, tuple[object, Span]]:
+        """The value that begins here, as a whole, and where it stands."""
         end = yield from self._whole("a value", VALUE_BYTES, self._nesting - depth)
         raw = self._buffer[self._pos : end]
         if len(raw) > VALUE_PARTS and raw.count(b",") + raw.count(b"{") + raw.count(b"[") > VALUE_PARTS:
@@ -176,8 +182,9 @@ class DocumentReader:
             value: object = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
             self._invalid(str(error).partition(":")[0])
+        span = (self._base + self._pos, self._base + end)
         self._pos = end
-        return value
+        return value, span
 
     def _whole(self, what: str, most: int, deepest: int) -> Generator[None, bytes, int]:
         """Waits until the buffer has the value that begins here as a whole; where it ends."""

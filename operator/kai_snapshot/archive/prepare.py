@@ -1,89 +1,171 @@
-"""Prepares an archive for a replay by another version than its own. All but the configuration stays byte for byte."""
+"""Prepares an archive for a replay: patches, the configuration that a version needs, ages as the scheduler saw them."""
 
-import shutil
-import zipfile
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import orjson
 
 from kai_snapshot import kaiversions
+from kai_snapshot.api.base import rfc3339
+from kai_snapshot.api.preparation import Patch
+from kai_snapshot.archive.clock import Mover, Newest
 from kai_snapshot.archive.config import Config, with_plugins
-from kai_snapshot.archive.read import find_config, inflate
-from kai_snapshot.archive.zipstream import MEMBER
+from kai_snapshot.archive.content import CONFIG, PARAMS, RAW
+from kai_snapshot.archive.document import Path as Key
+from kai_snapshot.archive.patching import Patching
+from kai_snapshot.archive.read import config_object, incomplete, read_document
+from kai_snapshot.archive.rewrite import rewrite
 from kai_snapshot.errors import Reason, TerminalError
 
-Mode = Literal["TargetDefaults", "Verbatim"]
+TIMES_MOVED = "clock: all times are moved"
+"""What that change begins with."""
+_HEALED = "config: the configuration of the scheduler's ConfigMap is put in where the snapshot says null"
 
 
-def prepare(
-    source: Path,
-    target: Path,
-    *,
-    mode: Mode,
-    healed_config: Config | None,
-    captured_version: str | None,
-    target_version: str | None,
-) -> list[str]:
-    """Writes the archive to `target` as snapshot-tool of `target_version` needs it; says each change made.
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What is to be done to an archive, and what is known of it. Versions are tags, None or empty if unknown."""
 
-    `healed_config`: what the manifest has for an archive that says `"config": null`. Versions are tags, None or empty
-    if unknown. Raises OSError, and TerminalError: ConfigNull, or what is wrong with an archive that is not valid.
+    config: Literal["TargetDefaults", "Verbatim"] = "TargetDefaults"
+    clock: Literal["Shift", "Verbatim"] = "Shift"
+    patches: Sequence[Patch] = ()
+    healed_config: Config | None = None
+    """What the manifest has for an archive that says `"config": null`."""
+    captured_version: str | None = None
+    captured_at: datetime | None = None
+    """When the scheduler answered; None if unknown."""
+    target_version: str | None = None
+
+
+def prepare(source: Path, target: Path, wanted: Preparation, *, now: datetime) -> list[str]:
+    """Writes the archive to `target` as a tool of the target version needs it; says each change made, for people.
+
+    The patches come first; `now` is the time that ages are then counted to. Where nothing is changed, the copy is
+    identical. Raises OSError, and TerminalError: PatchFailed, ConfigNull, or what is wrong with an archive that is not
+    valid; then there is no target.
     """
-    if mode == "Verbatim":
-        shutil.copyfile(source, target)
-        return []
-    found = find_config(source)
-    config, changes = _healed(found.value, healed_config)
-    wanted = kaiversions.new_default_plugins(captured_version, target_version)
-    config, added = with_plugins(config, wanted)
-    changes += [_added(name, captured_version) for name in added]
-    if changes:
-        _rewrite(source, target, found.span, orjson.dumps(config))
-    else:
-        shutil.copyfile(source, target)
-    return changes
+    patching = Patching(wanted.patches)
+    clock = _clock(source, wanted, now)
+    editor = _Editor(wanted, patching, clock.mover)
+    rewrite(source, target, editor)
+    return [*patching.said, *editor.said, *clock.said()]
 
 
-def _healed(config: Config | None, healed: Config | None) -> tuple[Config, list[str]]:
-    if config is not None:
-        return config, []
-    if healed is None:
-        raise TerminalError(
-            Reason.CONFIG_NULL,
-            'The snapshot says `"config": null` and there is nothing to put in its place: snapshot-tool would panic.',
+@dataclass(frozen=True)
+class _Clock:
+    """What is done to the times, and why so."""
+
+    mover: Mover | None = None
+    why: str = ""
+
+    def said(self) -> list[str]:
+        """What was done to them, once it is done."""
+        mover = self.mover
+        if mover is None:
+            return [self.why] if self.why else []
+        if not mover.moved:
+            return []
+        direction = "on" if mover.by > timedelta() else "back"
+        changes = [f"{TIMES_MOVED} {direction} by {abs(mover.by)}, {self.why}"]
+        if mover.beyond is not None:
+            changes.append(f"clock: times like {mover.beyond} stay: there is no year before 1, and none after 9999")
+        return changes
+
+
+def _clock(source: Path, wanted: Preparation, now: datetime) -> _Clock:
+    if wanted.clock == "Verbatim":
+        return _Clock()
+    captured_at, why = wanted.captured_at, "which is how long ago the snapshot was captured ({})"
+    if captured_at is None:
+        newest = Newest(not_after=now)
+        read_document(source, newest)
+        captured_at, why = (
+            newest.found,
+            "counted from the newest time in the snapshot, {}: when it was captured is not known",
         )
-    return healed, ["config: the configuration of the scheduler's ConfigMap is put in where the snapshot says null"]
+    if captured_at is None:
+        return _Clock(why="clock: no time is moved: when it was captured is not known, and no time in it tells")
+    by = timedelta(seconds=(now - captured_at) // timedelta(seconds=1))
+    return _Clock(Mover(by), why.format(rfc3339(captured_at))) if by else _Clock()
+
+
+class _Editor:
+    """Changes the values as they come by."""
+
+    def __init__(self, wanted: Preparation, patching: Patching, mover: Mover | None) -> None:
+        self.said: list[str] = []
+        """What was done to the configuration."""
+        self._wanted = wanted
+        self._patching = patching
+        self._mover = mover
+        self._configured = wanted.config == "Verbatim"
+
+    @property
+    def done(self) -> bool:
+        return self._configured and self._mover is None and self._patching.done
+
+    def value(self, path: Key, value: object) -> bytes | None:
+        if path == (CONFIG,):
+            changed = self._config(value)
+        elif path == (PARAMS,):
+            changed = self._patching.part(PARAMS, value)
+        else:
+            return None
+        return None if changed is value else orjson.dumps(changed)
+
+    def element(self, path: Key, value: object) -> bytes | None:
+        if path[0] != RAW:
+            return None
+        changed = self._patching.element(path[1], value)
+        if changed is None and value is not None:
+            return b""
+        return None if not self._moved(path[1], changed) and changed is value else orjson.dumps(changed)
+
+    def added(self, path: Key) -> Sequence[bytes]:
+        if path[0] != RAW:
+            return ()
+        added = self._patching.added(path[1])
+        for value in added:
+            self._moved(path[1], value)
+        return [orjson.dumps(value) for value in added]
+
+    def finish(self) -> None:
+        if not self._configured:
+            raise incomplete("`config` is missing")
+        self._patching.finish()
+
+    def _moved(self, name: str, value: object) -> bool:
+        return self._mover is not None and type(value) is dict and self._mover.move(name, value)
+
+    def _config(self, value: object) -> object:
+        if self._wanted.config == "Verbatim":
+            return self._patching.part(CONFIG, value)
+        captured = self._wanted.captured_version
+        healed = self._healed(config_object(value))
+        config = cast(Config, self._patching.part(CONFIG, healed))
+        wanted = kaiversions.new_default_plugins(captured, self._wanted.target_version)
+        config, added = with_plugins(config, wanted)
+        self.said += [_added(name, captured) for name in added]
+        self._configured = True
+        return config
+
+    def _healed(self, config: Config | None) -> Config:
+        if config is not None:
+            return config
+        if self._wanted.healed_config is None:
+            raise TerminalError(
+                Reason.CONFIG_NULL,
+                'The snapshot says `"config": null` and there is nothing to put in its place: snapshot-tool would '
+                "panic.",
+            )
+        self.said.append(_HEALED)
+        return self._wanted.healed_config
 
 
 def _added(name: str, captured: str | None) -> str:
     made_by = f"KAI {captured}" if captured else "an unknown version"
     since = kaiversions.DEFAULT_SINCE[name]
     return f"config: plugin {name} is added: default since {since}, and the snapshot is of {made_by}"
-
-
-def _rewrite(source: Path, target: Path, span: tuple[int, int], config: bytes) -> None:
-    # a fixed time: the same request gives the same bytes
-    member = zipfile.ZipInfo(MEMBER)
-    member.compress_type = zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(target, "w", compresslevel=1) as archive, archive.open(member, "w", force_zip64=True) as out:
-        inflate(source, _Splice(out.write, span, config).write)
-
-
-class _Splice:
-    """Passes a document on with the bytes of `span` replaced."""
-
-    def __init__(self, write: Callable[[bytes], object], span: tuple[int, int], replacement: bytes) -> None:
-        self._out = write
-        self._start, self._stop = span
-        self._replacement = replacement
-        self._offset = 0
-
-    def write(self, block: bytes) -> None:
-        """The next bytes of the document."""
-        begin, self._offset = self._offset, self._offset + len(block)
-        self._out(block[: max(self._start - begin, 0)])
-        if begin <= self._start < self._offset:
-            self._out(self._replacement)
-        self._out(block[max(self._stop - begin, 0) :])

@@ -5,20 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kai_snapshot.archive.config import Config
-from kai_snapshot.archive.document import DocumentReader, Visitor
+from kai_snapshot.archive.document import DocumentReader, Span, Visitor
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.limits import DEFAULT
 from kai_snapshot.archive.zipstream import ZipStream
 from kai_snapshot.errors import Reason, TerminalError
 
 CHUNK = 1 << 20
-
-
-class ConfigMember(NamedTuple):
-    """The configuration, and the bytes of the document it takes, from and to."""
-
-    value: Config | None
-    span: tuple[int, int]
 
 
 class QueueNames(NamedTuple):
@@ -35,17 +28,12 @@ def read_config(path: Path) -> Config | None:
 
     Reads no further than it must. Raises OSError, and TerminalError where an archive is not valid.
     """
-    return find_config(path).value
-
-
-def find_config(path: Path) -> ConfigMember:
-    """As `read_config`, and where it stands."""
     finder = _ConfigFinder()
     try:
         read_document(path, finder)
     except _Found:
         return finder.found
-    raise _incomplete("`config` is missing")
+    raise incomplete("`config` is missing")
 
 
 def queue_names(path: Path) -> QueueNames:
@@ -71,39 +59,37 @@ def inflate(path: Path, sink: Callable[[bytes], None]) -> None:
     archive.finish()
 
 
+def config_object(value: object) -> Config | None:
+    """What stands under `config`, None for `null`. Raises TerminalError(IncompleteSnapshot) for anything else."""
+    if not isinstance(value, dict | None):
+        raise incomplete("`config` is not an object")
+    return value
+
+
 class _Found(Exception):  # noqa: N818 - not an error: ends the reading
     pass
 
 
-class _ConfigFinder:
-    def key(self, path: Key) -> None:
-        """Not wanted."""
+class _ConfigFinder(Visitor):
+    def __init__(self) -> None:
+        self.found: Config | None = None
 
-    def value(self, path: Key, value: object, span: tuple[int, int]) -> None:
+    def value(self, path: Key, value: object, span: Span) -> None:
         """Ends the reading at the configuration."""
+        del span
         if path == ("config",):
-            if not isinstance(value, dict | None):
-                raise _incomplete("`config` is not an object")
-            self.found = ConfigMember(value, span)
+            self.found = config_object(value)
             raise _Found
 
-    def element(self, path: Key, value: object) -> None:
-        """Not wanted."""
 
-
-class _QueueNames:
+class _QueueNames(Visitor):
     def __init__(self) -> None:
         self.queue_of: dict[str, str] = {}
         self.queues: dict[str, str] = {}
 
-    def key(self, path: Key) -> None:
-        """Not wanted."""
-
-    def value(self, path: Key, value: object, span: tuple[int, int]) -> None:
-        """Not wanted."""
-
-    def element(self, path: Key, value: Any) -> None:
+    def element(self, path: Key, value: Any, span: Span) -> None:
         """PodGroups and Queues."""
+        del span
         if path not in (("rawObjects", "podGroups"), ("rawObjects", "queues")):
             return
         try:
@@ -113,8 +99,9 @@ class _QueueNames:
             elif spec.get("displayName"):
                 self.queues[str(spec["displayName"])] = str(metadata["name"])
         except (KeyError, TypeError, AttributeError) as error:
-            raise _incomplete(f"`{'.'.join(path)}` holds an object without a name") from error
+            raise incomplete(f"`{'.'.join(path)}` holds an object without a name") from error
 
 
-def _incomplete(what: str) -> TerminalError:
+def incomplete(what: str) -> TerminalError:
+    """The error about a document that lacks what every snapshot has."""
     return TerminalError(Reason.INCOMPLETE_SNAPSHOT, f"snapshot.json is not whole: {what}.")

@@ -1,0 +1,67 @@
+"""Applying patches to a document whose values come by one after the other."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, cast
+
+from kai_snapshot.api.preparation import Patch
+from kai_snapshot.archive.patches import KINDS, PARTS, Object, ObjectName, ParsedPatch, parse_patches
+
+
+class Patching:
+    """Patches that wait for their targets. Each method raises TerminalError(PatchFailed) if one does not fit."""
+
+    def __init__(self, patches: Sequence[Patch]) -> None:
+        self._parts: dict[str, list[ParsedPatch]] = defaultdict(list)
+        self._objects: dict[str, dict[ObjectName | None, list[ParsedPatch]]] = defaultdict(lambda: defaultdict(list))
+        self._said: dict[int, str] = {}
+        for patch in parse_patches(patches):
+            target = patch.target
+            if target.kind in PARTS:
+                self._parts[PARTS[target.kind]].append(patch)
+            else:
+                self._objects[KINDS[target.kind].list][ObjectName(target.namespace, target.name)].append(patch)
+
+    @property
+    def done(self) -> bool:
+        """Whether all lists with a target, and all other targets, have come by."""
+        return not self._parts and not self._objects
+
+    @property
+    def said(self) -> list[str]:
+        """What was done, in the order of the patches."""
+        return [self._said[number] for number in sorted(self._said)]
+
+    def part(self, key: str, value: object) -> object:
+        """What to put in place of a member of the document; the same value if no patch is for it."""
+        patches = self._parts.pop(key, None)
+        return self._patched(patches, value) if patches else value
+
+    def element(self, name: str, value: object) -> object:
+        """What to put in place of an object of a list: None takes it out; the same value if no patch is for it."""
+        waiting = self._objects.get(name)
+        patches = waiting.pop(ObjectName.of(value), None) if waiting else None
+        return self._patched(patches, value) if patches else value
+
+    def added(self, name: str) -> list[Object]:
+        """That list ends: the objects that patches add to it."""
+        waiting = self._objects.pop(name, None)
+        added = [self._patched(patches, None) for patches in waiting.values()] if waiting else []
+        return [value for value in added if value is not None]
+
+    def finish(self) -> None:
+        """The document ends: nothing may wait."""
+        for patches in self._parts.values():
+            raise patches[0].failure("the snapshot has no such part")
+        for name, waiting in self._objects.items():
+            patch = next(iter(waiting.values()))[0]
+            raise patch.failure(f"the snapshot has no list `{name}`; the version that made it does not know the kind")
+
+    def _patched(self, patches: list[ParsedPatch], value: object) -> Object | None:
+        patched: Any = deepcopy(value)
+        for patch in patches:
+            was_there = patched is not None
+            patched = patch.apply(patched)
+            self._said[patch.number] = patch.said(was_there=was_there, is_there=patched is not None)
+        return cast("Object | None", patched)

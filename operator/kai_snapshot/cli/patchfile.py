@@ -1,0 +1,29 @@
+"""Files with patches to a snapshot, as a SnapshotReplay has them under `prepare.patches`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import typer
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from kai_snapshot.api.preparation import Patch
+
+_PATCHES = TypeAdapter(tuple[Patch, ...])
+
+
+def read_patches(files: Iterable[Path]) -> tuple[Patch, ...]:
+    """The patches of all files, in their order. Raises OSError and typer.BadParameter."""
+    return tuple(patch for file in files for patch in _read(file))
+
+
+def _read(file: Path) -> tuple[Patch, ...]:
+    try:
+        return _PATCHES.validate_python(yaml.safe_load(file.read_bytes()))
+    except yaml.YAMLError as error:
+        raise typer.BadParameter(f"{file} cannot be read as YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "it"
+        message = f"{file} is no list of patches, each with a target and a patch: {where}: {first['msg']}"
+        raise typer.BadParameter(message) from error
