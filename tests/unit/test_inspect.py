@@ -121,7 +121,52 @@ def test_the_finding_says_what_it_is_a_snapshot_of() -> None:
     finding = check(archive(text(SMALL)))
     assert finding.actions == ("allocate", "reclaim")
     assert (finding.scheduler_name, finding.node_pool, finding.kubernetes_version) == ("kai", "a", "v1.35.4")
+    assert finding.plugins == ("predicates",)
+    assert not finding.wants_usage_history
+    assert finding.api_groups == ()
     assert finding.dump()["topLevelKeys"] == ["config", "schedulerParams", "rawObjects", "discovery"]
+
+
+def test_plugins_of_all_tiers_are_named_and_what_has_no_name_is_passed_over() -> None:
+    tiers = [{"plugins": [{"name": "b"}, {"name": "a"}]}, {"plugins": None}, {}, {"plugins": [{"name": 1}, {}, "c"]}, 2]
+    config = {"tiers": tiers, "usageDBConfig": {"clientType": "prometheus"}}
+    finding = check(archive(text(SMALL | {"config": config})))
+    assert finding.plugins == ("b", "a")
+    assert finding.wants_usage_history
+    assert check(archive(text(SMALL | {"config": {"tiers": "none", "usageDBConfig": None}}))).plugins == ()
+
+
+def test_api_groups_are_named_once_without_their_versions() -> None:
+    resources = [{"groupVersion": name} for name in ("v1", "autoscaling/v1", "autoscaling/v2", "resource.k8s.io/v1")]
+    finding = check(archive(text(SMALL | {"discovery": {"resources": [*resources, {}, 1]}})))
+    assert finding.api_groups == ("autoscaling", "resource.k8s.io")
+
+
+def claim(request: object) -> dict[str, Any]:
+    """A ResourceClaim with that request."""
+    return {"spec": {"devices": {"requests": [request]}}}
+
+
+@pytest.mark.parametrize(
+    ("lists", "form"),
+    [
+        ({"resourceClaims": [claim({"name": "gpu", "exactly": {"deviceClassName": "gpu"}})]}, "v1"),
+        ({"resourceClaims": [claim({"name": "gpu", "deviceClassName": "gpu"})]}, "v1beta1"),
+        ({"resourceClaims": [claim({"name": "gpu", "firstAvailable": []})]}, None),
+        (
+            {"resourceClaims": [{}, claim(None), claim({"firstAvailable": []}), claim({"exactly": {}})]},
+            "v1",
+        ),
+        ({"resourceSlices": [{"spec": {"devices": [{"name": "gpu-0", "basic": {"attributes": {}}}]}}]}, "v1beta1"),
+        ({"resourceSlices": [{"spec": {"devices": [{"name": "gpu-0", "capacity": {"memory": {}}}]}}]}, "v1"),
+        ({"resourceSlices": [{"spec": {"devices": []}}, {"spec": {}}, {"spec": None}]}, None),
+        ({"deviceClasses": [{"spec": {"devices": [{"basic": {}}]}}]}, None),
+        ({}, None),
+    ],
+)
+def test_resource_claims_and_slices_tell_their_form(lists: dict[str, Any], form: str | None) -> None:
+    raw_objects = SMALL["rawObjects"] | lists
+    assert check(archive(text(SMALL | {"rawObjects": raw_objects}))).dra_form == form
 
 
 INVALID: dict[str, tuple[bytes, Reason, str]] = {
@@ -341,7 +386,7 @@ def test_the_finding_does_not_depend_on_how_the_archive_is_cut(data: bytes, leng
     assert checker.finish() == check(data)
 
 
-class Recorder:
+class Recorder(document_module.Visitor):
     """Keeps what a document is said to hold."""
 
     def __init__(self) -> None:
@@ -353,8 +398,11 @@ class Recorder:
     def value(self, path: document_module.Path, value: object, span: tuple[int, int]) -> None:
         self.said.append((path, value, span))
 
-    def element(self, path: document_module.Path, value: object) -> None:
-        self.said.append((path, value))
+    def element(self, path: document_module.Path, value: object, span: tuple[int, int]) -> None:
+        self.said.append((path, value, span))
+
+    def end(self, path: document_module.Path, offset: int) -> None:
+        self.said.append((path, offset))
 
 
 def recorded(blocks: list[bytes]) -> list[tuple[Any, ...]] | Reason:
@@ -393,10 +441,15 @@ def test_a_document_is_read_whatever_it_holds_and_however_it_is_cut(
     said = recorded(pieces(data, lengths))
     assert said == recorded([data])
     assert not isinstance(said, Reason)
+    values = [entry for entry in said if len(entry) == 3]
+    assert all(value == json.loads(data[start:stop]) for _, value, (start, stop) in values)
+    assert next(value for path, value, _ in values if path == ("config",)) == document["config"]
     for name, objects in document["rawObjects"].items():
-        assert [entry[1] for entry in said if entry[0] == ("rawObjects", name) and len(entry) == 2] == (objects or [])
-    (value, (start, stop)) = next(entry[1:] for entry in said if entry[0] == ("config",) and len(entry) == 3)
-    assert value == document["config"] == json.loads(data[start:stop])
+        path = ("rawObjects", name)
+        assert [entry[1] for entry in values if entry[0] == path] == ([None] if objects is None else objects)
+        assert [data[entry[1]] for entry in said if entry[0] == path and len(entry) == 2] == (
+            [] if objects is None else [ord("]")]
+        )
 
 
 @patient

@@ -100,3 +100,98 @@ def test_every_plugin_that_came_later_has_its_place_in_the_order() -> None:
 def test_the_summary_came_with_v0_14_1_and_streaming_with_v0_15(tag: str | None, summary: bool, buffers: bool) -> None:
     assert kaiversions.prints_summary(tag) == summary
     assert kaiversions.buffers_document(tag) == buffers
+
+
+@pytest.mark.parametrize(
+    ("tag", "flags"),
+    [
+        ("v0.10.5", ()),
+        ("v0.12.0", ("--cpuprofile",)),
+        ("v0.14.0", ("--cpuprofile",)),
+        ("v0.14.1", ("--cpuprofile", "--memprofile")),
+        ("v0.17.0", ("--cpuprofile", "--memprofile")),
+        ("0.0.0-6b5e9a1", ("--cpuprofile", "--memprofile")),
+        ("my-build", ("--cpuprofile", "--memprofile")),
+    ],
+)
+def test_the_tools_flags_for_profiles_came_one_after_the_other(tag: str, flags: tuple[str, ...]) -> None:
+    assert kaiversions.profile_flags(tag) == flags
+
+
+ALWAYS_LOADED = frozenset(
+    (
+        "pods", "nodes", "queues", "podGroups", "bindRequests", "priorityClasses", "configMaps",
+        "persistentVolumeClaims", "csiStorageCapacities", "storageClasses", "csiDrivers",
+        "resourceClaims", "resourceSlices", "deviceClasses",
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tag", "loaded"),
+    [
+        ("v0.6.0", {"podDisruptionBudgets"}),
+        ("v0.7.7", {"podDisruptionBudgets"}),
+        ("v0.7.8", set()),
+        ("v0.9.12", set()),
+        ("v0.9.13", {"topologies"}),
+        ("v0.9.20", {"topologies"}),
+        ("v0.10.0", set()),
+        ("v0.10.4", {"topologies"}),
+        ("v0.14.0", {"topologies"}),
+        ("v0.14.1", {"topologies", "persistentVolumes"}),
+        ("v0.16.0", {"topologies", "persistentVolumes", "nodeResourceTopologies"}),
+        ("v0.17.0", {"topologies", "persistentVolumes", "nodeResourceTopologies"}),
+        ("main", {"topologies", "persistentVolumes", "nodeResourceTopologies", "a list of tomorrow"}),
+    ],
+)
+def test_the_tool_learned_to_load_lists(tag: str, loaded: set[str]) -> None:
+    names = {*kaiversions.LISTS, "a list of tomorrow"}
+    assert {name for name in names if kaiversions.loads(tag, name)} == ALWAYS_LOADED | loaded
+
+
+@pytest.mark.parametrize(
+    ("tag", "lacks"),
+    [
+        ("v0.6.0", {"topology", "subgrouporder", "reflectjoborder", "numa", *SG}),
+        ("v0.7.8", {"subgrouporder", "reflectjoborder", "numa", *SG}),
+        ("v0.8.3", {"reflectjoborder", "numa", *SG}),
+        ("v0.9.0", {"numa", *SG}),
+        ("v0.15.3", {"numa", *SG}),
+        ("v0.16.0", set()),
+        ("v0.17.0", set()),
+    ],
+)
+def test_plugins_were_added_and_none_was_taken_out(tag: str, lacks: set[str]) -> None:
+    known = {*PLUGIN_ORDER, *kaiversions.PLUGIN_SINCE}
+    assert {name for name in known if not kaiversions.has_plugin(tag, name)} == lacks
+    assert not kaiversions.has_plugin(tag, "a plugin of tomorrow")
+    assert kaiversions.has_plugin("main", "a plugin of tomorrow")
+
+
+@pytest.mark.parametrize("tag", ["v0.6.0", "v0.17.0"])
+def test_actions_have_always_been_the_same(tag: str) -> None:
+    for action in ("allocate", "consolidation", "reclaim", "preempt", "stalegangeviction"):
+        assert kaiversions.has_action(tag, action)
+    assert not kaiversions.has_action(tag, "defragment")
+    assert kaiversions.has_action("main", "defragment")
+
+
+@pytest.mark.parametrize(
+    ("tag", "form"),
+    [
+        ("v0.4.15", "v1beta1"),
+        ("v0.4.16", "v1"),
+        ("v0.5.5", "v1beta1"),
+        ("v0.6.14", "v1beta1"),
+        ("v0.6.15", "v1"),
+        ("v0.7.13", "v1beta1"),
+        ("v0.8.5", "v1beta1"),
+        ("v0.9.3", "v1beta1"),
+        ("v0.9.4", "v1"),
+        ("v0.10.0", "v1"),
+        ("v0.17.0", "v1"),
+    ],
+)
+def test_resource_claims_changed_their_form_on_several_branches(tag: str, form: str) -> None:
+    assert kaiversions.dra_form(tag) == form

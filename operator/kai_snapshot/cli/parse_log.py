@@ -8,7 +8,7 @@ import typer
 
 from kai_snapshot import toollog
 from kai_snapshot.api.result import Outcome, ReplayResult
-from kai_snapshot.archive.config import configured_actions
+from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.cli import output
 
