@@ -2,6 +2,8 @@
 
 from typing import Any, Literal
 
+from support import argocd
+
 Object = dict[str, Any]
 Verdict = Literal["InProgress", "Failed", "Current", "Terminating"]
 
@@ -33,16 +35,28 @@ def verdict(obj: Object) -> Verdict:
     return "Current" if ready is None or ready["status"] == "True" else "InProgress"
 
 
+HEALTH = {"Current": "Healthy", "Failed": "Degraded", "InProgress": "Progressing"}
+"""What Argo CD is to show; an object that is being deleted it judges itself."""
+
+
+def health(obj: Object) -> str:
+    """What Argo CD is to show of an object that is there to stay: the same, but for a capture that keeps failing."""
+    ready = condition(obj, "Ready")
+    return "Degraded" if ready is not None and ready["reason"] == "CaptureFailing" else HEALTH[verdict(obj)]
+
+
 def check(obj: Object) -> Object:
     """Asserts that the status may be as it is, at every moment, and returns the object.
 
-    The rules are those of fluxcd/pkg's runtime/conditions/check.
+    The rules are those of fluxcd/pkg's runtime/conditions/check, and that Argo CD reads it the same way.
     """
     status = obj.get("status", {})
     generation = obj["metadata"]["generation"]
     observed = status.get("observedGeneration")
     assert observed is not None, "the CRD sets observedGeneration: -1, so that nobody takes an unseen object for ready"
     assert observed <= generation, "observedGeneration is ahead of generation"
+    if verdict(obj) != "Terminating":
+        assert argocd.health(obj).status == health(obj), "Argo CD and kstatus read it differently"
     conditions = status.get("conditions", [])
     if observed == -1:
         assert not conditions, "conditions before the operator has looked"
