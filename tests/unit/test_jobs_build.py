@@ -1,19 +1,24 @@
 """The Job of a replay: who may do what in it, how it fails, what it is called."""
 
+from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 
+from kai_snapshot.api.replaysource import MAX_ARCHIVES
 from kai_snapshot.api.snapshotreplay import AS_CAPTURED, ReplayVersion, SnapshotReplay
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.build import job, token_secret
+from kai_snapshot.jobs.build import LONGEST_SECONDS, TRANSFER_ALLOWANCE_SECONDS, job, token_secret
 from kai_snapshot.jobs.images import image_for, target_version
+from kai_snapshot.transfer.tokens import MAX_AGE
 
 
-def replay(**spec: Any) -> SnapshotReplay:
+def replay(of_many: int = 0, **spec: Any) -> SnapshotReplay:
     return SnapshotReplay.model_validate(
         {
+            "status": resolved(of_many) if of_many else {},
             "metadata": {
                 "name": "why-pending",
                 "namespace": "kai-snapshots",
@@ -27,9 +32,10 @@ def replay(**spec: Any) -> SnapshotReplay:
     )
 
 
-def build(index: int = 0, attempt: int = 1, **spec: Any) -> dict[str, Any]:
+def build(index: int = 0, attempt: int = 1, *, of_many: int = 0, **spec: Any) -> dict[str, Any]:
+    versions = [{"name": f"v0.17.{patch}"} for patch in range(index + 1)]
     return job(
-        replay(**spec),
+        replay(of_many, **({"versions": versions} | spec)),
         index=index,
         attempt=attempt,
         image="ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0",
@@ -113,7 +119,21 @@ class TestWhatThePodHolds:
         tool = containers()[names.TOOL]
         assert tool["image"] == "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0"
         assert tool["command"][:2] == ["/replay/busybox", "sh"]
-        assert tool["command"][-4:] == ["/replay", "/workspace/app", "4", "1800"]
+        assert tool["command"][-6:] == ["/replay", "/workspace/app", "4", "1800", "3", ""]
+
+    @pytest.mark.parametrize(
+        ("version", "profiles"),
+        [
+            ({"name": "v0.9.0"}, ""),
+            ({"name": "v0.12.23"}, "--cpuprofile cpu.pprof"),
+            ({"name": "v0.17.0"}, "--cpuprofile cpu.pprof --memprofile memory.pprof"),
+            ({"name": "main", "image": "tool:main"}, "--cpuprofile cpu.pprof --memprofile memory.pprof"),
+        ],
+        ids=["no flag yet", "one flag", "both", "taken for the newest"],
+    )
+    def test_a_version_is_asked_for_the_profiles_it_can_write(self, version: dict[str, str], profiles: str) -> None:
+        found = containers(versions=[version], profile=True, repetitions=5)[names.TOOL]
+        assert found["command"][-2:] == ["5", profiles]
 
     def test_the_replays_own_labels_and_annotations_are_not_copied(self) -> None:
         built = build()
@@ -145,8 +165,8 @@ class TestHowItEnds:
         assert pod()["restartPolicy"] == "Never"
 
     def test_the_deadline_holds_waiting_the_tool_and_both_transfers(self) -> None:
-        spec = build(activeDeadlineSeconds=600, startingDeadlineSeconds=120)["spec"]
-        assert spec["activeDeadlineSeconds"] == 120 + 600 + 2100
+        spec = build(activeDeadlineSeconds=600, startingDeadlineSeconds=120, repetitions=5)["spec"]
+        assert spec["activeDeadlineSeconds"] == 120 + 5 * 600 + 2100
 
     def test_backoff_is_the_replays(self) -> None:
         assert build(backoffLimit=3)["spec"]["backoffLimit"] == 3
@@ -164,6 +184,68 @@ class TestHowItEnds:
                 "controller": True,
             }
         ]
+
+
+def resolved(count: int) -> dict[str, Any]:
+    """The status of a replay of so many archives."""
+    archives = {"count": count, "first": "a", "last": "z", "digest": "0" * 64, "planURI": "pvc://archives/plan.json"}
+    return {
+        "resolvedSource": {
+            "id": "z",
+            "storage": {"pvc": {"claimName": "archives"}},
+            "key": "z.zip",
+            "uri": "pvc://archives/z.zip",
+            "sha256": "0" * 64,
+            "sizeBytes": 1,
+            "archives": archives,
+        }
+    }
+
+
+class TestManyArchives:
+    def test_each_archive_is_an_index_of_one_job(self) -> None:
+        spec = build(of_many=500, parallelism=4)["spec"]
+        assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 500, 4)
+
+    def test_there_are_never_more_pods_than_archives(self) -> None:
+        assert build(of_many=3, parallelism=8)["spec"]["parallelism"] == 3
+
+    def test_no_archive_holds_up_the_others(self) -> None:
+        spec = build(of_many=20, backoffLimit=2)["spec"]
+        assert spec["backoffLimitPerIndex"] == 2
+        assert not {"backoffLimit", "maxFailedIndexes"} & spec.keys()
+        assert [rule["action"] for rule in spec["podFailurePolicy"]["rules"]] == ["Ignore", *["FailIndex"] * 3]
+
+    def test_each_pod_has_the_deadline_that_the_job_of_one_archive_has(self) -> None:
+        times = {"activeDeadlineSeconds": 600, "startingDeadlineSeconds": 120, "repetitions": 5}
+        alone = build(**times)["spec"]
+        assert "activeDeadlineSeconds" not in alone["template"]["spec"]
+        many = build(of_many=20, **times)["spec"]
+        assert many["template"]["spec"]["activeDeadlineSeconds"] == alone["activeDeadlineSeconds"]
+
+    @pytest.mark.parametrize(("count", "parallelism", "rounds"), [(20, 4, 5), (21, 4, 6), (3, 8, 1)])
+    def test_the_job_has_time_for_all_of_them(self, count: int, parallelism: int, rounds: int) -> None:
+        spec = build(of_many=count, parallelism=parallelism)["spec"]
+        assert spec["activeDeadlineSeconds"] == rounds * spec["template"]["spec"]["activeDeadlineSeconds"]
+
+    def test_no_pod_outlives_its_token(self) -> None:
+        longest = build(of_many=1000, activeDeadlineSeconds=86400)["spec"]["activeDeadlineSeconds"]
+        assert longest == LONGEST_SECONDS
+        assert timedelta(0) < MAX_AGE - timedelta(seconds=longest) < timedelta(days=1)
+        # what the CRD allows one pod fits
+        assert LONGEST_SECONDS >= 561600 + TRANSFER_ALLOWANCE_SECONDS
+
+    def test_the_job_is_as_large_whatever_the_count(self) -> None:
+        sizes = {len(orjson.dumps(build(of_many=count, parallelism=32))) for count in (100, 999)}
+        assert max(sizes) - min(sizes) < 8
+
+    def test_the_containers_are_those_of_one_archive(self) -> None:
+        alone, many = pod(), pod(of_many=20)
+        del many["activeDeadlineSeconds"]
+        assert many == alone
+
+    def test_the_host_name_of_the_last_pod_of_the_longest_name_is_a_label(self) -> None:
+        assert len(f"{names.job_name('x' * 52, 31, 2)}-{MAX_ARCHIVES - 1}") <= 63
 
 
 class TestNames:

@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kai_snapshot.api.result import Outcome
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.read import Finding, JobFacts, job_facts
+from kai_snapshot.jobs.pods import Finding
+from kai_snapshot.jobs.read import JobFacts, indexes, job_facts
 from kai_snapshot.jobs.times import Times, read_times
 
 CREATED = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
@@ -281,6 +284,162 @@ class TestMessages:
         found = facts(of, *pods).message
         assert message in found
         assert bool(message) == bool(found)
+
+
+def indexed(*conditions: dict[str, Any], completed: str = "", failed: str | None = None) -> dict[str, Any]:
+    """The Job of a replay of many archives."""
+    made = job(*conditions, completionMode="Indexed", completions=20)
+    told = {"completedIndexes": completed, "failedIndexes": failed}
+    made["status"] |= {field: value for field, value in told.items() if value}
+    return made
+
+
+def fallen(*, created: float = 1, **states: Any) -> dict[str, Any]:
+    return pod(created=created, status={"phase": "Failed"}, **states)
+
+
+SOME_FAILED = {"type": "Failed", "reason": "FailedIndexes", "message": "Job has failed indexes"}
+LATE = {"type": "Failed", "reason": "DeadlineExceeded", "message": "Job was active longer than specified deadline"}
+
+
+def stuck(created: float = 1, since: float = 5) -> dict[str, Any]:
+    return pod(created=created, fetch=ended(since), snapshot_tool=waits("ImagePullBackOff", BACK_OFF))
+
+
+class TestIndexedJobs:
+    def test_the_job_says_which_archives_are_done_and_which_are_not_tried_again(self) -> None:
+        found = facts(indexed(completed="0,3-5", failed="1,2"))
+        assert found.completed_indexes == {0, 3, 4, 5}
+        assert found.failed_indexes == {1, 2}
+
+    def test_of_any_other_job_there_are_none(self) -> None:
+        found = facts(job({"type": "Complete"}))
+        assert (found.completed_indexes, found.failed_indexes) == (frozenset(), frozenset())
+
+    @pytest.mark.parametrize(
+        "states",
+        [
+            {"fetch": ended(exitCode=65, message='{"reason": "TransferRefused", "message": "It is so."}')},
+            {"fetch": ended(), "snapshot_tool": ended(9, **OOM)},
+        ],
+        ids=["hopeless", "out of memory"],
+    )
+    def test_what_concerns_one_archive_is_no_finding_about_the_version(self, states: dict[str, Any]) -> None:
+        assert facts(indexed(failed="3"), fallen(**states), pod(created=9, fetch=RUNNING)).finding is None
+
+    def test_an_image_that_no_pod_gets_is_one(self) -> None:
+        pods = (stuck(), stuck(created=20, since=30))
+        assert facts(indexed(), *pods, after=149).finding is None
+        found = facts(indexed(), *pods, after=150)
+        assert found.finding is not None
+        assert found.finding.outcome is Outcome.IMAGE_PULL_FAILED
+        assert found.pull_fails_at == CREATED + timedelta(seconds=150)
+
+    @pytest.mark.parametrize(
+        ("of", "others"),
+        [
+            (indexed(), (pod(created=2, fetch=ended(), snapshot_tool=RUNNING),)),
+            (indexed(), (pod(created=2, fetch=RUNNING),)),
+            (indexed(), (fallen(created=2, fetch=ended(), snapshot_tool=ended(), report=ended(exitCode=1)),)),
+            (indexed(completed="0"), ()),
+        ],
+        ids=["another has it", "another is on its way", "one that failed had it", "one that is done had it"],
+    )
+    def test_an_image_that_one_pod_does_not_get_is_the_matter_of_its_node(
+        self, of: dict[str, Any], others: tuple[dict[str, Any], ...]
+    ) -> None:
+        found = facts(of, stuck(), *others, after=3600)
+        assert (found.finding, found.pull_fails_at) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("of", "pods", "since"),
+        [
+            (indexed(), (), 0),
+            (indexed(), (pod(created=1), pod(created=7)), 7),
+            (indexed(completed="0-7"), (pod(created=7, node="", conditions=(UNSCHEDULABLE,)),), 7),
+            (indexed(), (fallen(created=1, fetch=ended(exitCode=1)), pod(created=9)), 9),
+            (indexed(), (pod(created=1, fetch=RUNNING), pod(created=7)), None),
+            (indexed(completed="0"), (), None),
+            (indexed(failed="0"), (), None),
+            (indexed(), (fallen(fetch=ended(exitCode=1)),), None),
+            (indexed({"type": "Complete"}, completed="0-19"), (), None),
+            (indexed(SOME_FAILED, failed="0-19"), (pod(),), None),
+        ],
+        ids=[
+            "no pod yet", "all wait", "no place for any more", "again", "one runs", "between two",
+            "between two, failed", "between two tries", "complete", "failed",
+        ],
+    )  # fmt: skip
+    def test_it_waits_while_none_of_its_pods_could_start(
+        self, of: dict[str, Any], pods: tuple[dict[str, Any], ...], since: float | None
+    ) -> None:
+        expected = None if since is None else CREATED + timedelta(seconds=since)
+        assert facts(of, *pods).not_started_since == expected
+
+    @pytest.mark.parametrize(
+        ("of", "pods", "message"),
+        [
+            (indexed(), (), "it has no pod yet"),
+            (indexed(), (pod(node="", conditions=(UNSCHEDULABLE,)),), "3 Insufficient cpu."),
+            (indexed(completed="0"), (pod(fetch=RUNNING),), ""),
+            (
+                indexed(failed="3"),
+                (
+                    fallen(created=1, fetch=ended(exitCode=1)),
+                    fallen(created=5, fetch=ended(), snapshot_tool=ended(9, **OOM)),
+                    pod(created=9, fetch=RUNNING),
+                ),
+                "the tool needed more memory than its container may have (512Mi)",
+            ),
+            (
+                indexed(SOME_FAILED, failed="3"),
+                (fallen(fetch=ended(exitCode=1, message="not ours")),),
+                "fetch ended with exit code 1",
+            ),
+            (indexed(SOME_FAILED, failed="3"), (), "FailedIndexes: Job has failed indexes"),
+            (indexed(LATE), (fallen(fetch=ended(exitCode=1)),), "DeadlineExceeded: Job was active longer"),
+        ],
+        ids=["no pod", "unschedulable", "running", "the last failure", "at the end", "no pod left", "deadline"],
+    )
+    def test_the_message_is_the_trouble_of_the_pod_that_failed_last(
+        self, of: dict[str, Any], pods: tuple[dict[str, Any], ...], message: str
+    ) -> None:
+        found = facts(of, *pods).message
+        assert message in found
+        assert bool(message) == bool(found)
+
+    def test_a_pod_that_was_stopped_at_its_own_deadline_was_not_out_of_memory(self) -> None:
+        told = "Pod was active on the node longer than the specified deadline"
+        stopped = fallen(fetch=ended(), snapshot_tool=ended(9, exitCode=137, reason="Error"))
+        stopped["status"] |= {"reason": "DeadlineExceeded", "message": told}
+        assert facts(indexed(failed="3"), stopped).message == told
+
+    def test_its_pods_are_on_many_nodes_and_have_one_image(self) -> None:
+        found = facts(indexed(), pod(created=1, fetch=ended(), snapshot_tool=RUNNING), pod(created=9))
+        assert (found.node_name, found.image_id) == ("", IMAGE_ID)
+
+
+class TestIndexes:
+    @pytest.mark.parametrize(
+        ("text", "expected"), [("", ()), ("0", (0,)), ("0,3-5", (0, 3, 4, 5)), ("0-1,998-999", (0, 1, 998, 999))]
+    )
+    def test_what_the_job_controller_writes_is_read(self, text: str, expected: tuple[int, ...]) -> None:
+        assert indexes(text) == frozenset(expected)
+
+    @given(st.frozensets(st.integers(0, 999)))
+    def test_any_set_of_indexes_is_read(self, wanted: frozenset[int]) -> None:
+        assert indexes(written_down(wanted)) == wanted
+
+
+def written_down(wanted: frozenset[int]) -> str:
+    """As the Job controller has it: neighbours as 3,4 and longer stretches as 3-5."""
+    stretches: list[list[int]] = []
+    for index in sorted(wanted):
+        if stretches and index == stretches[-1][-1] + 1:
+            stretches[-1].append(index)
+        else:
+            stretches.append([index])
+    return ",".join(f"{s[0]}-{s[-1]}" if len(s) > 2 else ",".join(map(str, s)) for s in stretches)
 
 
 class TestTimes:

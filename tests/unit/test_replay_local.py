@@ -63,15 +63,18 @@ class TestBinaries:
         ran = results(GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}", "--output-dir", tmp_path / "out", "-v", "6")
         kept = tmp_path / "out" / "v0.17.0"
         log = gzip.decompress((GANG / "v0.17.0.stderr.gz").read_bytes())
-        assert gzip.decompress((kept / "stderr.gz").read_bytes()) == log
-        assert (kept / "stdout").read_bytes() == (GANG / "v0.17.0.stdout").read_bytes()
+        for run in ("run-1", "run-2", "run-3"):
+            assert gzip.decompress((kept / run / "stderr.gz").read_bytes()) == log
+            assert (kept / run / "stdout").read_bytes() == (GANG / "v0.17.0.stdout").read_bytes()
         assert orjson.loads((kept / "result.json").read_bytes()) == ran[0]
         assert (tmp_path / "called").read_text() == f"--filename {kept}/snapshot.zip --verbosity 6\n"
 
     def test_an_old_archive_gets_what_the_version_needs(self, tool: Path) -> None:
         archive = CORPUS / "23-pre-v0.16-config" / "snapshot.zip"
-        assert len(results(archive, "--tool", f"v0.17.0={tool}")[0]["adaptations"]) == 2
-        assert results(archive, "--tool", f"v0.17.0={tool}", "--config", "Verbatim")[0]["adaptations"] == []
+        made = results(archive, "--tool", f"v0.17.0={tool}")[0]["adaptations"]
+        assert [line.partition(":")[0] for line in made] == ["config", "config", "clock"]
+        as_it_is = ("--config", "Verbatim", "--clock", "Verbatim")
+        assert results(archive, "--tool", f"v0.17.0={tool}", *as_it_is)[0]["adaptations"] == []
 
     def test_a_tool_that_hangs_is_stopped_and_its_log_is_read(self, tmp_path: Path) -> None:
         hanging = script(tmp_path / "tool", f"zcat '{GANG}/v0.17.0.stderr.gz' | head -40 >&2; exec sleep 60")
@@ -95,6 +98,57 @@ class TestBinaries:
         ran = replay(GANG / "snapshot.zip", "--tool", broken)
         assert ran.exit_code == 3
         assert ran.stderr.startswith(f"kai-snapshot: ToolNotFound: {broken} cannot be run")
+
+
+class TestRepetitions:
+    def test_each_version_runs_three_times(self, tool: Path) -> None:
+        runs = results(GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}")[0]["runs"]
+        assert (runs["count"], runs["distinct"], runs["outcomes"]) == (3, 1, {"Succeeded": 3})
+
+    def test_once_is_enough_if_that_is_wanted(self, tool: Path) -> None:
+        assert results(GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}", "--repetitions", "1")[0]["runs"] is None
+
+    def test_what_varies_is_counted(self, tmp_path: Path) -> None:
+        other = CORPUS / "10-gang+running"
+        first, later = recording(GANG, "v0.17.0"), recording(other, "v0.17.0")
+        fickle = script(tmp_path / "tool", f'if mkdir "{tmp_path}/once"; then {first}; fi\n{later}')
+        ran = results(GANG / "snapshot.zip", "--tool", f"v0.17.0={fickle}")[0]
+        runs = ran["runs"]
+        assert (runs["count"], runs["distinct"], runs["shown"]) == (3, 2, 2)
+        expected = orjson.loads((other / "v0.17.0.expected.json").read_bytes())
+        assert {placement["pod"]: placement["node"] for placement in ran["placements"]} == expected["bound"]
+        for pod, node in expected["bound"].items():
+            assert runs["frequencies"]["placements"][pod][node] >= 2
+        assert all(runs["frequencies"]["evictions"][pod] >= 2 for pod in expected["evicted"])
+
+    def test_the_table_says_how_often_and_how_many_results(self, tool: Path) -> None:
+        header, row, *_ = replay(GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}").stdout.splitlines()
+        assert header.split()[:4] == ["VERSION", "OUTCOME", "RUNS", "DISTINCT"]
+        assert row.split()[:4] == ["v0.17.0", "Succeeded", "3", "1"]
+
+    def test_a_run_that_a_signal_ended_is_the_last(self, tmp_path: Path) -> None:
+        killed = script(tmp_path / "tool", f'echo >> "{tmp_path}/runs"; kill -KILL $$')
+        ran = replay(GANG / "snapshot.zip", "--tool", f"v0.17.0={killed}")
+        assert (tmp_path / "runs").read_text() == "\n"
+        assert "It was not run again: 3 runs were wanted." in ran.stdout
+
+    @pytest.mark.parametrize("times", ["0", "21", "x"])
+    def test_no_other_number_is_taken(self, tool: Path, times: str) -> None:
+        assert replay(GANG / "snapshot.zip", "--tool", tool, "--repetitions", times).exit_code == 2
+
+
+class TestProfiles:
+    def test_the_last_run_writes_them_where_they_are_kept(self, tmp_path: Path) -> None:
+        noting = script(tmp_path / "tool", f'echo "$@" >> "{tmp_path}/calls"; {recording(GANG, "v0.17.0")}')
+        replay(GANG / "snapshot.zip", "--tool", f"v0.17.0={noting}", "--profile", "--output-dir", tmp_path)
+        kept = tmp_path / "v0.17.0"
+        plain = f"--filename {kept}/snapshot.zip --verbosity 4"
+        profiles = f"--cpuprofile {kept}/profiles/cpu.pprof --memprofile {kept}/profiles/memory.pprof"
+        assert (tmp_path / "calls").read_text().splitlines() == [plain, plain, f"{plain} {profiles}"]
+        assert (kept / "profiles").is_dir()
+
+    def test_they_need_a_place_to_be_kept(self, tool: Path) -> None:
+        assert replay(GANG / "snapshot.zip", "--tool", tool, "--profile").exit_code == 2
 
 
 class TestArchives:
@@ -158,14 +212,22 @@ esac""",
         ran = results(GANG / "snapshot.zip", "--version", "v0.17.0")
         image = "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0"
         assert (ran[0]["outcome"], ran[0]["engine"]["image"]) == ("Succeeded", image)
-        assert [line.split()[0] for line in engine.read_text().splitlines()] == ["image", "pull", "run"]
+        assert [line.split()[0] for line in engine.read_text().splitlines()] == ["image", "pull", "run", "run", "run"]
 
     def test_an_image_that_is_here_is_not_pulled_and_is_confined(self, engine: Path) -> None:
-        results(GANG / "snapshot.zip", "--image", "main=mirror/tool:1")
+        results(GANG / "snapshot.zip", "--image", "main=mirror/tool:1", "--repetitions", "1")
         inspected, ran = engine.read_text().splitlines()
         assert inspected == "image inspect mirror/tool:1"
         assert "--network none --read-only --cap-drop ALL" in ran
         assert ran.endswith("mirror/tool:1 --filename /snapshot.zip --verbosity 4")
+
+    def test_an_image_writes_profiles_into_a_directory_of_their_own(self, engine: Path, tmp_path: Path) -> None:
+        replay(GANG / "snapshot.zip", "--image", "v0.17.0=mirror/tool:1", "--profile", "--output-dir", tmp_path)
+        _, first, _, last = engine.read_text().splitlines()
+        assert "/profiles" not in first
+        assert f"--volume {tmp_path}/v0.17.0/profiles:/profiles mirror/tool:1" in last
+        assert last.endswith("--cpuprofile /profiles/cpu.pprof --memprofile /profiles/memory.pprof")
+        assert (tmp_path / "v0.17.0" / "profiles").stat().st_mode & 0o777 == 0o777
 
     def test_an_image_that_cannot_be_pulled_is_exit_status_3(self, engine: Path) -> None:
         ran = replay(GANG / "snapshot.zip", "--version", "v0.1.0")

@@ -13,7 +13,10 @@ from kai_snapshot import toollog
 from kai_snapshot.api.result import Outcome, ReplayResult
 
 CORPUS = Path(__file__).parents[1] / "data" / "corpus"
-LOGS = sorted(CORPUS.glob("*/v*.stderr.gz"))
+LOGS = sorted(
+    expected.with_name(expected.name.replace(".expected.json", ".stderr.gz"))
+    for expected in CORPUS.glob("*/v*.expected.json")
+)
 ALL = ["allocate", "consolidation", "reclaim", "preempt", "stalegangeviction"]
 
 

@@ -39,10 +39,12 @@ def report_command(work: Work) -> None:
 def _with_client(work: Callable[[TransferClient], Awaitable[object]], *, patience_seconds: float) -> None:
     """Runs it; a failure is left as one line of JSON where the kubelet, and so the operator, finds it."""
 
-    token = Path(names.TOKEN_FILE).read_text().strip()
+    url, token = os.environ[names.URL_VARIABLE], Path(names.TOKEN_FILE).read_text().strip()
+    archive = os.environ.get(names.COMPLETION_INDEX_VARIABLE)
 
     async def connected() -> None:
-        async with connect(os.environ[names.URL_VARIABLE], token, patience_seconds=patience_seconds) as client:
+        position = int(archive) if archive is not None else None
+        async with connect(url, token, archive=position, patience_seconds=patience_seconds) as client:
             await work(client)
 
     try:

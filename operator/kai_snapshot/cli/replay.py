@@ -14,11 +14,13 @@ from rich.progress import DownloadColumn, SpinnerColumn, TextColumn, TimeElapsed
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.result import JobOutcome, Outcome, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion
+from kai_snapshot.archive.prepare import Preparation
 from kai_snapshot.cli import output
+from kai_snapshot.cli.patchfile import read_patches
 from kai_snapshot.jobs.images import image_for, target_version
-from kai_snapshot.runs import local
+from kai_snapshot.runs import local, localtool
 
-COLUMNS = ("VERSION", "OUTCOME", "MS", "BOUND", "EVICTED", "PIPELINED", "UNSCHEDULABLE", "ERRORS")
+COLUMNS = ("VERSION", "OUTCOME", "RUNS", "DISTINCT", "MS", "BOUND", "EVICTED", "PIPELINED", "UNSCHEDULABLE", "ERRORS")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
@@ -51,21 +53,54 @@ def replay(
             "--manifest",
             exists=True,
             dir_okay=False,
-            help="The archive's manifest: the version that made it, a healed config.",
+            help="The archive's manifest: when and by which version it was made, a healed config.",
         ),
     ] = None,
     config: Annotated[
         Literal["TargetDefaults", "Verbatim"],
         typer.Option("--config", help="Add plugins that are new defaults in the version; or leave the configuration."),
     ] = "TargetDefaults",
+    clock: Annotated[
+        Literal["Shift", "Verbatim"],
+        typer.Option("--clock", help="Move all times by the archive's age, so that ages are as captured; or do not."),
+    ] = "Shift",
+    patch: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--patch",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Change objects first: a YAML list like prepare.patches of a SnapshotReplay.",
+        ),
+    ] = None,
     verbosity: Annotated[
         int, typer.Option("--verbosity", "-v", min=0, max=8, help="The tool's log level; reasons need 6.")
     ] = 4,
-    timeout: Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="For each version.")] = 1800,
+    repetitions: Annotated[
+        int,
+        typer.Option(
+            "--repetitions",
+            min=1,
+            max=20,
+            help="How often each version runs: it may decide otherwise each time. Times are medians.",
+        ),
+    ] = 3,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, metavar="SECONDS", help="For each run.")] = 1800,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile",
+            help="Have the last run write a CPU and a memory profile, where the version can. With --output-dir.",
+        ),
+    ] = False,
     output_dir: Annotated[
         Path | None,
         typer.Option(
-            "--output-dir", file_okay=False, metavar="DIR", help="Keep each version's log and result, in DIR/VERSION."
+            "--output-dir",
+            file_okay=False,
+            metavar="DIR",
+            help="Keep each version's logs, profiles and result, in DIR/VERSION.",
         ),
     ] = None,
     form: output.Format = "text",
@@ -74,16 +109,25 @@ def replay(
 
     Exit status 1 if the archive is not valid or a version did not succeed, 3 if a version could not be run at all.
     """
+    if profile and output_dir is None:
+        raise typer.BadParameter("--profile needs --output-dir, where the profiles are kept")
     about = Manifest.decode(manifest.read_bytes(), where=str(manifest)) if manifest is not None else None
     captured = (about.scheduler.version if about is not None else None) or ""
     tools = _tools(tool or (), version or (), image or (), engine=engine, captured=captured)
     request = local.LocalReplay(
         archive=archive,
-        captured_version=captured,
-        healed_config=about.config if about is not None and isinstance(about.config, dict) else None,
-        config=config,
+        preparation=Preparation(
+            config=config,
+            clock=clock,
+            patches=read_patches(patch or ()),
+            healed_config=about.config if about is not None and isinstance(about.config, dict) else None,
+            captured_version=captured,
+            captured_at=about.captured_at if about is not None else None,
+        ),
         verbosity=verbosity,
         limit_seconds=timeout,
+        repetitions=repetitions,
+        profile=profile,
     )
     with _directory(output_dir) as directory:
         results = _replay_all(request, tools, directory)
@@ -96,18 +140,18 @@ def replay(
 
 def _tools(
     binaries: Sequence[str], versions: Sequence[str], images: Sequence[str], *, engine: str | None, captured: str
-) -> list[local.Tool]:
-    tools: list[local.Tool] = []
+) -> list[localtool.Tool]:
+    tools: list[localtool.Tool] = []
     for text in binaries:
         name, equals, path = text.partition("=")
-        tools.append(local.Binary(version=name if equals else Path(text).name, path=Path(path if equals else text)))
+        tools.append(localtool.Binary(version=name if equals else Path(text).name, path=Path(path if equals else text)))
     named = [(name, image_for(_version(name), captured_version=captured, template=None)) for name in versions]
     for text in images:
         name, _, image = text.partition("=")
         named.append((name, image))
     for name, image in named:
         version = target_version(_version(name), captured_version=captured)
-        tools.append(local.Image(version=version, image=image, engine=local.find_engine(engine)))
+        tools.append(localtool.Image(version=version, image=image, engine=localtool.find_engine(engine)))
     names = [tool.version for tool in tools]
     if not tools:
         raise typer.BadParameter("say what to replay with: --tool, --version or --image")
@@ -124,7 +168,7 @@ def _version(name: str) -> ReplayVersion:
     return ReplayVersion(name=name)
 
 
-def _replay_all(request: local.LocalReplay, tools: Sequence[local.Tool], directory: Path) -> list[ReplayResult]:
+def _replay_all(request: local.LocalReplay, tools: Sequence[localtool.Tool], directory: Path) -> list[ReplayResult]:
     results = []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), DownloadColumn())
     with output.progress(*columns, TextColumn("of log")) as progress:
@@ -161,4 +205,5 @@ def _row(result: ReplayResult) -> tuple[str, ...]:
     unschedulable = sum(group.outcome is JobOutcome.UNSCHEDULABLE for group in result.pod_groups)
     total = result.durations_ms.total
     counts = (len(result.placements), len(result.evictions), len(result.pipelined), unschedulable, result.error_count)
-    return (result.engine.version, result.outcome, "-" if total is None else str(total), *map(str, counts))
+    repeated = (result.runs.count, result.runs.distinct) if result.runs is not None else ("-", "-")
+    return (result.engine.version, result.outcome, *map(str, (*repeated, "-" if total is None else total, *counts)))

@@ -5,23 +5,26 @@ credentials but a token for the transfer endpoint, which only our own two contai
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from kai_snapshot.api.base import API_VERSION
-from kai_snapshot.api.snapshotreplay import SnapshotReplay
+from kai_snapshot.api.snapshotreplay import SnapshotReplay, SnapshotReplaySpec
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.script import tool_command
+from kai_snapshot.jobs.images import target_version
+from kai_snapshot.jobs.script import profile_arguments, tool_command
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it."""
 
 TRANSFER_ALLOWANCE_SECONDS: Final = 2100
-"""What a Job may take besides the tool: five minutes to fetch, thirty to report."""
+"""What a pod may take besides the tool: five minutes to fetch, thirty to report."""
+LONGEST_SECONDS: Final = 7 * 86400 - 3600
+"""What an Indexed Job may take at the most: its pods still have to hand in with the token it was made with."""
 _NOBODY: Final = 65532
 _OURS: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 _TOOL: Final = {
     "requests": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"},
-    # Archive, prepared copy and squeezed log: a pod that needs more is evicted before it hurts its neighbours.
+    # Archive, prepared copy and squeezed logs: a pod that needs more is evicted before it hurts its neighbours.
     "limits": {"ephemeral-storage": "16Gi"},
 }
 
@@ -29,11 +32,12 @@ _TOOL: Final = {
 def job(
     replay: SnapshotReplay, *, index: int, attempt: int, image: str, operator_image: str, transfer_url: str
 ) -> Manifest:
-    """The Job of one version.
+    """The Job of one version; with many archives an Indexed one, of which each pod is about one of them.
 
     `image` is the snapshot-tool's, `operator_image` ours, `transfer_url` the transfer endpoint's (scheme, host, port).
     """
-    spec = replay.spec
+    spec, source = replay.spec, replay.status.resolved_source
+    many = source.archives if source is not None else None
     name = names.job_name(replay.metadata.name, index, attempt)
     labels = {
         names.MANAGED_BY: names.OPERATOR,
@@ -53,20 +57,48 @@ def job(
             "ownerReferences": [_owner(replay)],
         },
         "spec": {
-            "backoffLimit": spec.backoff_limit,
-            "activeDeadlineSeconds": spec.starting_deadline_seconds
-            + spec.active_deadline_seconds
-            + TRANSFER_ALLOWANCE_SECONDS,
-            "podFailurePolicy": _POD_FAILURE_POLICY,
+            **(_once(spec) if many is None else _indexed(spec, many.count)),
             "template": {
                 "metadata": {
                     "labels": {**spec.pod_template.metadata.labels, **labels},
                     "annotations": dict(spec.pod_template.metadata.annotations),
                 },
-                "spec": _pod(replay, name, image=image, operator_image=operator_image, transfer_url=transfer_url),
+                "spec": {
+                    **({} if many is None else {"activeDeadlineSeconds": _pod_seconds(spec)}),
+                    **_pod(
+                        replay, name, index=index, image=image, operator_image=operator_image, transfer_url=transfer_url
+                    ),
+                },
             },
         },
     }
+
+
+def _once(spec: SnapshotReplaySpec) -> Manifest:
+    return {
+        "backoffLimit": spec.backoff_limit,
+        "activeDeadlineSeconds": _pod_seconds(spec),
+        "podFailurePolicy": _pod_failure_policy("FailJob"),
+    }
+
+
+def _indexed(spec: SnapshotReplaySpec, count: int) -> Manifest:
+    """No archive holds up the others: each has its own pods, tries and deadline."""
+    parallelism = min(spec.parallelism, count)
+    return {
+        "completionMode": "Indexed",
+        "completions": count,
+        "parallelism": parallelism,
+        "backoffLimitPerIndex": spec.backoff_limit,
+        "activeDeadlineSeconds": min(-(-count // parallelism) * _pod_seconds(spec), LONGEST_SECONDS),
+        "podFailurePolicy": _pod_failure_policy("FailIndex"),
+    }
+
+
+def _pod_seconds(spec: SnapshotReplaySpec) -> int:
+    """What one pod may take. The kubelet counts from where it takes the pod on, so pulling images is in it."""
+    tool = spec.repetitions * spec.active_deadline_seconds
+    return spec.starting_deadline_seconds + tool + TRANSFER_ALLOWANCE_SECONDS
 
 
 def token_secret(job: Mapping[str, Any], token: str) -> Manifest:
@@ -95,19 +127,21 @@ def token_secret(job: Mapping[str, Any], token: str) -> Manifest:
     }
 
 
-_POD_FAILURE_POLICY: Final = {
-    "rules": [
-        # Drained, preempted, node lost: no fault of anybody here, try again without counting.
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        # The tool's shell exits 0 whatever the tool does: 137 is the kernel's, out of memory, and would come again.
-        {"action": "FailJob", "onExitCodes": {"containerName": names.TOOL, "operator": "In", "values": [137]}},
-        *(
-            {"action": "FailJob", "onExitCodes": {"containerName": name, "operator": "In", "values": [names.HOPELESS]}}
-            for name in (names.FETCH, names.REPORT)
-        ),
-        # Everything else counts against backoffLimit.
-    ]
-}
+def _pod_failure_policy(give_up: Literal["FailJob", "FailIndex"]) -> Manifest:
+    def on_exit(container: str, code: int) -> Manifest:
+        return {"action": give_up, "onExitCodes": {"containerName": container, "operator": "In", "values": [code]}}
+
+    return {
+        "rules": [
+            # Drained, preempted, node lost: no fault of anybody here, try again without counting.
+            {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+            # The tool's shell exits 0 whatever the tool does: 137 is the kernel's, out of memory, and would come again.
+            on_exit(names.TOOL, 137),
+            on_exit(names.FETCH, names.HOPELESS),
+            on_exit(names.REPORT, names.HOPELESS),
+            # Everything else counts against the backoff limit.
+        ]
+    }
 
 
 def _owner(replay: SnapshotReplay) -> Manifest:
@@ -121,7 +155,9 @@ def _owner(replay: SnapshotReplay) -> Manifest:
     }
 
 
-def _pod(replay: SnapshotReplay, name: str, *, image: str, operator_image: str, transfer_url: str) -> Manifest:
+def _pod(
+    replay: SnapshotReplay, name: str, *, index: int, image: str, operator_image: str, transfer_url: str
+) -> Manifest:
     wanted = replay.spec.pod_template.spec.dump()
     resources = _tool_resources(wanted.pop("resources", {}))
     work = {"name": "work", "mountPath": names.WORK}
@@ -136,9 +172,7 @@ def _pod(replay: SnapshotReplay, name: str, *, image: str, operator_image: str, 
     tool = {
         "name": names.TOOL,
         "image": image,
-        "command": tool_command(
-            names.WORK, verbosity=replay.spec.verbosity, limit_seconds=replay.spec.active_deadline_seconds
-        ),
+        "command": _tool_command(replay, index),
         "resources": resources,
         "volumeMounts": [work],
         "securityContext": _CONTAINER_SECURITY,
@@ -157,6 +191,18 @@ def _pod(replay: SnapshotReplay, name: str, *, image: str, operator_image: str, 
             {"name": "token", "secret": {"secretName": names.secret_name(name), "defaultMode": 0o440}},
         ],
     }
+
+
+def _tool_command(replay: SnapshotReplay, index: int) -> list[str]:
+    spec, source = replay.spec, replay.status.resolved_source
+    version = target_version(spec.versions[index], captured_version=source.scheduler_version if source else "")
+    return tool_command(
+        names.WORK,
+        verbosity=spec.verbosity,
+        limit_seconds=spec.active_deadline_seconds,
+        repetitions=spec.repetitions,
+        profiles=profile_arguments(version) if spec.profile else [],
+    )
 
 
 def _tool_resources(wanted: Mapping[str, Mapping[str, int | str]]) -> Manifest:

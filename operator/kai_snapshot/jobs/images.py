@@ -13,7 +13,7 @@ def target_version(version: ReplayVersion, *, captured_version: str) -> str:
 def image_for(version: ReplayVersion, *, captured_version: str, template: str | None) -> str:
     """The snapshot-tool image: the version's own, or `template` with the version for `{version}`, or the published one.
 
-    Raises TerminalError(IncompatibleSnapshot) for AsCaptured of an archive whose version is not known.
+    Raises TerminalError(IncompatibleSnapshot) for AsCaptured without one known version.
     """
     if version.image is not None:
         return version.image
@@ -21,7 +21,7 @@ def image_for(version: ReplayVersion, *, captured_version: str, template: str | 
     if not tag:
         raise TerminalError(
             Reason.INCOMPATIBLE_SNAPSHOT,
-            "It is not known which version of the scheduler made the archive, so AsCaptured has no image: "
-            "name a version in its place, or give it an image.",
+            "It is not known which version of the scheduler made the archive, or archives are of different versions, so "
+            "AsCaptured has no image: name a version in its place, or give it an image.",
         )
     return kaiversions.tool_image(tag) if template is None else template.replace("{version}", tag)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from kai_snapshot.api.base import GROUP
+from kai_snapshot.api.transfer import Profile
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 OPERATOR: Final = "kai-snapshot-operator"
@@ -14,6 +15,11 @@ INDEX: Final = f"{GROUP}/index"
 ATTEMPT: Final = f"{GROUP}/attempt"
 JOB_SELECTOR: Final = f"{MANAGED_BY}={OPERATOR},{COMPONENT}={REPLAY_COMPONENT}"
 """Selects the Jobs and pods of all replays."""
+LIVE_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed"
+"""Field selector of the pods that are not over: of an Indexed Job, as many as may run at the same time."""
+FAILED_PODS: Final = "status.phase=Failed"
+FAILED_SHOWN: Final = 10
+"""Failed pods of Indexed Jobs that are looked at, to say what went wrong: there may be one for each archive."""
 
 FETCH: Final = "fetch"
 TOOL: Final = "snapshot-tool"
@@ -31,13 +37,27 @@ STDERR: Final = "stderr.gz"
 TIMES: Final = "time"
 EXIT_CODE: Final = "exit"
 RESULT: Final = "result.json"
+SETTLED: Final = "settled"
+"""The file that says there is a result already, and nothing to run."""
 
 TOKEN_FILE: Final = "/var/run/secrets/kai-snapshot/token"  # noqa: S105 - a path
 TOKEN_KEY: Final = "token"  # noqa: S105 - a key's name
 URL_VARIABLE: Final = "KAI_SNAPSHOT_TRANSFER_URL"
+COMPLETION_INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
+"""Put into all containers of an Indexed Job by the Job controller: which archive of the plan the pod is about."""
 
 HOPELESS: Final = 65
 """Exit code (EX_DATAERR) of fetch and report for a failure that another try would only repeat."""
+
+
+def run_directory(run: int | str) -> str:
+    """Where STDOUT, STDERR, TIMES and EXIT_CODE of the run with that number, from 1, lie; `$run` in the shell."""
+    return f"run-{run}"
+
+
+def profile(kind: Profile) -> str:
+    """The file with a profile of the last run."""
+    return f"{kind}.pprof"
 
 
 def job_name(replay: str, index: int, attempt: int) -> str:

@@ -1,26 +1,55 @@
 """How the tool is run in an image that has no shell: under the busybox that fetch puts beside the archive."""
 
-from kai_snapshot.jobs.names import ARCHIVE, BUSYBOX, EXIT_CODE, STDERR, STDOUT, TIMES
+from typing import Final
 
-APP = "/workspace/app"
+from kai_snapshot import kaiversions
+from kai_snapshot.api.transfer import Profile
+from kai_snapshot.jobs import names
+from kai_snapshot.jobs.names import ARCHIVE, BUSYBOX, EXIT_CODE, SETTLED, STDERR, STDOUT, TIMES
+
+APP: Final = "/workspace/app"
 """The tool in every published image."""
 
-_SCRIPT = f"""\
+_PROFILES: Final = {"--cpuprofile": Profile.CPU, "--memprofile": Profile.MEMORY}
+
+_RUN: Final = names.run_directory("$run")
+_SCRIPT: Final = f"""\
 cd "$1" || exit 1
-{{
-  ./{BUSYBOX} time -v -o {TIMES} ./{BUSYBOX} timeout -s KILL "$4" \\
-    "$2" --filename {ARCHIVE} --verbosity "$3" 2>&1 >{STDOUT}
-  echo $? >{EXIT_CODE}
-}} | ./{BUSYBOX} gzip >{STDERR}
+[ -e {SETTLED} ] && exit 0
+app=$2 verbosity=$3 limit=$4 repetitions=$5 profiles= run=0
+while [ $run -lt $repetitions ]; do
+  run=$((run + 1))
+  [ $run -lt $repetitions ] || profiles=$6
+  ./{BUSYBOX} mkdir -p {_RUN}
+  {{
+    ./{BUSYBOX} time -v -o {_RUN}/{TIMES} ./{BUSYBOX} timeout -s KILL $limit \\
+      "$app" --filename {ARCHIVE} --verbosity $verbosity $profiles 2>&1 >{_RUN}/{STDOUT}
+    echo $? >{_RUN}/{EXIT_CODE}
+  }} | ./{BUSYBOX} gzip >{_RUN}/{STDERR}
+  ./{BUSYBOX} grep -q "^Command terminated by signal" {_RUN}/{TIMES} && break
+done
 exit 0
 """
 
 
-def tool_command(work: str, app: str = APP, *, verbosity: int, limit_seconds: int) -> list[str]:
-    """The command that runs `app` on the archive in the directory `work` for at most so long.
+def tool_command(
+    work: str, app: str = APP, *, verbosity: int, limit_seconds: int, repetitions: int, profiles: list[str]
+) -> list[str]:
+    """The command that runs `app` on the archive in the directory `work`, so often, each time for at most so long.
 
-    It leaves stdout, stderr (gzip), times and exit code there, and itself exits 0 whatever the tool does, so that the
-    pod goes on to report; only when all of it is killed (137) it does not get there. The log is squeezed on its way:
-    at a high verbosity it is many GiB of text.
+    Each run leaves stdout, stderr (gzip), times and exit code in a directory of its own, and the last also `profiles`,
+    as `profile_arguments` gives them. The log is squeezed on its way: at a high verbosity it is many GiB of text.
+
+    A run that a signal ended is the last: it would reach its deadline, or run out of memory, again. Whatever the tool
+    does, the command itself exits 0, so that the pod goes on to report; only when all of it is killed (137) it does
+    not get there.
     """
-    return [f"{work}/{BUSYBOX}", "sh", "-c", _SCRIPT, "replay", work, app, str(verbosity), str(limit_seconds)]
+    words = [str(verbosity), str(limit_seconds), str(repetitions), " ".join(profiles)]
+    return [f"{work}/{BUSYBOX}", "sh", "-c", _SCRIPT, "replay", work, app, *words]
+
+
+def profile_arguments(version: str, directory: str = "") -> list[str]:
+    """What makes the tool of that version write all profiles that it can, as `names.profile`, in the directory."""
+    prefix = f"{directory}/" if directory else ""
+    flags = kaiversions.profile_flags(version)
+    return [word for flag in flags for word in (flag, f"{prefix}{names.profile(_PROFILES[flag])}")]

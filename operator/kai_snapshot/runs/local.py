@@ -1,48 +1,26 @@
 """Replays an archive on a person's machine: with a snapshot-tool binary, or an image through a container engine."""
 
 import gzip
-import secrets
-import shutil
-import subprocess
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from kai_snapshot.api.result import Engine, Outcome, ReplayResult
-from kai_snapshot.archive.prepare import Mode, prepare
+from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.runs.outcome import ToolRun, result_of
+from kai_snapshot.jobs import names
+from kai_snapshot.runs.localtool import ENGINE_FAILED, LAST_WORDS, Binary, Image, Tool
+from kai_snapshot.runs.outcome import Replayed, ToolRun, result_of
 from kai_snapshot.runs.process import Ended, run_process
 
-ENGINES: Final = ("docker", "podman", "nerdctl")
-_ENGINE_FAILED: Final = 125
-_LAST_WORDS: Final = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Binary:
-    """A snapshot-tool on this machine."""
-
-    version: str
-    """The scheduler's version, as v0.17.0, or any name."""
-    path: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Image:
-    """A snapshot-tool in an image."""
-
-    version: str
-    """The scheduler's version, as v0.17.0, or any name."""
-    image: str
-    engine: str
-    """The container engine's command."""
-
-
-Tool = Binary | Image
+_PROFILES: Final = "profiles"
+_SIGNALLED: Final = 128
+"""Exit codes above it are a signal's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,111 +28,77 @@ class LocalReplay:
     """What to replay, and how."""
 
     archive: Path
-    captured_version: str
-    """The version that made the archive, empty if unknown."""
-    healed_config: dict[str, Any] | None
-    """What to put in where the archive says `"config": null`."""
-    config: Mode
+    preparation: Preparation
+    """What is done to the archive; the version is each tool's."""
     verbosity: int
     limit_seconds: float
-
-
-def find_engine(wanted: str | None) -> str:
-    """The container engine: the one wanted, or the first there is. Raises TerminalError(ToolNotFound)."""
-    candidates = ENGINES if wanted is None else (wanted,)
-    found = next((name for name in candidates if shutil.which(name) is not None), None)
-    if found is None:
-        raise TerminalError(
-            Reason.TOOL_NOT_FOUND,
-            f"Images need {' or '.join(candidates)} on the PATH: install one, or give --tool a snapshot-tool binary.",
-        )
-    return found
+    """For each run."""
+    repetitions: int
+    profile: bool
+    """Whether the last run is to write the profiles that its version can."""
 
 
 def replay(request: LocalReplay, tool: Tool, directory: Path, *, progress: Callable[[int], None]) -> ReplayResult:
-    """One replay. `directory` gets the archive as the tool saw it, its stderr.gz and stdout, and result.json.
+    """One replay. `directory` gets the archive as the tool saw it, result.json, the stderr.gz and stdout of each run in
+    run-1, run-2, ..., and perhaps profiles/cpu.pprof and profiles/memory.pprof.
 
     Raises OSError, and TerminalError: ToolNotFound, or what is wrong with the archive.
     """
-    archive = directory / "snapshot.zip"
-    adaptations = prepare(
-        request.archive,
-        archive,
-        mode=request.config,
-        healed_config=request.healed_config,
-        captured_version=request.captured_version,
-        target_version=tool.version,
-    )
-    unavailable = _pull(tool) if isinstance(tool, Image) else None
-    if unavailable is not None:
-        return unavailable
-    ended = _run(request, tool, directory, progress)
-    result = result_of(
-        ToolRun(
-            archive=archive,
-            adaptations=tuple(adaptations),
-            log=directory / "stderr.gz",
-            stdout=directory / "stdout",
-            exit_code=ended.exit_code,
-            deadline_exceeded=ended.deadline_exceeded,
-            version=tool.version,
-            image=tool.image if isinstance(tool, Image) else None,
-            resources=ended.resources if isinstance(tool, Binary) else None,
-        )
-    )
-    (directory / "result.json").write_bytes(orjson.dumps(result.dump(), option=orjson.OPT_INDENT_2))
+    image = tool.image if isinstance(tool, Image) else None
+    unavailable = tool.pull() if isinstance(tool, Image) else ""
+    if unavailable:
+        engine = Engine(version=tool.version, image=image)
+        return ReplayResult(engine=engine, outcome=Outcome.IMAGE_PULL_FAILED, message=unavailable)
+    archive = directory / names.ARCHIVE
+    preparation = replace(request.preparation, target_version=tool.version)
+    adaptations = prepare(request.archive, archive, preparation, now=datetime.now(UTC))
+    runs = _run_all(request, tool, directory, progress)
+    replayed = Replayed(archive=archive, adaptations=tuple(adaptations), version=tool.version, image=image)
+    result = result_of(replayed, runs, wanted=request.repetitions)
+    (directory / names.RESULT).write_bytes(orjson.dumps(result.dump(), option=orjson.OPT_INDENT_2))
     return result
 
 
-def _run(request: LocalReplay, tool: Tool, directory: Path, progress: Callable[[int], None]) -> Ended:
-    name = f"kai-snapshot-{secrets.token_hex(4)}"
-    archive = (directory / "snapshot.zip").resolve()
-    command: list[str | Path] = (
-        [tool.path.resolve()] if isinstance(tool, Binary) else [*_contained(tool, archive, name)]
-    )
-    seen_at = archive if isinstance(tool, Binary) else Path("/snapshot.zip")
+def _run_all(request: LocalReplay, tool: Tool, directory: Path, progress: Callable[[int], None]) -> list[ToolRun]:
+    """As many runs as wanted; but one that a signal ended would reach its deadline, or run out of memory, again."""
+    runs: list[ToolRun] = []
+    prepared_at = time.monotonic()
+    for number in range(1, request.repetitions + 1):
+        began_after_seconds = time.monotonic() - prepared_at
+        place = directory / names.run_directory(number)
+        place.mkdir(exist_ok=True)
+        ended = _run(request, tool, place, progress, last=number == request.repetitions)
+        runs.append(
+            ToolRun(
+                log=place / names.STDERR,
+                stdout=place / names.STDOUT,
+                exit_code=ended.exit_code,
+                deadline_exceeded=ended.deadline_exceeded,
+                resources=ended.resources if isinstance(tool, Binary) else None,
+                began_after_seconds=began_after_seconds,
+            )
+        )
+        if ended.exit_code > _SIGNALLED:
+            break
+    return runs
+
+
+def _run(request: LocalReplay, tool: Tool, place: Path, progress: Callable[[int], None], *, last: bool) -> Ended:
+    """One run, whose log and stdout go to the directory `place`."""
+    profiles = place.parent / _PROFILES if request.profile and last else None
+    if profiles is not None:
+        profiles.mkdir(exist_ok=True)
+    call = tool.call(place.parent / names.ARCHIVE, verbosity=request.verbosity, profiles=profiles)
+    log = place / names.STDERR
     ended = run_process(
-        [*command, "--filename", seen_at, "--verbosity", str(request.verbosity)],
-        stop=[tool.engine, "kill", name] if isinstance(tool, Image) else None,
-        stdout=directory / "stdout",
-        log=directory / "stderr.gz",
+        call.command,
+        stop=call.stop,
+        stdout=place / names.STDOUT,
+        log=log,
         limit_seconds=request.limit_seconds,
         progress=progress,
     )
-    if isinstance(tool, Image) and ended.exit_code == _ENGINE_FAILED:
-        said = gzip.decompress((directory / "stderr.gz").read_bytes()).decode(errors="replace").strip()
-        raise TerminalError(Reason.TOOL_NOT_FOUND, f"{tool.engine} cannot run {tool.image}: {said[-_LAST_WORDS:]}")
+    if isinstance(tool, Image) and ended.exit_code == ENGINE_FAILED:
+        said = gzip.decompress(log.read_bytes()).decode(errors="replace").strip()
+        raise TerminalError(Reason.TOOL_NOT_FOUND, f"{tool.engine} cannot run {tool.image}: {said[-LAST_WORDS:]}")
     return ended
-
-
-def _contained(tool: Image, archive: Path, name: str) -> list[str]:
-    """The archive as a file of its own, so that no directory above it has to be open to the image's user."""
-    archive.chmod(0o644)
-    labels = ["--security-opt", "label=disable"] if tool.engine == "podman" else []  # SELinux, as bind mounts need it
-    confined = ["--network", "none", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", *labels]
-    return [
-        tool.engine,
-        "run",
-        "--rm",
-        "--name",
-        name,
-        *confined,
-        "--volume",
-        f"{archive}:/snapshot.zip:ro",
-        tool.image,
-    ]
-
-
-def _pull(tool: Image) -> ReplayResult | None:
-    """Makes sure that the image is here; a result if it cannot be had."""
-    if subprocess.run([tool.engine, "image", "inspect", tool.image], capture_output=True, check=False).returncode == 0:
-        return None
-    pulled = subprocess.run([tool.engine, "pull", tool.image], capture_output=True, check=False)
-    if pulled.returncode == 0:
-        return None
-    said = pulled.stderr.decode(errors="replace").strip()[-_LAST_WORDS:]
-    return ReplayResult(
-        engine=Engine(version=tool.version, image=tool.image),
-        outcome=Outcome.IMAGE_PULL_FAILED,
-        message=f"{tool.engine} could not pull {tool.image}: {said}",
-    )

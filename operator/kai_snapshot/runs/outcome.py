@@ -1,42 +1,67 @@
-"""From what a run of snapshot-tool left behind to its result, in a Job and on a person's machine alike."""
+"""From what runs of snapshot-tool left behind to their result, in a Job and on a person's machine alike."""
 
 import io
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from kai_snapshot import toollog
 from kai_snapshot.api.result import Engine, ReplayResult, ResourceUse
-from kai_snapshot.archive.config import configured_actions
+from kai_snapshot.api.schedulerconfig import configured_actions
+from kai_snapshot.archive.prepare import TIMES_MOVED
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.errors import TerminalError
+from kai_snapshot.repetition import combine
+
+_NOTABLE_SECONDS: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What the tool was run on."""
+
+    archive: Path
+    """The archive as the tool got it."""
+    adaptations: tuple[str, ...]
+    """What was changed in it before."""
+    version: str
+    """The scheduler's version, empty if unknown."""
+    image: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ToolRun:
     """A run of the tool that is over."""
 
-    archive: Path
-    """The archive as the tool got it."""
-    adaptations: tuple[str, ...]
-    """What was changed in it before."""
     log: Path
     """The tool's stderr, plain or gzip; the file need not exist."""
     stdout: Path
     """What it printed; the file need not exist."""
     exit_code: int | None
     """128 and the signal's number if a signal ended it; None if unknown."""
-    deadline_exceeded: bool
+    deadline_exceeded: bool = False
     """Whether it was killed because its time was over."""
-    version: str
-    """The scheduler's version, empty if unknown."""
-    image: str | None
-    resources: ResourceUse | None
+    resources: ResourceUse | None = None
+    began_after_seconds: float | None = None
+    """How long after the archive was prepared; None if unknown."""
 
 
-def result_of(run: ToolRun) -> ReplayResult:
-    """What came of a run. Raises OSError."""
-    actions, names = _archive_facts(run.archive)
+def result_of(replayed: Replayed, runs: Sequence[ToolRun], *, wanted: int) -> ReplayResult:
+    """What came of the runs there were, one or more, of as many as were `wanted`. Raises OSError."""
+    actions, names = _archive_facts(replayed.archive)
+    result = combine([partial(_read, run, replayed.version, actions, names) for run in runs], wanted=wanted)
+    return result.model_copy(
+        update={
+            "engine": Engine(version=replayed.version, image=replayed.image),
+            "adaptations": (*replayed.adaptations, *_clock(replayed.adaptations, runs[-1].began_after_seconds)),
+        }
+    )
+
+
+def _read(run: ToolRun, version: str, actions: list[str] | None, names: toollog.Names) -> ReplayResult:
     with ExitStack() as stack:
         log = stack.enter_context(run.log.open("rb")) if run.log.exists() else io.BytesIO()
         result = toollog.read(
@@ -44,17 +69,19 @@ def result_of(run: ToolRun) -> ReplayResult:
             stdout=run.stdout.read_bytes() if run.stdout.exists() else None,
             exit_code=run.exit_code,
             configured_actions=actions,
-            tool_version=run.version or None,
+            tool_version=version or None,
             deadline_exceeded=run.deadline_exceeded,
             names=names,
         )
-    return result.model_copy(
-        update={
-            "engine": Engine(version=run.version, image=run.image),
-            "resources": run.resources,
-            "adaptations": run.adaptations,
-        }
-    )
+    return result.model_copy(update={"resources": run.resources})
+
+
+def _clock(adaptations: Sequence[str], began_after_seconds: float | None) -> list[str]:
+    """The times in the archive are moved once, and the tool looks at the clock in each run."""
+    moved = any(change.startswith(TIMES_MOVED) for change in adaptations)
+    if not moved or began_after_seconds is None or began_after_seconds <= _NOTABLE_SECONDS:
+        return []
+    return [f"clock: the last run began {began_after_seconds:.0f} s after the times were moved"]
 
 
 def _archive_facts(archive: Path) -> tuple[list[str] | None, toollog.Names]:

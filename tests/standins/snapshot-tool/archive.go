@@ -28,8 +28,8 @@ type snapshot struct {
 	} `json:"rawObjects"`
 }
 
-// fingerprint is what tells archives apart. Preparing an archive changes its plugins, or heals its configuration; its
-// objects stay what they were.
+// fingerprint is what tells archives apart. Preparing an archive changes its plugins, heals its configuration, moves its
+// times and patches objects; the UIDs of its pods and bind requests stay what they were.
 type fingerprint struct {
 	objects string
 	actions string // "null" for a configuration that is null

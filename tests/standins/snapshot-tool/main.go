@@ -21,8 +21,8 @@ func main() {
 
 	filename := flag.String("filename", "", "location of the zipped snapshot file")
 	flag.Int("verbosity", 4, "logging verbosity; what is printed was recorded at 4")
-	flag.String("cpuprofile", "", "accepted and not used")
-	flag.String("memprofile", "", "accepted and not used")
+	cpuProfile := flag.String("cpuprofile", "", "file to write a CPU profile of this program to")
+	memoryProfile := flag.String("memprofile", "", "file to write a memory profile of this program to")
 	flag.Usage = func() {
 		fmt.Fprintf(flag.CommandLine.Output(), notice, version)
 		fmt.Fprintf(flag.CommandLine.Output(), "Usage of %s:\n", os.Args[0])
@@ -34,6 +34,10 @@ func main() {
 		return // with exit code 0, as the real one
 	}
 
+	finish, err := startProfiles(*cpuProfile, *memoryProfile)
+	if err != nil {
+		fatal(err.Error())
+	}
 	archive, err := readArchive(*filename)
 	if err != nil {
 		fatal(err.Error())
@@ -42,7 +46,11 @@ func main() {
 	if err != nil {
 		fatal(err.Error())
 	}
-	os.Exit(behave(os.Getenv("STANDIN_BEHAVIOUR"), recording))
+	exitCode := behave(os.Getenv("STANDIN_BEHAVIOUR"), recording)
+	if err := finish(); err != nil {
+		fatal(err.Error())
+	}
+	os.Exit(exitCode)
 }
 
 // fatal ends the program the way the tool's logger does.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,8 +20,8 @@ type recording struct {
 	exitCode       int
 }
 
-// find returns what was recorded for an archive with the same objects and actions; where there are several, for the one
-// whose plugins are most like it.
+// find returns what was recorded for an archive with the same pods, bind requests and actions; where there are several,
+// for the one whose plugins are most like it.
 func find(directory, version string, wanted fingerprint) (recording, error) {
 	archives, err := filepath.Glob(filepath.Join(directory, "*", "snapshot.zip"))
 	if err != nil {
@@ -40,9 +41,20 @@ func find(directory, version string, wanted fingerprint) (recording, error) {
 		}
 	}
 	if best == "" {
-		return recording{}, errors.New("this is a stand-in for snapshot-tool, and it has no recording for this archive")
+		return recording{}, errors.New("this is a stand-in for snapshot-tool, and it has no recording of an archive " +
+			"with these pods, bind requests and actions")
 	}
-	return load(filepath.Join(best, version))
+	return load(pick(filepath.Join(best, version)))
+}
+
+// pick takes one of the recordings of a version: VERSION, VERSION.2, VERSION.3 and so on. The real tool, too, does not
+// do the same thing each time.
+func pick(path string) string {
+	others, _ := filepath.Glob(path + ".[2-9].stderr.gz") // the pattern is a good one
+	if n := rand.IntN(len(others) + 1); n > 0 {
+		return strings.TrimSuffix(others[n-1], ".stderr.gz")
+	}
+	return path
 }
 
 func load(path string) (recording, error) {
