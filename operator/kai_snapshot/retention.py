@@ -1,6 +1,6 @@
 """Which archives may go: those a policy no longer wants, and what no manifest speaks for. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -28,7 +28,7 @@ def expired(
     policy: Retention,
     *,
     now: datetime,
-    pinned: Collection[str],
+    pinned: Container[str],
     ours: Callable[[Manifest], bool],
 ) -> list[Manifest]:
     """The manifests, oldest first, whose archives the policy no longer wants.
@@ -42,8 +42,8 @@ def expired(
     if policy.max_age is not None:
         oldest = now - duration(policy.max_age)
         kept = {manifest.id for manifest in newest_first if manifest.id in kept and manifest.scheduled_for >= oldest}
-    kept |= {newest_first[0].id, *pinned}
-    return [manifest for manifest in reversed(newest_first) if manifest.id not in kept]
+    kept.add(newest_first[0].id)
+    return [each for each in reversed(newest_first) if each.id not in kept and each.id not in pinned]
 
 
 def _order(manifest: Manifest) -> tuple[datetime, str]:

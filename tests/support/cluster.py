@@ -74,8 +74,10 @@ class FakeCluster:
             copy.deepcopy(job) for job in self.made_jobs.values() if wanted.items() <= job["metadata"]["labels"].items()
         ]
 
-    def pods(self, namespace: str, selector: str) -> list[Object]:
-        return copy.deepcopy(self.made_pods)
+    def pods(self, namespace: str, selector: str, *, fields: str = "", limit: int | None = None) -> list[Object]:
+        terms = [term.partition("=") for term in fields.split(",") if term]
+        fit = [pod for pod in self.made_pods if all(_has_phase(pod, field, phase) for field, _, phase in terms)]
+        return copy.deepcopy(fit[:limit])
 
     def job(self, namespace: str, name: str) -> Object | None:
         return copy.deepcopy(self.made_jobs.get(name))
@@ -108,6 +110,12 @@ class FakeCluster:
         if name in self.secrets:
             raise AlreadyExistsError(Reason.NAME_TAKEN, name)
         self.secrets[name] = copy.deepcopy(secret)
+
+
+def _has_phase(pod: Object, field: str, phase: str) -> bool:
+    assert field.rstrip("!") == "status.phase", field
+    has: bool = pod["status"].get("phase") == phase
+    return has != field.endswith("!")
 
 
 def services(cluster: FakeCluster, *, claims: Path, children: Any = None) -> Services:

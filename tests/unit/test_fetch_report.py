@@ -1,7 +1,6 @@
 """fetch, the tool under busybox, report: what the containers of a replay's pod do, with the real busybox."""
 
 import asyncio
-import contextlib
 import gzip
 import hashlib
 import io
@@ -9,10 +8,10 @@ import os
 import shutil
 import subprocess
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import pytest
@@ -22,16 +21,16 @@ from typer.testing import CliRunner
 
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import Outcome, ReplayResult
-from kai_snapshot.api.transfer import Instructions, Part
+from kai_snapshot.api.transfer import Instructions, Part, Profile
 from kai_snapshot.archive.read import read_config
 from kai_snapshot.cli import job
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.script import tool_command
+from kai_snapshot.jobs.script import profile_arguments, tool_command
 from kai_snapshot.runs.fetch import fetch
 from kai_snapshot.runs.report import read_work, report
 from kai_snapshot.transfer.client import TransferClient, connect
-from kai_snapshot.transfer.server import Limits, Upload, application
+from kai_snapshot.transfer.server import Download, Limits, Upload, application
 from kai_snapshot.transfer.tokens import Tokens
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
@@ -51,6 +50,7 @@ def instructions(**changes: Any) -> Instructions:
         "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
         "size_bytes": archive.stat().st_size,
         "captured_version": "v0.15.2",
+        "captured_at": "2026-11-22T10:00:00Z",
         "limit_seconds": 60,
     }
     return Instructions.model_validate(known | changes)
@@ -63,26 +63,42 @@ class Desk:
     told: Instructions = field(default_factory=instructions)
     archive_file: Path = PRE_GENERATORS / "snapshot.zip"
     log: bytes | None = None
+    profiles: dict[Profile, bytes] = field(default_factory=dict)
     result: bytes | None = None
+    result_at_archive: bytes | None = None
+    """A result that another pod hands in before the archive is asked for."""
+    refuses: TerminalError | None = None
+    parts: list[Part] = field(default_factory=list)
+    """Who asked for instructions."""
 
     def instructions(self, part: Part) -> Instructions:
+        self.parts.append(part)
+        self._check_no_result()
         return self.told
 
-    @contextlib.contextmanager
-    def archive(self, part: Part) -> Iterator[BinaryIO]:
-        with self.archive_file.open("rb") as file:
-            yield file
+    def archive(self, part: Part) -> Download:
+        self.result = self.result or self.result_at_archive
+        self._check_no_result()
+        return Download(self.archive_file.open("rb"), self.told.sha256, self.told.size_bytes)
 
     def put_log(self, part: Part, upload: Upload) -> None:
-        if self.result is not None:
-            raise TerminalError(Reason.RESULT_EXISTS, "committed.")
+        self._check_no_result()
         self.log = upload.file.read()
+
+    def put_profile(self, part: Part, upload: Upload, profile: Profile) -> None:
+        self.profiles[profile] = upload.file.read()
 
     def put_result(self, part: Part, upload: Upload) -> None:
         content = upload.file.read()
         if self.result not in (None, content):
             raise TerminalError(Reason.RESULT_EXISTS, "committed.")
         self.result = content
+
+    def _check_no_result(self) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        if self.result is not None:
+            raise TerminalError(Reason.RESULT_EXISTS, "committed.")
 
 
 @pytest.fixture
@@ -94,7 +110,9 @@ def desk() -> Desk:
 async def url(desk: Desk, tmp_path: Path) -> AsyncIterator[str]:
     spool = tmp_path / "spool"
     spool.mkdir()
-    runner = web.AppRunner(application(TOKENS, desk, spool=spool, limits=Limits(log_bytes=1 << 20)))
+    runner = web.AppRunner(
+        application(TOKENS, desk, spool=spool, limits=Limits(log_bytes=1 << 20, profile_bytes=1 << 10))
+    )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]
@@ -122,11 +140,23 @@ def tool(directory: Path, script: str) -> str:
     return str(app)
 
 
-def run(work: Path, app: str, *, limit_seconds: int = 60) -> int:
+def run(work: Path, app: str, *, limit_seconds: int = 60, repetitions: int = 1, profiles: Sequence[str] = ()) -> int:
     """Runs the tool as its container does."""
-    return subprocess.run(
-        tool_command(str(work), app, verbosity=4, limit_seconds=limit_seconds), check=False
-    ).returncode
+    command = tool_command(
+        str(work),
+        app,
+        verbosity=4,
+        limit_seconds=limit_seconds,
+        repetitions=repetitions,
+        profiles=list(profiles),
+    )
+    return subprocess.run(command, check=False).returncode
+
+
+def assert_settled(work: Path) -> None:
+    """The tool's container comes to a good end and runs nothing."""
+    assert run(work, "/workspace/none") == 0
+    assert not list(work.glob("run-*"))
 
 
 def recording(case: Path, version: str) -> str:
@@ -144,13 +174,14 @@ class TestFetch:
         assert config is not None
         plugins = {plugin["name"] for tier in config["tiers"] for plugin in tier["plugins"]}
         assert {"sg-nodelocalgreedy", "sg-multinodegang"} <= plugins
-        assert len(orjson.loads((work / names.ADAPTATIONS).read_bytes())) == 2
+        kinds = [line.partition(":")[0] for line in orjson.loads((work / names.ADAPTATIONS).read_bytes())]
+        assert kinds == ["config", "config", "clock"]
         assert Instructions.model_validate_json((work / names.INSTRUCTIONS).read_bytes()) == desk.told
         assert os.access(work / names.BUSYBOX, os.X_OK)
         assert not (work / names.DOWNLOAD).exists()
 
     async def test_verbatim_leaves_the_archive_as_it_is(self, client: TransferClient, desk: Desk, work: Path) -> None:
-        desk.told = instructions(config="Verbatim")
+        desk.told = instructions(prepare={"config": "Verbatim", "clock": "Verbatim"})
         await fetch(client, work)
         assert (work / names.ARCHIVE).read_bytes() == desk.archive_file.read_bytes()
         assert orjson.loads((work / names.ADAPTATIONS).read_bytes()) == []
@@ -165,22 +196,65 @@ class TestFetch:
         assert config is not None
         assert config["actions"] == "allocate"
 
-    async def test_a_null_config_that_nothing_heals_is_said(
-        self, client: TransferClient, desk: Desk, work: Path
+    @pytest.mark.parametrize(
+        ("told", "outcome", "reason"),
+        [
+            (instructions(archive=CONFIG_NULL / "snapshot.zip"), Outcome.INCOMPATIBLE_SNAPSHOT, Reason.CONFIG_NULL),
+            (instructions(sha256="0" * 64), Outcome.FAILED, Reason.CHECKSUM_MISMATCH),
+        ],
+        ids=["a null config that nothing heals", "another checksum"],
+    )
+    async def test_what_is_wrong_with_an_archive_is_its_result_and_nothing_is_run(
+        self, client: TransferClient, desk: Desk, work: Path, told: Instructions, outcome: Outcome, reason: Reason
     ) -> None:
-        desk.archive_file = CONFIG_NULL / "snapshot.zip"
-        desk.told = instructions(archive=desk.archive_file)
-        with pytest.raises(TerminalError) as caught:
-            await fetch(client, work)
-        assert caught.value.reason is Reason.CONFIG_NULL
+        desk.told = told
+        if reason is Reason.CONFIG_NULL:
+            desk.archive_file = CONFIG_NULL / "snapshot.zip"
+        await fetch(client, work)
+        assert desk.result is not None
+        result = ReplayResult.model_validate_json(desk.result)
+        assert (result.outcome, result.exit_code) == (outcome, None)
+        assert result.message.startswith(f"{reason}: ")
+        assert (result.engine.version, result.engine.image) == ("v0.17.0", "tool:v0.17.0")
+        assert_settled(work)
+        assert await report(client, work) is None
 
-    async def test_an_archive_with_another_checksum_is_refused(
+    async def test_a_patch_that_does_not_fit_is_the_result(
         self, client: TransferClient, desk: Desk, work: Path
     ) -> None:
-        desk.told = instructions(sha256="0" * 64)
-        with pytest.raises(TerminalError) as caught:
+        patch = {"target": {"kind": "Queue", "name": "none"}, "patch": "[{op: remove, path: /spec}]"}
+        desk.told = instructions(prepare={"patches": [patch]})
+        await fetch(client, work)
+        assert desk.result is not None
+        result = ReplayResult.model_validate_json(desk.result)
+        assert result.outcome is Outcome.FAILED
+        assert result.message.startswith("PatchFailed: ")
+
+    async def test_an_archive_whose_result_is_there_is_not_replayed_again(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        desk.result = b"another"
+        await fetch(client, work)
+        assert_settled(work)
+        assert not (work / names.ARCHIVE).exists()
+        assert await report(client, work) is None
+        assert (desk.log, desk.result) == (None, b"another")
+
+    async def test_a_result_that_came_while_the_archive_was_fetched_counts(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        desk.result_at_archive = b"another"
+        await fetch(client, work)
+        assert_settled(work)
+        assert desk.result == b"another"
+
+    async def test_what_the_endpoint_refuses_altogether_is_no_result(
+        self, client: TransferClient, desk: Desk, work: Path
+    ) -> None:
+        desk.refuses = TerminalError(Reason.TRANSFER_REFUSED, "the replay is gone.")
+        with pytest.raises(TerminalError, match="the replay is gone"):
             await fetch(client, work)
-        assert caught.value.reason is Reason.CHECKSUM_MISMATCH
+        assert not (work / names.SETTLED).exists()
 
 
 @pytest.fixture
@@ -193,6 +267,12 @@ def fetched(work: Path) -> Path:
     if busybox is not None:
         shutil.copy(busybox, work / names.BUSYBOX)
     return work
+
+
+def ran_once(directory: Path, case: Path) -> None:
+    directory.mkdir()
+    for name, recorded in ((names.STDERR, "stderr.gz"), (names.STDOUT, "stdout"), (names.EXIT_CODE, "exit")):
+        shutil.copy(case / f"v0.17.0.{recorded}", directory / name)
 
 
 def instruct(work: Path, **changes: Any) -> None:
@@ -215,13 +295,13 @@ class TestToolUnderBusybox:
 
     def test_the_tool_gets_the_archive_and_the_verbosity(self, fetched: Path, tmp_path: Path) -> None:
         run(fetched, tool(tmp_path, 'echo "$@"; test -f "$2"'))
-        assert (fetched / names.STDOUT).read_text() == "--filename snapshot.zip --verbosity 4\n"
-        assert (fetched / names.EXIT_CODE).read_text() == "0\n"
+        assert (fetched / "run-1" / names.STDOUT).read_text() == "--filename snapshot.zip --verbosity 4\n"
+        assert (fetched / "run-1" / names.EXIT_CODE).read_text() == "0\n"
 
     def test_the_log_is_kept_apart_from_what_is_printed(self, fetched: Path, tmp_path: Path) -> None:
         run(fetched, tool(tmp_path, "echo printed; echo logged >&2"))
-        assert gzip.decompress((fetched / names.STDERR).read_bytes()) == b"logged\n"
-        assert (fetched / names.STDOUT).read_text() == "printed\n"
+        assert gzip.decompress((fetched / "run-1" / names.STDERR).read_bytes()) == b"logged\n"
+        assert (fetched / "run-1" / names.STDOUT).read_text() == "printed\n"
 
     @pytest.mark.parametrize(
         ("script", "exit_code", "outcome"),
@@ -249,7 +329,7 @@ class TestToolUnderBusybox:
         result = read_work(fetched)
         assert (result.exit_code, result.outcome) == (137, Outcome.DEADLINE_EXCEEDED)
         assert result.queues, "what it logged before is read"
-        assert len(gzip.decompress((fetched / names.STDERR).read_bytes()).splitlines()) == 60
+        assert len(gzip.decompress((fetched / "run-1" / names.STDERR).read_bytes()).splitlines()) == 60
 
     def test_no_tool_in_the_image_is_a_failure_that_says_so(self, fetched: Path) -> None:
         assert run(fetched, "/workspace/none") == 0
@@ -265,13 +345,100 @@ class TestToolUnderBusybox:
         assert 0 < resources.cpu_seconds < 20
 
 
+@needs_busybox
+class TestRepetitions:
+    @pytest.fixture
+    def counting(self, tmp_path: Path) -> Callable[[str], str]:
+        """A tool whose runs see their number, from 1, in $n."""
+
+        def script(text: str) -> str:
+            return tool(tmp_path, f'echo >>"{tmp_path}/runs"; n=$(wc -l <"{tmp_path}/runs")\n{text}')
+
+        return script
+
+    def test_every_run_is_kept_apart(self, fetched: Path, counting: Callable[[str], str]) -> None:
+        assert run(fetched, counting('echo "out $n"; echo "log $n" >&2; exit $n'), repetitions=3) == 0
+        for number in (1, 2, 3):
+            directory = fetched / f"run-{number}"
+            assert (directory / names.STDOUT).read_text() == f"out {number}\n"
+            assert gzip.decompress((directory / names.STDERR).read_bytes()) == f"log {number}\n".encode()
+            assert (directory / names.EXIT_CODE).read_text() == f"{number}\n"
+
+    def test_equal_runs_become_one_result(self, fetched: Path, tmp_path: Path) -> None:
+        instruct(fetched, repetitions=3)
+        run(fetched, tool(tmp_path, recording(PRE_GENERATORS, "v0.17.0")), repetitions=3)
+        result = read_work(fetched)
+        assert result.outcome is Outcome.SUCCEEDED
+        assert result.runs is not None
+        assert (result.runs.count, result.runs.distinct, result.runs.frequencies) == (3, 1, None)
+
+    def test_it_goes_on_after_a_panic_which_is_the_outcome(self, fetched: Path, counting: Callable[[str], str]) -> None:
+        instruct(fetched, repetitions=3)
+        panic, fine = recording(CORPUS / "07-gang+elastic", "v0.9.0"), recording(PRE_GENERATORS, "v0.17.0")
+        run(fetched, counting(f"if [ $n = 2 ]; then {panic}; fi\n{fine}"), repetitions=3)
+        result = read_work(fetched)
+        assert (result.outcome, result.exit_code) == (Outcome.PANICKED, 2)
+        assert result.message.startswith("1 of 3 runs did not succeed. Run 2: ")
+        assert result.runs is not None
+        assert (result.runs.shown, result.runs.outcomes) == (2, {Outcome.SUCCEEDED: 2, Outcome.PANICKED: 1})
+
+    @pytest.mark.parametrize("signal", ["KILL", "SEGV"])
+    def test_a_run_that_a_signal_ended_is_the_last(
+        self, fetched: Path, counting: Callable[[str], str], signal: str
+    ) -> None:
+        assert run(fetched, counting(f"[ $n = 2 ] && kill -{signal} $$\nexit 0"), repetitions=5) == 0
+        assert (fetched / "run-2").exists()
+        assert not (fetched / "run-3").exists()
+
+    def test_a_run_that_hangs_is_stopped_and_is_the_last(self, fetched: Path, counting: Callable[[str], str]) -> None:
+        instruct(fetched, limit_seconds=1, repetitions=5)
+        hang = f"zcat '{PRE_GENERATORS}/v0.17.0.stderr.gz' | head -60 >&2; exec sleep 60"
+        fine = recording(PRE_GENERATORS, "v0.17.0")
+        run(fetched, counting(f"if [ $n = 2 ]; then {hang}; fi\n{fine}"), limit_seconds=1, repetitions=5)
+        result = read_work(fetched)
+        assert result.outcome is Outcome.DEADLINE_EXCEEDED
+        assert result.queues, "what it logged before is read"
+        assert "5 runs were wanted" in result.message
+        assert result.runs is not None
+        assert (result.runs.count, result.runs.shown) == (2, 2)
+
+    def test_only_the_last_run_writes_profiles(self, fetched: Path, counting: Callable[[str], str]) -> None:
+        profiles = profile_arguments("v0.17.0")
+        run(fetched, counting('echo "$@"'), repetitions=2, profiles=profiles)
+        said = [(fetched / f"run-{number}" / names.STDOUT).read_text() for number in (1, 2)]
+        assert said == [
+            "--filename snapshot.zip --verbosity 4\n",
+            "--filename snapshot.zip --verbosity 4 --cpuprofile cpu.pprof --memprofile memory.pprof\n",
+        ]
+
+    @pytest.mark.parametrize(
+        ("adaptations", "told"),
+        [
+            (
+                ["clock: all times are moved on by 1:00:00"],
+                ["clock: the last run began 41 s after the times were moved"],
+            ),
+            (["clock: no time is moved"], []),
+            ([], []),
+        ],
+        ids=["moved", "nothing to go by", "verbatim"],
+    )
+    def test_that_a_run_began_long_after_the_times_were_moved_is_said(
+        self, fetched: Path, tmp_path: Path, adaptations: list[str], told: list[str]
+    ) -> None:
+        (fetched / names.ADAPTATIONS).write_bytes(orjson.dumps(adaptations))
+        earlier = (fetched / names.ADAPTATIONS).stat().st_mtime - 41
+        os.utime(fetched / names.ADAPTATIONS, (earlier, earlier))
+        run(fetched, tool(tmp_path, recording(PRE_GENERATORS, "v0.17.0")))
+        assert list(read_work(fetched).adaptations) == [*adaptations, *told]
+
+
 @pytest.mark.asyncio
 class TestReport:
     @pytest.fixture
     def ran(self, fetched: Path) -> Path:
         """A directory as the tool leaves it."""
-        for name, recorded in ((names.STDERR, "stderr.gz"), (names.STDOUT, "stdout"), (names.EXIT_CODE, "exit")):
-            shutil.copy(PRE_GENERATORS / f"v0.17.0.{recorded}", fetched / name)
+        ran_once(fetched / "run-1", PRE_GENERATORS)
         return fetched
 
     async def test_hands_in_the_log_and_then_the_result(self, client: TransferClient, desk: Desk, ran: Path) -> None:
@@ -294,17 +461,45 @@ class TestReport:
         large = io.BytesIO()
         with gzip.GzipFile(fileobj=large, mode="wb", compresslevel=0) as file:
             file.write(bytes(2 << 20))
-        with (ran / names.STDERR).open("ab") as log:
+        with (ran / "run-1" / names.STDERR).open("ab") as log:
             log.write(large.getvalue())
         result = await report(client, ran)
         assert desk.log is None
         assert desk.result is not None
+        assert result is not None
         assert "The log was not kept" in result.message
+
+    async def test_the_log_is_that_of_the_run_shown(self, client: TransferClient, desk: Desk, ran: Path) -> None:
+        instruct(ran, repetitions=2)
+        failed = ran / "run-2"
+        failed.mkdir()
+        (failed / names.STDERR).write_bytes(gzip.compress(b"no\n"))
+        (failed / names.EXIT_CODE).write_text("1\n")
+        await report(client, ran)
+        assert desk.log == (failed / names.STDERR).read_bytes()
+        assert desk.result is not None
+        assert ReplayResult.model_validate_json(desk.result).outcome is Outcome.FAILED
+
+    async def test_profiles_are_handed_in_if_there_are_any(self, client: TransferClient, desk: Desk, ran: Path) -> None:
+        (ran / "cpu.pprof").write_bytes(b"samples")
+        (ran / "memory.pprof").touch()  # as a tool leaves it that was stopped
+        await report(client, ran)
+        assert desk.profiles == {Profile.CPU: b"samples"}
+
+    async def test_a_profile_too_large_is_left_out_and_the_result_says_so(
+        self, client: TransferClient, desk: Desk, ran: Path
+    ) -> None:
+        (ran / "memory.pprof").write_bytes(bytes(2 << 10))
+        result = await report(client, ran)
+        assert not desk.profiles
+        assert result is not None
+        assert "The memory profile was not kept" in result.message
 
     async def test_a_pod_whose_tool_left_nothing_still_reports(
         self, client: TransferClient, desk: Desk, fetched: Path
     ) -> None:
         result = await report(client, fetched)
+        assert result is not None
         assert result.outcome is Outcome.INCOMPLETE
         assert desk.result is not None
 
@@ -357,6 +552,24 @@ class TestCommands:
         self, url: str, desk: Desk, work: Path, left: Callable[[], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(names.URL_VARIABLE, url)
-        desk.told = instructions(sha256="0" * 64)
+        desk.refuses = TerminalError(Reason.TRANSFER_REFUSED, "the replay is gone.")
         assert await self.call("fetch", work) == names.HOPELESS
-        assert Problem.model_validate_json(left()).reason is Reason.CHECKSUM_MISMATCH
+        assert Problem.model_validate_json(left()).reason is Reason.TRANSFER_REFUSED
+
+    @pytest.mark.parametrize(("index", "archive"), [("0", 0), ("17", 17), (None, None)])
+    async def test_a_pod_of_an_indexed_job_says_which_archive_it_is_about(
+        self,
+        url: str,
+        desk: Desk,
+        work: Path,
+        left: Callable[[], str],
+        monkeypatch: pytest.MonkeyPatch,
+        index: str | None,
+        archive: int | None,
+    ) -> None:
+        monkeypatch.setenv(names.URL_VARIABLE, url)
+        if index is not None:
+            monkeypatch.setenv("JOB_COMPLETION_INDEX", index)
+        assert await self.call("fetch", work) == 0
+        assert [part.archive for part in desk.parts] == [archive]
+        assert left() == ""

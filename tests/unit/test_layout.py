@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kai_snapshot.api.ids import is_run_id, run_id, run_time
+from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.stores.layout import CaptureFolder, Parsed, archive_name, parse, replay_folder, replays_prefix
-from kai_snapshot.stores.store import check_key, is_key
+from kai_snapshot.stores.store import Entry, check_key, is_key
 
 SHA256 = "9f2c6b1e0a9d4d7f8c1b2a3948576f5e4d3c2b1a09f8e7d6c5b4a39281706f5e"
 SLOT = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
@@ -66,6 +67,8 @@ class TestKeys:
         assert folder.prefix == "kai-snapshots/default-hourly/20261122T101500Z-e03a0a4f/replays/try-v0.17-3d2b7f10/"
         assert folder.result(0) == f"{folder.prefix}0.result.json"
         assert folder.log(11, 2) == f"{folder.prefix}11-a2.log.gz"
+        assert folder.profile(11, 2, Profile.CPU) == f"{folder.prefix}11-a2.cpu.pprof"
+        assert folder.profile(11, 2, Profile.MEMORY) == f"{folder.prefix}11-a2.memory.pprof"
 
     @pytest.mark.parametrize(
         ("archive", "prefix"),
@@ -77,6 +80,24 @@ class TestKeys:
     )
     def test_an_archive_of_no_capture_has_its_replays_beside_it(self, archive: str, prefix: str) -> None:
         assert replays_prefix(archive) == prefix
+
+    def test_what_is_of_one_archive_of_many_lies_in_a_folder_of_its_own(self) -> None:
+        home = replay_folder(FOLDER.archive("20261122T101500Z", SHA256), "backtest", uid=UID)
+        assert home.plan == f"{home.prefix}plan.json"
+        assert home.comparison == f"{home.prefix}comparison.json"
+        assert home.of(17).result(0) == f"{home.prefix}17/0.result.json"
+        assert home.of(17).log(0, 2) == f"{home.prefix}17/0-a2.log.gz"
+        assert home.of(None) == home
+
+    @given(st.sets(st.tuples(st.integers(0, 999), st.integers(0, 31)), max_size=40))
+    def test_a_listing_says_which_results_of_many_archives_there_are(self, there: set[tuple[int, int]]) -> None:
+        home = replay_folder("x.zip", "backtest", uid=UID)
+        keys = [home.plan, home.comparison, home.result(0)]
+        for archive, index in there:
+            of = home.of(archive)
+            keys += [of.result(index), of.log(index, 1), of.profile(index, 1, Profile.CPU), of.comparison]
+        done = home.done(Entry(key, 1, SLOT) for key in sorted(keys))
+        assert {(archive, index) for index, archives in done.items() for archive in archives} == there
 
     @given(
         namespace=names,
@@ -93,7 +114,7 @@ class TestKeys:
         assert parse(archive) == Parsed("archive", folder, id_)
         assert parse(folder.manifest(id_)) == Parsed("manifest", folder, id_)
         replay = replay_folder(archive, capture, uid=UID)
-        for key in (replay.result(3), replay.log(3, 1)):
+        for key in (replay.result(3), replay.log(3, 1), replay.profile(3, 1, Profile.CPU), replay.of(9).result(3)):
             assert parse(key) == Parsed("replay", folder, id_)
         for key in (archive, folder.manifest(id_), replay.result(3)):
             assert is_key(key)

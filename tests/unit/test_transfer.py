@@ -5,11 +5,9 @@ import contextlib
 import hashlib
 import io
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 import aiohttp
 import pytest
@@ -17,11 +15,11 @@ import pytest_asyncio
 from aiohttp import web
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.transfer import Instructions, Part
+from kai_snapshot.api.transfer import Instructions, Part, Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 from kai_snapshot.transfer.client import TransferClient, connect
-from kai_snapshot.transfer.server import Limits, Upload, application
+from kai_snapshot.transfer.server import Download, Limits, Upload, application
 from kai_snapshot.transfer.tokens import Tokens
 
 pytestmark = pytest.mark.asyncio
@@ -40,10 +38,12 @@ class Shelf:
     archive_bytes: bytes = ARCHIVE
     sha256: str = SHA256
     logs: list[bytes] = field(default_factory=list)
+    profiles: dict[Profile, bytes] = field(default_factory=dict)
     results: list[bytes] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
     arrivals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     failures: list[SnapshotError] = field(default_factory=list)
+    asked: list[Part] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
@@ -55,19 +55,19 @@ class Shelf:
             size_bytes=len(ARCHIVE), healed_config={"actions": "allocate", "usageDBConfig": None}, limit_seconds=60,
         )  # fmt: skip
 
-    @contextlib.contextmanager
-    def _opened(self) -> Iterator[BinaryIO]:
-        yield io.BytesIO(self.archive_bytes)
-
-    def archive(self, part: Part) -> AbstractContextManager[BinaryIO]:
+    def archive(self, part: Part) -> Download:
         self._admit(part)
-        return self._opened()
+        return Download(io.BytesIO(self.archive_bytes), self.sha256, len(ARCHIVE))
 
     def put_log(self, part: Part, upload: Upload) -> None:
         self._admit(part)
         self.arrivals.release()
         assert self.gate.wait(10)
         self.logs.append(upload.file.read())
+
+    def put_profile(self, part: Part, upload: Upload, profile: Profile) -> None:
+        self._admit(part)
+        self.profiles[profile] = upload.file.read()
 
     def put_result(self, part: Part, upload: Upload) -> None:
         self._admit(part)
@@ -78,6 +78,7 @@ class Shelf:
         self.results = [content]
 
     def _admit(self, part: Part) -> None:
+        self.asked.append(part)
         if self.failures:
             raise self.failures.pop(0)
         if part.uid != PART.uid:
@@ -152,6 +153,40 @@ async def test_the_archive_comes_with_its_size_and_digest(url: str) -> None:
         await response.read()
 
 
+async def test_an_archive_is_asked_for_once(client: TransferClient, shelf: Shelf, tmp_path: Path) -> None:
+    await client.archive(tmp_path / "archive", sha256=SHA256)
+    assert shelf.asked == [PART]
+
+
+async def test_a_pod_of_an_indexed_job_says_with_each_request_which_archive_it_is_about(
+    url: str, shelf: Shelf, tmp_path: Path
+) -> None:
+    async with connect(url, Tokens(KEY).issue(PART), archive=17, patience_seconds=0) as client:
+        await client.instructions()
+        await client.archive(tmp_path / "archive", sha256=SHA256)
+        await client.put_log(content(tmp_path, b"log"))
+        await client.put_profile(Profile.CPU, content(tmp_path, b"profile"))
+        await client.put_result(content(tmp_path, b"{}"))
+    assert shelf.asked == [PART.model_copy(update={"archive": 17})] * 5
+
+
+async def test_what_is_no_completion_index_is_refused(url: str, shelf: Shelf) -> None:
+    headers = {"Authorization": f"Bearer {Tokens(KEY).issue(PART)}"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        for archive in ("", "x", "-1", "1.5", "9" * 5000):
+            async with session.get(f"{url}/v1/instructions", params={"archive": archive}) as response:
+                assert response.status == 403
+                assert (await response.json())["reason"] == "TransferRefused"
+    assert not shelf.asked
+
+
+async def test_that_there_is_a_result_already_is_said_at_once(client: TransferClient, shelf: Shelf) -> None:
+    shelf.failures = [TerminalError(Reason.RESULT_EXISTS, "a result was handed in before.")]
+    with pytest.raises(TerminalError, match="handed in before") as caught:
+        await client.instructions()
+    assert caught.value.reason is Reason.RESULT_EXISTS
+
+
 async def test_an_archive_that_changed_in_the_storage_is_refused(
     client: TransferClient, shelf: Shelf, tmp_path: Path
 ) -> None:
@@ -174,6 +209,12 @@ async def test_log_and_result_arrive_byte_for_byte(client: TransferClient, shelf
     await client.put_log(content(tmp_path, ARCHIVE))
     await client.put_result(content(tmp_path, b'{"outcome": "Succeeded"}'))
     assert (shelf.logs, shelf.results) == ([ARCHIVE], [b'{"outcome": "Succeeded"}'])
+
+
+async def test_each_profile_arrives_as_what_it_is(client: TransferClient, shelf: Shelf, tmp_path: Path) -> None:
+    await client.put_profile(Profile.CPU, content(tmp_path, b"cpu"))
+    await client.put_profile(Profile.MEMORY, content(tmp_path, b"memory"))
+    assert shelf.profiles == {Profile.CPU: b"cpu", Profile.MEMORY: b"memory"}
 
 
 async def test_the_same_result_again_is_fine_and_another_is_not(

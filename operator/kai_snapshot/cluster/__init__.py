@@ -177,10 +177,12 @@ class Cluster:
             found = self._batch.list_namespaced_job(namespace, label_selector=selector, _request_timeout=TIMEOUT)
         return list(self._plain(found)["items"])
 
-    def pods(self, namespace: str, selector: str) -> list[Object]:
-        """The pods with those labels."""
+    def pods(self, namespace: str, selector: str, *, fields: str = "", limit: int | None = None) -> list[Object]:
+        """The pods with those labels, and those fields (a field selector); the first so many of them by name."""
         with translated("list", f"pods in {namespace}"):
-            found = self._core.list_namespaced_pod(namespace, label_selector=selector, _request_timeout=TIMEOUT)
+            found = self._core.list_namespaced_pod(
+                namespace, label_selector=selector, field_selector=fields or None, limit=limit, _request_timeout=TIMEOUT
+            )
         return list(self._plain(found)["items"])
 
     def job(self, namespace: str, name: str) -> Object | None:

@@ -21,11 +21,12 @@ from kai_snapshot.reconcile import capture as decision
 from kai_snapshot.reconcile import capture_conditions, rejection
 from kai_snapshot.reconcile.plan import Announce, StartRun
 from kai_snapshot.runs.children import Child
+from kai_snapshot.runs.pins import Pins, pins
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
 from kai_snapshot.runs.write import announce, write_status
-from kai_snapshot.stores import layout, location
+from kai_snapshot.stores import layout
 
 logger = logging.getLogger(__name__)
 
@@ -123,19 +124,14 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
         _folder(capture),
         capture.spec.retention,
         now=now(),
-        pinned=lambda: _pinned(services, capture),
+        pinned=lambda: _pins(services, capture),
         ours=_ours(services, capture),
     )
 
 
-def _pinned(services: Services, capture: SnapshotCapture) -> frozenset[str]:
-    """The ids of archives that unfinished replays of this namespace read, by whatever way they name them."""
-    prefix = _folder(capture).prefix
-    here = location(capture.spec.storage, prefix)
-    statuses = (replay.get("status", {}) for replay in services.cluster.list_all(REPLAYS, capture.metadata.namespace))
-    uris = (status.get("resolvedSource", {}).get("uri", "") for status in statuses if not status.get("completionTime"))
-    pinned = (layout.parse(prefix + uri.removeprefix(here)) for uri in uris if uri.startswith(here))
-    return frozenset(found.id for found in pinned if found is not None)
+def _pins(services: Services, capture: SnapshotCapture) -> Pins:
+    replays = services.cluster.list_all(REPLAYS, capture.metadata.namespace)
+    return pins(replays, capture.spec.storage, _folder(capture))
 
 
 def _ours(services: Services, capture: SnapshotCapture) -> Callable[[Manifest], bool]:

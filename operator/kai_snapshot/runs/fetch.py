@@ -2,34 +2,67 @@
 
 import asyncio
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 
-from kai_snapshot.archive.prepare import prepare
+from kai_snapshot.api.problem import Problem
+from kai_snapshot.api.result import Engine, ReplayResult
+from kai_snapshot.api.transfer import Instructions
+from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
+from kai_snapshot.jobs.pods import hopeless
 from kai_snapshot.transfer.client import TransferClient
 
 
 async def fetch(client: TransferClient, work: Path) -> None:
-    """Fills the directory `work` with what the tool and report need. Raises SnapshotError and OSError."""
-    instructions = await client.instructions()
-    (work / names.INSTRUCTIONS).write_bytes(orjson.dumps(instructions.dump()))
+    """Fills the directory `work` with what the tool and report need. Raises SnapshotError and OSError.
+
+    An archive that cannot be had or prepared, and will not be the next time, is a result, handed in from here. With a
+    result, of this pod or one before, nothing is left to run: that is marked in `work`.
+    """
     _provide_busybox(work / names.BUSYBOX)
+    try:
+        instructions = await client.instructions()
+        (work / names.INSTRUCTIONS).write_bytes(orjson.dumps(instructions.dump()))
+        try:
+            await _get(client, work, instructions)
+        except TerminalError as error:
+            await _hand_in(client, work, instructions, error)
+        else:
+            return
+    except TerminalError as error:
+        if error.reason is not Reason.RESULT_EXISTS:
+            raise
+    (work / names.SETTLED).touch()
+
+
+async def _get(client: TransferClient, work: Path, instructions: Instructions) -> None:
     download = work / names.DOWNLOAD
     await client.archive(download, sha256=instructions.sha256)
-    adaptations = await asyncio.to_thread(
-        prepare,
-        download,
-        work / names.ARCHIVE,
-        mode=instructions.config,
+    wanted = Preparation(
+        config=instructions.prepare.config,
+        clock=instructions.prepare.clock,
+        patches=instructions.prepare.patches,
         healed_config=instructions.healed_config,
         captured_version=instructions.captured_version,
+        captured_at=instructions.captured_at,
         target_version=instructions.target_version,
     )
+    adaptations = await asyncio.to_thread(prepare, download, work / names.ARCHIVE, wanted, now=datetime.now(UTC))
     download.unlink()
     (work / names.ADAPTATIONS).write_bytes(orjson.dumps(adaptations))
+
+
+async def _hand_in(client: TransferClient, work: Path, instructions: Instructions, error: TerminalError) -> None:
+    """Where it is not the archive that the endpoint refuses, it refuses this as well."""
+    found = hopeless(Problem.of(error))
+    engine = Engine(version=instructions.target_version, image=instructions.image)
+    result = ReplayResult(engine=engine, outcome=found.outcome, message=found.message)
+    (work / names.RESULT).write_bytes(orjson.dumps(result.dump()))
+    await client.put_result(work / names.RESULT)
 
 
 def _provide_busybox(target: Path) -> None:

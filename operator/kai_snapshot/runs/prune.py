@@ -1,7 +1,7 @@
 """Prune: what retention no longer wants goes, manifest first; then what no manifest speaks for."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -31,7 +31,7 @@ def prune(
     policy: Retention | None,
     *,
     now: datetime,
-    pinned: Callable[[], Collection[str]],
+    pinned: Callable[[], Container[str]],
     ours: Callable[[Manifest], bool],
 ) -> Pruned:
     """Removes and counts. `pinned` is asked for ids anew before each batch. Raises SnapshotError of the store."""
@@ -70,7 +70,7 @@ def _expire(
     policy: Retention,
     *,
     now: datetime,
-    pinned: Callable[[], Collection[str]],
+    pinned: Callable[[], Container[str]],
     ours: Callable[[Manifest], bool],
 ) -> list[str]:
     known = list(catalog.readable(store, folder, catalog.ids(entries)))

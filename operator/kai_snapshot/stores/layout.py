@@ -2,17 +2,22 @@
 
 - the archive: `<namespace>/<capture>/<id>-<first 8 of the SHA-256>.zip`
 - its manifest: `<namespace>/<capture>/<id>.json`
-- what a replay made of it: `<namespace>/<capture>/<id>/replays/<replay>-<uid8>/` with
-  `<index>.result.json` and `<index>-a<attempt>.log.gz`
+- what a replay made of it: `<namespace>/<capture>/<id>/replays/<replay>-<uid8>/` with `<index>.result.json`,
+  `<index>-a<attempt>.log.gz`, `<index>-a<attempt>.{cpu,memory}.pprof` if wanted, and `comparison.json`
+- of a replay of many archives: the same, beside the newest of them, with `plan.json`, and what is of one archive in a
+  folder `<completion index>/` each
 """
 
 import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from kai_snapshot.api.ids import is_run_id
+from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.stores.store import check_key
+from kai_snapshot.stores.store import Entry, check_key
 
 Kind = Literal["archive", "manifest", "replay"]
 
@@ -23,6 +28,7 @@ _FILE = re.compile(
     r"((?P<archive>-[0-9a-f]{8}\.zip)|(?P<manifest>\.json)|(?P<replay>/replays/.+))"
 )
 _KINDS: tuple[Kind, ...] = get_args(Kind)
+_RESULT_OF_MANY = re.compile(r"(?P<archive>[0-9]+)/(?P<index>[0-9]+)\.result\.json")
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,24 @@ class CaptureFolder:
 
 @dataclass(frozen=True)
 class ReplayFolder:
-    """Where the results of one replay of one archive lie."""
+    """Where the results of one replay lie."""
 
     prefix: str
     """What all keys of the replay start with, the slash included."""
+
+    @property
+    def plan(self) -> str:
+        """Key of the ReplayPlan, if the replay is about many archives."""
+        return f"{self.prefix}plan.json"
+
+    @property
+    def comparison(self) -> str:
+        """Key of the comparison of all versions."""
+        return f"{self.prefix}comparison.json"
+
+    def of(self, archive: int | None) -> "ReplayFolder":
+        """Where the results of one archive of many lie, by its position in the plan; None: there is only one."""
+        return self if archive is None else ReplayFolder(f"{self.prefix}{archive}/")
 
     def result(self, index: int) -> str:
         """Key of the ReplayResult of the version at `index` (from 0) of the plan."""
@@ -64,6 +84,19 @@ class ReplayFolder:
     def log(self, index: int, attempt: int) -> str:
         """Key of the tool's log of the version at `index`, from the Job number `attempt` (from 1)."""
         return f"{self.prefix}{index}-a{attempt}.log.gz"
+
+    def profile(self, index: int, attempt: int, profile: Profile) -> str:
+        """Key of a profile of the tool, from the same Job as its log."""
+        return f"{self.prefix}{index}-a{attempt}.{profile}.pprof"
+
+    def done(self, entries: Iterable[Entry]) -> Mapping[int, set[int]]:
+        """The archives of many, by their position in the plan, that each version has a result of, by its index."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for entry in entries:
+            match = _RESULT_OF_MANY.fullmatch(entry.key.removeprefix(self.prefix))
+            if match is not None:
+                found[int(match["index"])].add(int(match["archive"]))
+        return dict(found)
 
 
 @dataclass(frozen=True)

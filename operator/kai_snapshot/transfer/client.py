@@ -12,7 +12,7 @@ import aiohttp
 from pydantic import ValidationError
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.transfer import Instructions
+from kai_snapshot.api.transfer import Instructions, Profile
 from kai_snapshot.errors import Reason, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 
@@ -23,16 +23,19 @@ T = TypeVar("T")
 
 
 class TransferClient:
-    """One Job's view of the endpoint. Every call goes on trying for `patience_seconds` while an error may heal.
+    """One pod's view of the endpoint. Every call goes on trying for `patience_seconds` while an error may heal.
 
     Calls raise TerminalError with the endpoint's reason, or the last TransientError when patience is at its end.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, *, patience_seconds: float) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, *, archive: int | None, patience_seconds: float
+    ) -> None:
         self._session, self._url, self._patience = session, url.rstrip("/"), patience_seconds
+        self._query = {} if archive is None else {"archive": str(archive)}
 
     async def instructions(self) -> Instructions:
-        """What this Job is to do."""
+        """What this pod is to do. Raises TerminalError(ResultExists) if that is done."""
         return await self._persist(self._instructions)
 
     async def archive(self, target: Path, *, sha256: str) -> None:
@@ -43,12 +46,16 @@ class TransferClient:
         """Hands in the tool's log."""
         await self._persist(lambda: self._put("/v1/log", file))
 
+    async def put_profile(self, profile: Profile, file: Path) -> None:
+        """Hands in a profile of the tool."""
+        await self._persist(lambda: self._put(f"/v1/profile/{profile}", file))
+
     async def put_result(self, file: Path) -> None:
         """Hands in the result."""
         await self._persist(lambda: self._put("/v1/result", file))
 
     async def _instructions(self) -> Instructions:
-        async with self._session.get(f"{self._url}/v1/instructions") as response:
+        async with self._session.get(f"{self._url}/v1/instructions", params=self._query) as response:
             await _check(response)
             content = await response.read()
         try:
@@ -59,7 +66,7 @@ class TransferClient:
 
     async def _archive(self, target: Path, sha256: str) -> None:
         hasher = hashlib.sha256()
-        async with self._session.get(f"{self._url}/v1/archive") as response:
+        async with self._session.get(f"{self._url}/v1/archive", params=self._query) as response:
             await _check(response)
             with target.open("wb") as file:
                 async for piece in response.content.iter_chunked(_PIECE):
@@ -77,7 +84,9 @@ class TransferClient:
             sha256 = hashlib.file_digest(body, "sha256").hexdigest()
             body.seek(0)
             headers = {digest.HEADER: digest.encode(sha256), "Content-Type": "application/octet-stream"}
-            async with self._session.put(f"{self._url}{path}", data=body, headers=headers, expect100=True) as response:
+            async with self._session.put(
+                f"{self._url}{path}", params=self._query, data=body, headers=headers, expect100=True
+            ) as response:
                 await _check(response)
 
     async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -106,11 +115,13 @@ class TransferClient:
 
 
 @asynccontextmanager
-async def connect(url: str, token: str, *, patience_seconds: float) -> AsyncIterator[TransferClient]:
-    """A client of the endpoint at `url` (http or https, no path)."""
+async def connect(
+    url: str, token: str, *, patience_seconds: float, archive: int | None = None
+) -> AsyncIterator[TransferClient]:
+    """A client of the endpoint at `url` (http or https, no path), about the `archive` of many in its replay's plan."""
     headers = {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT, auto_decompress=False) as session:
-        yield TransferClient(session, url, patience_seconds=patience_seconds)
+        yield TransferClient(session, url, archive=archive, patience_seconds=patience_seconds)
 
 
 class _LaterError(TransientError):

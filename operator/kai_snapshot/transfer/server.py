@@ -3,10 +3,17 @@
 GET /v1/instructions   what to do, as JSON
 GET /v1/archive        the archive
 PUT /v1/log            the tool's log (gzip), before the result
+PUT /v1/profile/cpu    a profile of the tool, before the result
+PUT /v1/profile/memory
 PUT /v1/result         the result (JSON); the first one counts
 GET /healthz           no token needed
 
-Errors are JSON `{reason, message}`. What blocks runs in threads; bodies are counted, limited and checked against their
+A pod of a replay of many archives says which it is about: `?archive=<completion index>`. Where there is a result
+already, the answer to all but the same result again is 409: nothing is left to do.
+
+Errors are JSON `{reason, message}`: 401 no token of ours, 403 the replay is gone, the part is finished, or there is no
+such archive in its plan, 404 the archive is gone, 409, 413 too large, 422 whatever else will not heal, 503 come again.
+What blocks runs in threads; bodies are counted, limited and checked against their
 digest while they stream to an unnamed file; who comes while four transfers are under way is told when to come again.
 """
 
@@ -18,13 +25,15 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
 from aiohttp import web
+from pydantic import ValidationError
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.transfer import Instructions, Part
+from kai_snapshot.api.transfer import Instructions, Part, Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 from kai_snapshot.transfer.tokens import Tokens
@@ -50,21 +59,33 @@ class Upload:
     size_bytes: int
 
 
+@dataclass(frozen=True)
+class Download:
+    """An archive to be sent."""
+
+    content: AbstractContextManager[BinaryIO]
+    sha256: str
+    size_bytes: int
+
+
 class Backend(Protocol):
     """What the endpoint is in front of. Everything blocks and is called in threads, also several at once.
 
     Errors are the endpoint's answer: TransientError asks the Job to come again; TransferRefused says that the replay is
-    gone or the part is finished; ResultExists that another result than this one was committed first.
+    gone or the part is finished; ResultExists that a result, and another than this one, was committed first.
     """
 
     def instructions(self, part: Part) -> Instructions:
         """What this Job is to do."""
 
-    def archive(self, part: Part) -> AbstractContextManager[BinaryIO]:
+    def archive(self, part: Part) -> Download:
         """The archive that the instructions are about."""
 
     def put_log(self, part: Part, upload: Upload) -> None:
         """Stores the log; again until there is a result."""
+
+    def put_profile(self, part: Part, upload: Upload, profile: Profile) -> None:
+        """Stores a profile; again until there is a result."""
 
     def put_result(self, part: Part, upload: Upload) -> None:
         """Commits the result. The same one again is fine."""
@@ -75,6 +96,7 @@ class Limits:
     """What one endpoint takes upon itself."""
 
     log_bytes: int = 2 << 30
+    profile_bytes: int = 64 << 20
     result_bytes: int = 64 << 20
     transfers: int = 4
     """At the same time."""
@@ -90,10 +112,14 @@ def application(tokens: Tokens, backend: Backend, *, spool: Path, limits: Limits
     app.router.add_get("/healthz", _healthy)
     app.router.add_get("/v1/instructions", endpoint.instructions, allow_head=False)
     app.router.add_get("/v1/archive", endpoint.archive, allow_head=False)
-    for path, limit, take in (
-        ("/v1/log", endpoint.limits.log_bytes, backend.put_log),
-        ("/v1/result", endpoint.limits.result_bytes, backend.put_result),
-    ):
+    limited = endpoint.limits
+    puts: list[tuple[str, int, Callable[[Part, Upload], None]]] = [
+        ("/v1/log", limited.log_bytes, backend.put_log),
+        ("/v1/profile/cpu", limited.profile_bytes, partial(backend.put_profile, profile=Profile.CPU)),
+        ("/v1/profile/memory", limited.profile_bytes, partial(backend.put_profile, profile=Profile.MEMORY)),
+        ("/v1/result", limited.result_bytes, backend.put_result),
+    ]
+    for path, limit, take in puts:
         app.router.add_put(path, endpoint.taker(take, limit), expect_handler=endpoint.doorkeeper(limit))
     return app
 
@@ -122,18 +148,17 @@ class _Endpoint:
     async def archive(self, request: web.Request) -> web.StreamResponse:
         part = self._part(request)
         async with self._place():
-            instructions = await asyncio.to_thread(self._backend.instructions, part)
-            opened = await asyncio.to_thread(self._backend.archive, part)
-            stream = await asyncio.to_thread(opened.__enter__)
+            download = await asyncio.to_thread(self._backend.archive, part)
+            stream = await asyncio.to_thread(download.content.__enter__)
             try:
-                return await self._send(request, stream, instructions)
+                return await self._send(request, stream, download)
             finally:
-                await asyncio.to_thread(opened.__exit__, None, None, None)
+                await asyncio.to_thread(download.content.__exit__, None, None, None)
 
-    async def _send(self, request: web.Request, stream: BinaryIO, instructions: Instructions) -> web.StreamResponse:
-        headers = {"Content-Type": "application/zip", digest.HEADER: digest.encode(instructions.sha256)}
+    async def _send(self, request: web.Request, stream: BinaryIO, download: Download) -> web.StreamResponse:
+        headers = {"Content-Type": "application/zip", digest.HEADER: digest.encode(download.sha256)}
         response = web.StreamResponse(headers=headers)
-        response.content_length = left = instructions.size_bytes
+        response.content_length = left = download.size_bytes
         await response.prepare(request)
         try:
             while piece := await asyncio.to_thread(stream.read, _PIECE):
@@ -182,9 +207,10 @@ class _Endpoint:
         if scheme.lower() != "bearer":
             raise _UnauthorizedError(Reason.TRANSFER_REFUSED, "a bearer token is needed.")
         try:
-            return self._tokens.read(token.strip())
+            part = self._tokens.read(token.strip())
         except TerminalError as error:
             raise _UnauthorizedError(error.reason, error.message) from error
+        return _of_archive(part, request.query.get("archive"))
 
     def _check_place(self) -> None:
         if self._under_way >= self.limits.transfers:
@@ -240,6 +266,15 @@ class _Endpoint:
 
 class _UnauthorizedError(TerminalError):
     """No token, or none that can be read."""
+
+
+def _of_archive(part: Part, archive: str | None) -> Part:
+    """The token is the Job's, which archive of many it is about says the pod: it may have any of them anyway."""
+    try:
+        return part if archive is None else Part.model_validate({**part.dump(), "archive": archive})
+    except ValidationError as error:
+        message = f"?archive={archive[:80] if archive else ''} is no completion index."
+        raise TerminalError(Reason.TRANSFER_REFUSED, message) from error
 
 
 def _check_size(request: web.Request, limit: int) -> None:
