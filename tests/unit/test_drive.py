@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
 from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
-from kai_snapshot.api.transfer import Part
+from kai_snapshot.api.transfer import Part, Profile
 from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import drive_capture, drive_replay
@@ -370,9 +371,10 @@ def test_a_log_of_a_result_that_is_there_is_not_replaced(world: Any, claims: Pat
     delivery = Delivery(all_, on_result=lambda _: None)
     delivery.put_log(part(), upload(b"log"))
     delivery.put_result(part(), upload(result()))
-    with pytest.raises(TerminalError) as error:
-        delivery.put_log(part(), upload(b"another"))
-    assert error.value.reason == Reason.RESULT_EXISTS
+    for put in (delivery.put_log, partial(delivery.put_profile, profile=Profile.MEMORY)):
+        with pytest.raises(TerminalError) as error:
+            put(part(), upload(b"another"))
+        assert error.value.reason == Reason.RESULT_EXISTS
 
 
 def test_a_storage_that_goes_away_during_a_replay_is_said_and_loses_nothing(world: Any, claims: Path) -> None:
@@ -449,15 +451,18 @@ def test_a_job_gets_the_archive_that_was_pinned_and_hands_in_what_the_status_the
     delivery = Delivery(all_, on_result=arrived.append)
     instructions = delivery.instructions(part())
     assert (instructions.sha256, instructions.captured_version) == (manifest.sha256, "v0.17.0")
-    with delivery.archive(part()) as stream:
+    with delivery.archive(part()).content as stream:
         assert stream.read() == b"zip"
     delivery.put_log(part(), upload(b"log"))
+    delivery.put_profile(part(), upload(b"samples"), Profile.CPU)
     delivery.put_result(part(), upload(result()))
     assert arrived == [part()]
     look_at_replay(all_)
     after = status(cluster, REPLAYS, "compare")
     assert (ready(after), after["outcome"]) == (("True", "Succeeded"), "Succeeded")
     assert after["results"][0]["logURI"].endswith("/0-a1.log.gz")
+    assert after["results"][0]["cpuProfileURI"].endswith("/0-a1.cpu.pprof")
+    assert "memoryProfileURI" not in after["results"][0]
 
 
 @pytest.mark.parametrize("content", [b"z", b"zipzip"], ids=["cut", "longer"])

@@ -1,111 +1,23 @@
 """What is done about a SnapshotReplay, in every state it can be found in."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
-from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, ResultCounts, SnapshotReplay
-from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.jobs.read import Finding, JobFacts
-from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, Plan
-from kai_snapshot.reconcile.replay import LOOK_AGAIN, Observed, Refused, Waiting, reconcile
+from kai_snapshot.api.result import Outcome
+from kai_snapshot.errors import Reason
+from kai_snapshot.jobs.pods import Finding
+from kai_snapshot.reconcile.observed import Refused
+from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob
+from kai_snapshot.reconcile.replay import LOOK_AGAIN
 from kai_snapshot.reconcile.version import StoredResult
 from support import kstatus
-from support.resources import CREATED, replay
-
-SOURCE = ResolvedSource.model_validate(
-    {
-        "id": "20261122T090000Z",
-        "capture": "hourly",
-        "storage": {"s3": {"bucket": "archives"}},
-        "key": "kai-snapshots/hourly/20261122T090000Z-00000000.zip",
-        "uri": "s3://archives/kai-snapshots/hourly/20261122T090000Z-00000000.zip",
-        "sha256": "0" * 64,
-        "sizeBytes": 1000,
-        "schedulerVersion": "v0.17.0",
-    }
-)
-NOT_YET = Waiting(Problem(reason=Reason.WAITING_FOR_CAPTURE, message="no archive yet"))
-
-
-def image_for(version: ReplayVersion, captured_version: str) -> str:
-    if version.name == "none":
-        raise TerminalError(Reason.INCOMPATIBLE_SNAPSHOT, "no such version")
-    return version.image or f"tool:{captured_version if version.name == 'AsCaptured' else version.name}"
-
-
-def facts(index: int, attempt: int = 1, **changes: Any) -> JobFacts:
-    values: dict[str, Any] = {
-        "name": f"compare-{index}" if attempt == 1 else f"compare-{index}-a{attempt}",
-        "index": index,
-        "attempt": attempt,
-        "ended": False,
-        "expires": False,
-        "finding": None,
-        "not_started_since": None,
-        "pull_fails_at": None,
-        "message": "",
-        "image_id": "tool@sha256:1",
-        "node_name": "node-1",
-    }
-    return JobFacts(**{**values, **changes})
-
-
-def stored(outcome: Outcome = Outcome.SUCCEEDED) -> StoredResult:
-    result = ReplayResult(
-        engine=Engine(),
-        outcome=outcome,
-        message="" if outcome is Outcome.SUCCEEDED else "nil map",
-        durations_ms=Durations(total=41, actions={"allocate": 30, "reclaim": 5}),
-        error_count=2,
-    )
-    return StoredResult(result, ResultCounts(placements=1, errors=2), "s3://archives/r.json", "s3://archives/l.gz")
-
-
-class World:
-    """A replay, and time: each step is one look, its status kept as the API server keeps it."""
-
-    def __init__(self, **spec: Any) -> None:
-        self.now = CREATED
-        self.resource = replay(**spec)
-        self.jobs: dict[tuple[int, int], JobFacts] = {}
-        self.plan: Plan[Any]
-
-    def look(self, *, after: float = 1, **observed: Any) -> Plan[Any]:
-        self.now += timedelta(seconds=after)
-        self.plan = reconcile(
-            SnapshotReplay.model_validate(self.resource),
-            Observed(jobs=dict(self.jobs), **observed),
-            self.now,
-            image_for=image_for,
-        )
-        self.resource["status"] = self.plan.status.dump()
-        kstatus.check(self.resource)
-        return self.plan
-
-    def outcomes(self) -> list[str]:
-        return [result["outcome"] for result in self.resource["status"]["results"]]
-
-    def actions(self, kind: type) -> list[Any]:
-        return [action for action in self.plan.actions if isinstance(action, kind)]
-
-    def condition(self, type_: str) -> tuple[str, str] | None:
-        found = [c for c in self.resource["status"]["conditions"] if c["type"] == type_]
-        return (found[0]["status"], found[0]["reason"]) if found else None
-
-
-def pinned(**spec: Any) -> World:
-    world = World(**spec)
-    world.look(resolution=SOURCE)
-    assert world.actions(CreateJob) == [], "not before the pin can be seen"
-    assert world.plan.again_at == world.now
-    world.look()
-    return world
+from support.replayworld import FOUND, NOT_YET, World, facts, pinned, stored
+from support.resources import CREATED
 
 
 def test_a_replay_waits_for_its_capture_and_says_so() -> None:
@@ -139,7 +51,7 @@ def test_the_archive_is_pinned_once_and_the_first_job_follows() -> None:
     assert world.outcomes() == ["Pending", "Pending"]
     assert [r["image"] for r in world.resource["status"]["results"]] == ["tool:v0.17.0", "tool:v0.14.7"]
     assert world.actions(CreateJob) == [CreateJob(0, 1)]
-    world.look(resolution=SOURCE.model_copy(update={"id": "20261122T100000Z"}))
+    world.look(resolution=replace(FOUND, source=FOUND.source.model_copy(update={"id": "20261122T100000Z"})))
     assert world.resource["status"]["resolvedSource"]["id"] == "20261122T090000Z"
 
 
@@ -172,7 +84,7 @@ def test_parallelism_lets_versions_run_side_by_side() -> None:
 
 def test_all_versions_replayed_is_ready() -> None:
     world = pinned()
-    world.look(results={0: stored(), 1: stored()})
+    world.finish(results={0: stored(), 1: stored()})
     assert world.condition("Ready") == ("True", "Succeeded")
     assert world.condition("Finished") == ("True", "Succeeded")
     status = world.resource["status"]
@@ -190,7 +102,7 @@ def test_a_panic_is_a_finding_and_the_other_versions_go_on() -> None:
     world = pinned()
     world.look(results={0: stored(Outcome.PANICKED)})
     assert world.actions(CreateJob) == [CreateJob(1, 1)]
-    world.look(results={1: stored()})
+    world.finish(results={1: stored()})
     assert world.condition("Ready") == ("False", "ReplayFailed")
     assert world.resource["status"]["outcome"] == "PartiallyFailed"
     assert world.resource["status"]["summary"] == "1/2 replayed: v0.14.7 41 ms; AsCaptured Panicked"
@@ -244,6 +156,14 @@ def test_an_image_that_cannot_be_pulled_is_looked_at_again_just_when_it_is_given
     assert world.look(after=19).again_at == moment + LOOK_AGAIN, "it is not asked for over and over"
 
 
+def test_an_image_that_cannot_be_pulled_holds_up_no_other_version() -> None:
+    world = pinned()
+    world.jobs[0, 1] = facts(0, pull_fails_at=world.now + timedelta(minutes=2))
+    world.look()
+    assert world.outcomes() == ["Running", "Pending"]
+    assert world.actions(CreateJob) == [CreateJob(1, 1)]
+
+
 def test_a_pod_that_never_starts_ends_the_version() -> None:
     world = pinned(versions=[{"name": "v0.17.0"}], startingDeadlineSeconds=60)
     world.jobs[0, 1] = facts(0, not_started_since=CREATED, message="the pod is not scheduled: no node")
@@ -269,7 +189,7 @@ def test_a_version_without_an_image_ends_at_once_and_the_others_run() -> None:
 
 def test_a_version_without_an_image_is_announced_like_any_other() -> None:
     world = World(versions=[{"name": "none"}, {"name": "v0.14.7"}])
-    world.look(resolution=SOURCE)
+    world.look(resolution=FOUND)
     assert [event.reason for event in world.actions(Announce)] == ["SourceResolved", "VersionFailed"]
 
 
@@ -291,7 +211,7 @@ def test_a_suspended_replay_starts_nothing_and_lets_end_what_runs() -> None:
     world.look()
     assert world.condition("Ready") == ("Unknown", "Suspended")
     world.resource["spec"]["suspend"] = False
-    world.look(resolution=SOURCE)
+    world.look(resolution=FOUND)
     world.look()
     world.jobs[0, 1] = facts(0)
     world.look()
@@ -304,11 +224,11 @@ def test_a_suspended_replay_starts_nothing_and_lets_end_what_runs() -> None:
 
 def test_the_archive_is_looked_for_anew_if_it_was_removed_while_it_was_being_pinned() -> None:
     world = World()
-    world.look(resolution=SOURCE)
+    world.look(resolution=FOUND)
     world.look(archive_gone=True)
     assert "resolvedSource" not in world.resource["status"]
     assert world.condition("Reconciling") == ("True", "ProgressingWithRetry")
-    world.look(resolution=SOURCE)
+    world.look(resolution=FOUND)
     world.look()
     assert world.actions(CreateJob) == [CreateJob(0, 1)]
 

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "inspect": "inspect_archive:inspect_archive",
     "replay": "replay:replay",
     "parse-log": "parse_log:parse_log",
+    "compare": "compare:compare",
 }
 """Where each command is: module in this package, and what is in it."""
 HIDDEN: Final = {"job": "job:app"}

@@ -29,7 +29,7 @@ def exit_code(reason: Reason) -> int:
     """The exit code of a command that ended with this reason."""
     if reason in FINDINGS:
         return FINDING_IS_BAD
-    return WRONG_USAGE if reason is Reason.INVALID_SPEC else COULD_NOT
+    return WRONG_USAGE if reason in (Reason.INVALID_SPEC, Reason.PATCH_FAILED) else COULD_NOT
 
 
 def complain(error: SnapshotError | OSError) -> None:

@@ -2,13 +2,13 @@
 
 The archive is pinned once. Then each version goes Pending -> Running -> a final outcome: a Job is created first and
 noted in the status when it is seen, so an operator that dies in between finds it again; a final outcome comes from the
-result in the storage, or from the Job when it can bring none.
+result in the storage, or from the Job when it can bring none. When all versions are over they are compared.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from kai_snapshot import compatibility
+from kai_snapshot.api.comparison import ReplayComparison
 from kai_snapshot.api.conditions import (
     FINISHED,
     READY,
@@ -18,14 +18,21 @@ from kai_snapshot.api.conditions import (
     Condition,
     claim,
     is_true,
-    shorten,
     update,
 )
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay, SnapshotReplayStatus, VersionResult
+from kai_snapshot.api.snapshotreplay import (
+    ReplayVersion,
+    SnapshotReplay,
+    SnapshotReplayStatus,
+    VersionResult,
+)
+from kai_snapshot.archive import patches
 from kai_snapshot.errors import Reason
+from kai_snapshot.jobs.images import target_version
 from kai_snapshot.jobs.read import JobFacts
-from kai_snapshot.reconcile import version
+from kai_snapshot.reconcile import backtest, version
+from kai_snapshot.reconcile.observed import Found, Observed, Refused, Resolution, Waiting
 from kai_snapshot.reconcile.plan import (
     Action,
     CreateJob,
@@ -36,43 +43,9 @@ from kai_snapshot.reconcile.plan import (
     normal,
     warning,
 )
+from kai_snapshot.reconcile.verdict import needs_comparison, summary, verdict
 
 LOOK_AGAIN = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """The source cannot be resolved yet."""
-
-    problem: Problem
-
-
-@dataclass(frozen=True)
-class Refused:
-    """The source cannot be resolved, and will not be."""
-
-    problem: Problem
-
-
-Resolution = ResolvedSource | Waiting | Refused | None
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What is known besides the object."""
-
-    resolution: Resolution = None
-    """While nothing is pinned yet."""
-    results: Mapping[int, version.StoredResult] = field(default_factory=dict)
-    """By the version's index; only of versions whose outcome is not in the status yet."""
-    jobs: Mapping[tuple[int, int], JobFacts] = field(default_factory=dict)
-    """By the version's index and the attempt."""
-    refused: Mapping[int, Problem] = field(default_factory=dict)
-    """Versions that can have no Job, or whose result cannot be read, by index."""
-    storage_problem: Problem | None = None
-    """Why it is not known at present which results there are."""
-    archive_gone: bool = False
-    """The archive that was pinned is not there any more, and nothing has been started yet."""
 
 
 def reconcile(
@@ -89,25 +62,25 @@ def reconcile(
         return _resolve(replay, status, observed.resolution, now, image_for=image_for)
     if observed.archive_gone:
         return _unpin(replay, status, now)
-    results = tuple(
-        version.refuse(result, observed.refused[index])
-        if index in observed.refused
-        else version.fold(
-            replay,
-            result,
-            observed.jobs.get((index, result.attempt)),
-            now,
-            stored=observed.results.get(index),
-            storage_known=observed.storage_problem is None,
-        )
-        for index, result in enumerate(status.results)
-    )
+    results = tuple(_fold(replay, index, observed, now) for index in range(len(status.results)))
     actions = (
         *_clear_up(replay, observed),
         *_news(status.results, results),
         *_next_jobs(replay, results, observed),
     )
     return _conclude(replay, status.model_copy(update={"results": results}), actions, observed, now)
+
+
+def _fold(replay: SnapshotReplay, index: int, observed: Observed, now: datetime) -> VersionResult:
+    result = replay.status.results[index]
+    if index in observed.refused:
+        return version.refuse(result, observed.refused[index])
+    job = observed.jobs.get((index, result.attempt))
+    known = observed.storage_problem is None
+    if result.archives is not None:
+        collected = observed.collected.get(index, backtest.Collected(frozenset())) if known else None
+        return backtest.fold(replay, result, job, now, collected=collected)
+    return version.fold(replay, result, job, now, stored=observed.results.get(index), storage_known=known)
 
 
 def _resolve(
@@ -118,12 +91,18 @@ def _resolve(
     *,
     image_for: version.ImageFor,
 ) -> Plan[SnapshotReplayStatus]:
+    invalid = patches.check_patches(replay.spec.prepare.patches)
+    if invalid is not None:
+        return _give_up(replay, status, invalid, now)
     deadline = replay.metadata.creation_timestamp + timedelta(seconds=replay.spec.starting_deadline_seconds)
     match resolution:
-        case ResolvedSource() as source:
-            results = tuple(version.first_result(wanted, source, image_for) for wanted in replay.spec.versions)
+        case Found(source, facts):
+            results = tuple(
+                version.first_result(wanted, source, image_for, compatibility=_compatibility(replay, wanted, facts))
+                for wanted in replay.spec.versions
+            )
             pinned = status.model_copy(update={"resolved_source": source, "start_time": now, "results": results})
-            found = normal("SourceResolved", f"replaying {source.uri}")
+            found = normal("SourceResolved", f"replaying {source.what()}")
             pending = tuple(VersionResult(name=wanted.name) for wanted in replay.spec.versions)
             # the first Job follows once the pin can be seen by who removes archives, and the archive is still there
             return _conclude(replay, pinned, (found, *_news(pending, results)), Observed(), now, again_at=now)
@@ -141,6 +120,13 @@ def _resolve(
             return _plan(replay, status, claims, (), now, again_at=earliest(deadline, now + LOOK_AGAIN))
     claims = _progress(Reason.SUSPENDED, "suspended: set spec.suspend to false to replay")
     return _plan(replay, status, claims, (), now)
+
+
+def _compatibility(
+    replay: SnapshotReplay, wanted: ReplayVersion, facts: compatibility.SnapshotFacts
+) -> tuple[str, ...]:
+    target = target_version(wanted, captured_version=facts.version)
+    return compatibility.told(compatibility.report(facts, target, config=replay.spec.prepare.config))
 
 
 def _give_up(
@@ -169,9 +155,18 @@ def _next_jobs(replay: SnapshotReplay, results: tuple[VersionResult, ...], obser
     ]
     if replay.spec.suspend or observed.storage_problem is not None:
         return tuple(waiting)
-    room = replay.spec.parallelism - sum(result.outcome == "Running" for result in results)
+    # with many archives, those of one version run side by side, and the versions one after the other
+    at_once = 1 if any(result.archives is not None for result in results) else replay.spec.parallelism
+    room = at_once - sum(
+        _takes_room(result, observed.jobs.get((i, result.attempt))) for i, result in enumerate(results)
+    )
     pending = [index for index, result in enumerate(results) if result.outcome == "Pending"]
     return (*waiting, *(CreateJob(index, results[index].attempt) for index in pending[: max(room, 0)]))
+
+
+def _takes_room(result: VersionResult, job: JobFacts | None) -> bool:
+    """One whose image cannot be pulled disturbs no other, and holds up none."""
+    return result.outcome == "Running" and (job is None or job.pull_fails_at is None)
 
 
 def _news(before: tuple[VersionResult, ...], after: tuple[VersionResult, ...]) -> tuple[Action, ...]:
@@ -207,27 +202,27 @@ def _conclude(
     *,
     again_at: datetime | None = None,
 ) -> Plan[SnapshotReplayStatus]:
-    done = [result for result in status.results if version.is_final(result)]
-    resolved = claim(
-        SOURCE_RESOLVED, "True", Reason.RESOLVED, status.resolved_source.uri if status.resolved_source else ""
-    )
-    summary = _summary(status.results)
-    if len(done) < len(status.results):
-        running = status.model_copy(update={"summary": summary})
+    source = status.resolved_source
+    resolved = claim(SOURCE_RESOLVED, "True", Reason.RESOLVED, source.what() if source else "")
+    over = all(version.is_final(result) for result in status.results)
+    if not over or (observed.compared is None and needs_comparison(replay.spec, status)):
+        running = status.model_copy(update={"summary": summary(status.results)})
         claims = (*_under_way(replay, running, observed.storage_problem), resolved)
-        return _plan(replay, running, claims, actions, now, again_at=again_at or _look_again(observed, now))
-    succeeded = sum(result.outcome == "Succeeded" for result in done)
-    reason = Reason.SUCCEEDED if succeeded == len(done) else Reason.PARTIALLY_FAILED if succeeded else Reason.FAILED
-    ended = status.model_copy(update={"completion_time": now, "outcome": reason.value, "summary": summary})
-    if reason is Reason.SUCCEEDED:
-        claims = (claim(READY, "True", Reason.SUCCEEDED, summary),)
-    else:
-        claims = (
-            claim(READY, "False", Reason.REPLAY_FAILED, _failures(done)),
-            claim(STALLED, "True", Reason.REPLAY_FAILED, _failures(done)),
-        )
-    end = (normal if reason is Reason.SUCCEEDED else warning)("ReplayFinished", summary)
-    return _plan(replay, ended, (*claims, resolved, claim(FINISHED, "True", reason, summary)), (*actions, end), now)
+        # all are over: they are compared at the next look, which is at once unless the storage fails
+        soon = now if over and observed.storage_problem is None else _look_again(observed, now)
+        return _plan(replay, running, claims, actions, now, again_at=again_at or soon)
+    end = verdict(replay.spec, status.results, observed.compared)
+    comparison = observed.compared if isinstance(observed.compared, ReplayComparison) else None
+    ended = status.model_copy(
+        update={
+            "completion_time": now,
+            "outcome": end.outcome.value,
+            "summary": end.summary,
+            "comparison": comparison,
+        }
+    )
+    told = (normal if end.good else warning)("ReplayFinished", end.summary)
+    return _plan(replay, ended, (*end.claims, resolved), (*actions, told), now)
 
 
 def _look_again(observed: Observed, now: datetime) -> datetime:
@@ -255,25 +250,6 @@ def _unpin(replay: SnapshotReplay, status: SnapshotReplayStatus, now: datetime) 
 
 def _progress(reason: Reason, message: str) -> tuple[Condition, ...]:
     return claim(READY, "Unknown", reason, message), claim(RECONCILING, "True", reason, message)
-
-
-def _summary(results: tuple[VersionResult, ...]) -> str:
-    """`2/3 replayed: v0.16.3 120 ms, v0.17.0 131 ms; main Panicked`, at most 1 KiB."""
-    good = [result for result in results if result.outcome == "Succeeded"]
-    bad = [result for result in results if version.is_final(result) and result.outcome != "Succeeded"]
-    told = ", ".join(f"{result.name} {version.timing(result)}".rstrip() for result in good)
-    failed = ", ".join(f"{result.name} {result.outcome}" for result in bad)
-    return shorten(
-        f"{len(good)}/{len(results)} replayed" + (f": {told}" if told else "") + (f"; {failed}" if failed else "")
-    )
-
-
-def _failures(results: list[VersionResult]) -> str:
-    return "; ".join(
-        f"{result.name} {result.outcome}: {result.message}".rstrip(": ")
-        for result in results
-        if result.outcome != "Succeeded"
-    )
 
 
 def _plan(

@@ -13,6 +13,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.snapshotreplay import (
     ActionDuration,
+    ArchiveProgress,
     ReplayVersion,
     ResolvedSource,
     ResultCounts,
@@ -20,6 +21,7 @@ from kai_snapshot.api.snapshotreplay import (
     VersionResult,
 )
 from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.jobs.pods import Finding
 from kai_snapshot.jobs.read import JobFacts
 
 ATTEMPTS: Final = 2
@@ -39,6 +41,8 @@ class StoredResult:
     """How long those are."""
     result_uri: str
     log_uri: str | None
+    cpu_profile_uri: str | None = None
+    memory_profile_uri: str | None = None
 
 
 def is_final(result: VersionResult) -> bool:
@@ -46,10 +50,18 @@ def is_final(result: VersionResult) -> bool:
     return result.outcome not in ("Pending", "Running")
 
 
-def first_result(version: ReplayVersion, source: ResolvedSource, image_for: ImageFor) -> VersionResult:
+def first_result(
+    version: ReplayVersion, source: ResolvedSource, image_for: ImageFor, *, compatibility: tuple[str, ...]
+) -> VersionResult:
     """What it is when the archive is pinned: it waits for its turn, or there is no image for it."""
+    archives = ArchiveProgress(total=source.archives.count) if source.archives is not None else None
     try:
-        return VersionResult(name=version.name, image=image_for(version, source.scheduler_version))
+        return VersionResult(
+            name=version.name,
+            image=image_for(version, source.scheduler_version),
+            archives=archives,
+            compatibility=compatibility,
+        )
     except SnapshotError as error:
         return VersionResult(name=version.name, outcome="IncompatibleSnapshot", message=shorten(error.message))
 
@@ -66,30 +78,41 @@ def fold(
     """What the version is now. While the storage cannot be read, no Job is taken to have ended without a result."""
     if is_final(result):
         return result
-    seen = result.model_copy(
-        update={
-            "image_id": (job.image_id if job else "") or result.image_id,
-            "node_name": (job.node_name if job else "") or result.node_name,
-        }
-    )
+    seen = seen_on(result, job)
     if stored is not None:
         return _final(seen, stored)
     if job is None:
         lost = storage_known and seen.outcome == "Running"
         return _lost(seen, "its Job was deleted") if lost else seen
     if job.finding is not None:
-        return seen.model_copy(update={"outcome": job.finding.outcome, "message": shorten(job.finding.message)})
+        return find(seen, job.finding)
     if job.ended:
         return _lost(seen, job.message or "its Job ended") if storage_known else seen
-    if _is_late(replay, job, now):
-        message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
-        return refuse(seen, Problem(reason=Reason.START_DEADLINE_EXCEEDED, message=message))
-    return seen.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
+    return running(replay, seen, job, now)
 
 
-def _is_late(replay: SnapshotReplay, job: JobFacts, now: datetime) -> bool:
+def seen_on(result: VersionResult, job: JobFacts | None) -> VersionResult:
+    """With what the Job tells of image and node."""
+    return result.model_copy(
+        update={
+            "image_id": (job.image_id if job else "") or result.image_id,
+            "node_name": (job.node_name if job else "") or result.node_name,
+        }
+    )
+
+
+def find(result: VersionResult, finding: Finding) -> VersionResult:
+    """What it is by the pod alone."""
+    return result.model_copy(update={"outcome": finding.outcome.value, "message": shorten(finding.message)})
+
+
+def running(replay: SnapshotReplay, result: VersionResult, job: JobFacts, now: datetime) -> VersionResult:
+    """What it is while its Job is at work; Failed if that could not begin for too long."""
     patience = timedelta(seconds=replay.spec.starting_deadline_seconds)
-    return job.not_started_since is not None and now >= job.not_started_since + patience
+    if job.not_started_since is not None and now >= job.not_started_since + patience:
+        message = f"the pod did not start within startingDeadlineSeconds: {job.message}"
+        return refuse(result, Problem(reason=Reason.START_DEADLINE_EXCEEDED, message=message))
+    return result.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
 
 
 def refuse(result: VersionResult, problem: Problem) -> VersionResult:
@@ -100,11 +123,16 @@ def refuse(result: VersionResult, problem: Problem) -> VersionResult:
 
 def _lost(result: VersionResult, why: str) -> VersionResult:
     if result.attempt < ATTEMPTS:
-        return result.model_copy(
-            update={"outcome": "Pending", "attempt": result.attempt + 1, "message": shorten(f"tried again: {why}")}
-        )
+        return again(result, why)
     message = f"{ATTEMPTS} Jobs ended without handing in a result, the last: {why}"
     return result.model_copy(update={"outcome": Reason.RESULT_LOST.value, "message": shorten(message)})
+
+
+def again(result: VersionResult, why: str) -> VersionResult:
+    """It waits for another Job."""
+    return result.model_copy(
+        update={"outcome": "Pending", "attempt": result.attempt + 1, "message": shorten(f"tried again: {why}")}
+    )
 
 
 def _final(result: VersionResult, stored: StoredResult) -> VersionResult:
@@ -113,11 +141,15 @@ def _final(result: VersionResult, stored: StoredResult) -> VersionResult:
         update={
             "outcome": found.outcome,
             "exit_code": found.exit_code,
+            "runs": found.runs.count if found.runs is not None else None,
+            "distinct": found.runs.distinct if found.runs is not None else None,
             "total_ms": found.durations_ms.total,
             "actions": tuple(ActionDuration(name=name, ms=ms) for name, ms in found.durations_ms.actions.items()),
             "counts": stored.counts,
             "message": shorten(found.message or ""),
             "log_uri": stored.log_uri,
+            "cpu_profile_uri": stored.cpu_profile_uri,
+            "memory_profile_uri": stored.memory_profile_uri,
             "result_uri": stored.result_uri,
         }
     )
@@ -131,3 +163,8 @@ def line(result: VersionResult) -> str:
 def timing(result: VersionResult) -> str:
     """How long it took, for people; empty if unknown."""
     return f"{result.total_ms} ms" if result.total_ms is not None else ""
+
+
+def progress(result: VersionResult) -> str:
+    """How far it has come with many archives, for people; empty with one."""
+    return f"{result.archives.done}/{result.archives.total}" if result.archives is not None else ""

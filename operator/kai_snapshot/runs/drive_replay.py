@@ -1,33 +1,26 @@
 """Drives a SnapshotReplay: read it, observe, decide, write the status, act."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import ValidationError
 
-from kai_snapshot.api.conditions import FINISHED, is_true
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.snapshotreplay import ReplayVersion, ResolvedSource, SnapshotReplay
+from kai_snapshot.api.snapshotreplay import ReplayVersion, SnapshotReplay
 from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Object
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.errors import Reason, TerminalError, TransientError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.build import job, token_secret
 from kai_snapshot.jobs.images import image_for
-from kai_snapshot.jobs.read import JobFacts, job_facts
-from kai_snapshot.reconcile import rejection, version
+from kai_snapshot.reconcile import rejection
 from kai_snapshot.reconcile import replay as decision
+from kai_snapshot.reconcile.observed import Observed, Waiting
 from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, warning
-from kai_snapshot.runs.resolve import resolve
-from kai_snapshot.runs.results import RESULT_BYTES, summarize
-from kai_snapshot.runs.services import Services, now, store_for
+from kai_snapshot.runs.observe import observe
+from kai_snapshot.runs.services import Services, now
 from kai_snapshot.runs.write import announce, write_status
-from kai_snapshot.stores import Store, layout, location, read
-
-JOBS_LINGER = timedelta(days=1)
-"""How long after its end and the TTL of its Jobs a replay is looked over for Jobs that are left."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +43,14 @@ async def drive(services: Services, namespace: str, name: str) -> Looked:
         return Looked()
     if replay.metadata.deletion_timestamp is not None:
         return Looked()  # Jobs and Secrets go with it, results with the archive
-    observed = await asyncio.to_thread(_observe, services, replay)
+    observed = await asyncio.to_thread(observe, services, replay)
     again_at = await _step(services, replay, resource, observed)
     reference = replay.spec.source.capture_ref
-    waits = isinstance(observed.resolution, decision.Waiting) and reference is not None
+    waits = isinstance(observed.resolution, Waiting) and reference is not None
     return Looked(again_at, waits_for=reference.name if waits and reference is not None else None)
 
 
-async def _step(
-    services: Services, replay: SnapshotReplay, resource: Object, observed: decision.Observed
-) -> datetime | None:
+async def _step(services: Services, replay: SnapshotReplay, resource: Object, observed: Observed) -> datetime | None:
     def image(wanted: ReplayVersion, captured_version: str) -> str:
         return image_for(wanted, captured_version=captured_version, template=services.settings.tool_image)
 
@@ -89,71 +80,6 @@ async def _step(
     if not refused:
         return plan.again_at
     return await _step(services, current, written, replace(observed, refused=refused))
-
-
-def _observe(services: Services, replay: SnapshotReplay) -> decision.Observed:
-    status = replay.status
-    finished = is_true(status.conditions, FINISHED)
-    if status.resolved_source is None:
-        wanted = not finished and not replay.spec.suspend
-        return decision.Observed(resolution=resolve(services, replay) if wanted else None)
-    if finished and _jobs_are_gone(replay, now()):
-        return decision.Observed()
-    jobs = _jobs(services, replay)
-    if finished:
-        return decision.Observed(jobs=jobs)
-    try:
-        return _observe_storage(services, replay, jobs)
-    except SnapshotError as error:
-        return decision.Observed(jobs=jobs, storage_problem=Problem.of(error))
-
-
-def _jobs_are_gone(replay: SnapshotReplay, moment: datetime) -> bool:
-    ended = replay.status.completion_time
-    ttl = timedelta(seconds=replay.spec.job_ttl_seconds_after_finished)
-    return ended is not None and moment > ended + ttl + JOBS_LINGER
-
-
-def _jobs(services: Services, replay: SnapshotReplay) -> Mapping[tuple[int, int], JobFacts]:
-    selector = f"{names.JOB_SELECTOR},{names.REPLAY_UID}={replay.metadata.uid}"
-    found = services.cluster.jobs(replay.metadata.namespace, selector)
-    pods = services.cluster.pods(replay.metadata.namespace, selector) if found else []
-    facts = (job_facts(one, pods, now=now()) for one in found)
-    return {(fact.index, fact.attempt): fact for fact in facts}
-
-
-def _observe_storage(
-    services: Services, replay: SnapshotReplay, jobs: Mapping[tuple[int, int], JobFacts]
-) -> decision.Observed:
-    """With the results that have arrived since the status was written. Raises SnapshotError if it cannot be known."""
-    source = replay.status.resolved_source
-    assert source is not None
-    store = store_for(services, replay.metadata.namespace, source.storage)
-    begun = bool(jobs) or any(result.outcome != "Pending" or result.attempt > 1 for result in replay.status.results)
-    if not begun and store.stat(source.key) is None:
-        return decision.Observed(archive_gone=True)
-    folder = layout.replay_folder(source.key, replay.metadata.name, uid=replay.metadata.uid)
-    there = {entry.key for entry in store.list(folder.prefix)}
-    results, refused = {}, {}
-    for index, result in enumerate(replay.status.results):
-        if version.is_final(result) or folder.result(index) not in there:
-            continue
-        try:
-            results[index] = _result(store, source, folder, index, there, attempt=result.attempt)
-        except TerminalError as error:
-            refused[index] = Problem.of(error)
-    return decision.Observed(jobs=jobs, results=results, refused=refused)
-
-
-def _result(
-    store: Store, source: ResolvedSource, folder: layout.ReplayFolder, index: int, there: set[str], *, attempt: int
-) -> version.StoredResult:
-    key = folder.result(index)
-    uri = location(source.storage, key)
-    result, counts = summarize(read(store, key, limit=RESULT_BYTES), where=uri)
-    logs = (folder.log(index, tried) for tried in range(attempt, 0, -1))
-    log = next((key for key in logs if key in there), None)
-    return version.StoredResult(result, counts, uri, location(source.storage, log) if log is not None else None)
 
 
 def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt: int) -> None:

@@ -1,0 +1,234 @@
+"""A comparison as Markdown: the evidence to paste into an upstream issue.
+
+What comes from a cluster or a log stands in code spans: `|`, `<...>`, `@` and line breaks do no harm there.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from kai_snapshot.api.comparison import ReplayComparison
+from kai_snapshot.api.comparisondocument import ActionTiming, BesideBaseline, ComparisonDocument, Timing
+from kai_snapshot.cli.compared_files import Replayed
+from kai_snapshot.compare.difference import Kind
+from kai_snapshot.compare.elements import Counts, Elements
+from kai_snapshot.compare.times import slowdown
+
+ROWS: Final = 50
+"""Findings named at the most; the JSON document has all."""
+ERRORS: Final = 10
+_MESSAGE: Final = 300
+_KIND: Final[dict[Kind, str]] = {
+    "evictions": "eviction",
+    "placements": "placement",
+    "job_outcomes": "job",
+    "pipelined": "pipelined",
+}
+
+CAVEATS = """A replay is a simulation: snapshot-tool runs one cycle of that version's code on a copy of the objects in
+the archive. It does not know the history of usage, namespaces, CSI nodes, or the scheduler's flags outside the snapshot.
+It is not a function of its input: an element counts as different only if one version gives in all of its runs what the
+other gives in none; what only varies is left out. Times compare only on the same machine, and never with those of a
+scheduler in a cluster."""
+
+
+def page(
+    document: ComparisonDocument, short: ReplayComparison, replayed: Sequence[Replayed], *, archive: Path | None
+) -> str:
+    """The page. Raises OSError if the archive cannot be read."""
+    sections = (
+        _summary(document, short),
+        _versions(document),
+        _archive(archive),
+        _timings(document),
+        _findings(document, replayed),
+        _errors(replayed),
+        _adaptations(replayed),
+        _again(document, replayed, archive),
+        _logs(replayed),
+        ["### What this is", "", CAVEATS],
+    )
+    return "\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n"
+
+
+def _summary(document: ComparisonDocument, short: ReplayComparison) -> Iterator[str]:
+    yield f"## KAI Scheduler versions compared on one snapshot, with {code(document.baseline)} as the baseline"
+    yield ""
+    first = document.first_different
+    yield f"The first version that differs from the one before it: {code(first) if first else 'none'}."
+    for version in short.versions:
+        if version.expected_by_chance:
+            yield f"Differences of {code(version.name)} that chance may give: {version.expected_by_chance:g} at most."
+    if any(version.runs == 1 for version in document.versions):
+        yield "A single run of a version cannot tell what differs from what only varies."
+
+
+def _versions(document: ComparisonDocument) -> Iterator[str]:
+    differing = ("placements", "evictions", "pipelined", "jobs")
+    yield from _table(
+        ("version", "image", "outcome", "runs (different)", "total ms", *(f"{kind} differ" for kind in differing)),
+        (
+            (
+                code(version.name),
+                code(version.image or ""),
+                version.outcome,
+                f"{version.runs}" if version.distinct is None else f"{version.runs} ({version.distinct})",
+                "-" if version.total_ms is None else str(version.total_ms),
+                *(_differing(version.baseline) if version.baseline is not None else ["-"] * len(differing)),
+            )
+            for version in document.versions
+        ),
+    )
+    failures = [f"- {code(version.name)}: {code(version.message)}" for version in document.versions if version.message]
+    yield from ["", *failures] if failures else []
+
+
+def _differing(beside: BesideBaseline) -> Iterator[str]:
+    return (str(len(found.differing)) for found in beside.kinds.values())
+
+
+def _archive(archive: Path | None) -> Iterator[str]:
+    if archive is None:
+        return
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    yield f"Archive: {code(archive.name)}, {archive.stat().st_size} bytes, SHA-256 {code(digest)}"
+
+
+def _timings(document: ComparisonDocument) -> Iterator[str]:
+    """Beside the baseline's times; a percentage only where they differ beyond the noise."""
+    compared = [(version.name, version.baseline) for version in document.versions if version.baseline is not None]
+    if not compared:
+        return
+    yield "### Times (ms)"
+    yield ""
+    names = dict.fromkeys(action.name for _, beside in compared for action in beside.actions)
+    rows = {name: [_named(beside.actions, name) for _, beside in compared] for name in names}
+    for label, of in (("all actions", "Actions"), ("whole cycle", "Cycle")):
+        totals = [beside.total if beside.total.of == of else None for _, beside in compared]
+        rows |= {label: totals} if any(totals) else {}
+    yield from _table(
+        ("action", code(document.baseline), *(code(name) for name, _ in compared)),
+        ((label, *_cells(timings)) for label, timings in rows.items()),
+    )
+
+
+def _named(actions: Iterable[ActionTiming], name: str) -> Timing | None:
+    return next((action for action in actions if action.name == name), None)
+
+
+def _cells(timings: Sequence[Timing | None]) -> Iterator[str]:
+    baseline = next((each.baseline_ms for each in timings if each is not None), None)
+    yield "-" if baseline is None else str(baseline)
+    for timing in timings:
+        if timing is None or timing.ms is None:
+            yield "-"
+        else:
+            percent = slowdown(timing)
+            yield f"{timing.ms} ({percent:+d}%)" if percent is not None else str(timing.ms)
+
+
+def _findings(document: ComparisonDocument, replayed: Sequence[Replayed]) -> Iterator[str]:
+    """Each element in which a version differs from the baseline, and whether it shows in each version."""
+    beside = [version.baseline for version in document.versions if version.baseline is not None]
+    found = [
+        (kind, name)
+        for kind in _KIND
+        for name in sorted({each.name for one in beside for each in getattr(one, kind).differing})
+    ]
+    yield "### Findings"
+    yield ""
+    if not found:
+        yield "No pod is bound elsewhere, evicted or pipelined at one version only, and no job has another outcome."
+        return
+    names = [code(each.findings.name) for each in replayed]
+    yield from _table(
+        ("", "what", *names),
+        (
+            (_KIND[kind], code(name), *(_came(each.findings.elements, kind, name) for each in replayed))
+            for kind, name in found[:ROWS]
+        ),
+    )
+    if len(found) > ROWS:
+        yield ""
+        yield f"And {len(found) - ROWS} more."
+
+
+def _came(elements: Elements | None, kind: Kind, name: str) -> str:
+    """`node-1`, `node-1 2/3, node-2 1/3`, or `-`."""
+    if elements is None:
+        return "?"
+    counts: Counts = getattr(elements, kind)
+    return (
+        ", ".join(
+            code(value) if count == elements.runs else f"{code(value)} {count}/{elements.runs}"
+            for value, count in counts.get(name, {}).items()
+        )
+        or "-"
+    )
+
+
+def _errors(replayed: Sequence[Replayed]) -> Iterator[str]:
+    by_message: dict[str, dict[str, int]] = {}
+    for each in replayed:
+        for error in each.result.errors:
+            counts = by_message.setdefault(error.message, {})
+            counts[each.findings.name] = counts.get(each.findings.name, 0) + error.count
+    most = sorted(by_message, key=lambda message: -sum(by_message[message].values()))[:ERRORS]
+    if not most:
+        return
+    names = [each.findings.name for each in replayed]
+    yield "### Most frequent errors of the log"
+    yield ""
+    yield from _table(
+        ("error", *map(code, names)),
+        ((code(message), *(str(by_message[message].get(name, "-")) for name in names)) for message in most),
+    )
+
+
+def _adaptations(replayed: Sequence[Replayed]) -> Iterator[str]:
+    adapted = [f"- {code(each.findings.name)}: {code(text)}" for each in replayed for text in each.result.adaptations]
+    if adapted:
+        yield from ("### Changed in the archive before it was replayed", "", *adapted)
+
+
+def _again(document: ComparisonDocument, replayed: Sequence[Replayed], archive: Path | None) -> Iterator[str]:
+    file = shlex.quote(archive.name if archive is not None else "snapshot.zip")
+    yield from ("### To run it again", "", "```sh")
+    if any(each.result.adaptations for each in replayed):
+        yield "# the archive itself was changed as listed above; `kai-snapshot replay` does that again"
+    for version in document.versions:
+        if version.image is not None:
+            mount = f'"$PWD"/{file}:/snapshot.zip:ro'
+            yield f"docker run --rm -v {mount} {shlex.quote(version.image)} --filename /snapshot.zip --verbosity 4"
+        else:
+            yield f"snapshot-tool --filename {file} --verbosity 4  # {_line(version.engine_version or version.name)}"
+    yield "```"
+
+
+def _logs(replayed: Sequence[Replayed]) -> Iterator[str]:
+    logs = [
+        f"- {code(each.findings.name)}: {', '.join(code(str(log)) for log in each.logs)}"
+        for each in replayed
+        if each.logs
+    ]
+    if logs:
+        yield from ("### Logs", "", *logs)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    for row in (header, ["---"] * len(header), *rows):
+        yield f"| {' | '.join(row)} |"
+
+
+def code(text: str) -> str:
+    """A code span, fit for a cell of a table."""
+    line = _line(text).replace("`", "'").replace("|", "\\|")
+    return f"`{line}`" if line else "-"
+
+
+def _line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _MESSAGE else f"{line[:_MESSAGE]}..."
