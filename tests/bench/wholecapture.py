@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.peak import launched, peak
 from bench.scene import BUCKET, KEYS, Scene
 from bench.sidebyside import Comparison, in_turns
 from bench.versions import version
@@ -28,14 +29,6 @@ from toolchain.places import BIN
 COUNT = ".rawObjects | map_values(length)"
 RCLONE = Path(sys.executable).parent / "rclone"
 _SLOTS = (datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=n) for n in itertools.count())
-_LAUNCHER = """
-import os, sys
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
-_, status, used = os.wait4(child, 0)
-print(used.ru_maxrss * 1024, file=sys.stderr)
-sys.exit(os.waitstatus_to_exitcode(status))
-"""
-"""A small process between this one and the child: a process begins with the peak of the one that started it."""
 
 
 def measure(scene: Scene, s3: str, directory: Path, *, megabytes: int) -> Comparison:
@@ -83,7 +76,7 @@ def ours(scene: Scene, s3: str, directory: Path) -> int:
         spool_dir=directory,
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", _LAUNCHER, *COMMAND],
+        launched(COMMAND),
         input=request.model_dump_json(by_alias=True).encode(),
         capture_output=True,
         check=True,
@@ -91,7 +84,7 @@ def ours(scene: Scene, s3: str, directory: Path) -> int:
     answer = CaptureAnswer.model_validate_json(done.stdout)
     if answer.manifest is None:
         raise answer.error()
-    return int(done.stderr.split()[-1])
+    return peak(done.stderr)
 
 
 def theirs(url: str, s3: str, directory: Path) -> None:

@@ -24,7 +24,9 @@ from support.archives import Archives, InBucket, OnVolume
 from support.faults import Faults
 from support.operatorpod import Operator
 from support.schedulers import Shard
+from support.statuses import Recorder
 from support.story import Story
+from support.watch import Watch, watching
 from toolchain.places import BIN
 
 
@@ -33,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kai-tool-image", help="the real snapshot-tool, with {version} in the place of the tag")
     group.addoption(
         "--kai-scheduler-image", help="the real scheduler; its CRDs must be in the cluster (--keep-cluster)"
+    )
+    group.addoption(
+        "--record-statuses", action="store_true", help="keep each kind of status that is new in tests/data/statuses"
     )
 
 
@@ -57,6 +62,22 @@ def report(text: str) -> None:
     """Says what is being done, where pytest's own lines go."""
     sys.stderr.write(f"\n  {text}")
     sys.stderr.flush()
+
+
+@pytest.fixture(scope="session")
+def watch(request: pytest.FixtureRequest, kube: Kube) -> Iterator[Watch]:
+    """Sees every status there is from now on."""
+    tell = Recorder() if request.config.option.record_statuses else lambda _: None
+    with watching(kube, tell) as watch:
+        yield watch
+    watch.complain()
+
+
+@pytest.fixture(autouse=True)
+def every_status_may_be(watch: Watch) -> Iterator[None]:
+    """Fails where a status was wrong at any moment, if only for a moment and seen by no test."""
+    yield
+    watch.complain()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ BUCKET: Object = {"s3": {"bucket": "some-bucket", "prefix": "a/b"}}
 CLAIM: Object = {"pvc": {"claimName": "some-claim"}}
 HOURLY: Object = {"cron": "@hourly"}
 IN_ARCHIVE: Object = {"archive": {"storage": BUCKET, "key": "x/y.zip"}}
+MOMENT = "2026-11-22T10:15:00Z"
 
 
 def scheduled(cron: str, **spec: Any) -> Object:
@@ -26,6 +27,10 @@ def scheduled(cron: str, **spec: Any) -> Object:
 
 def of(**reference: Any) -> Object:
     return replay("x", of={"captureRef": {"name": "x", **reference}}, versions=["v0.17.0"])
+
+
+def at(*versions: str, **spec: Any) -> Object:
+    return replay("x", of="x", versions=list(versions), **spec)
 
 
 REFUSED: dict[str, tuple[Object, str]] = {
@@ -59,8 +64,27 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "no version": (replay("x", of="x", versions=[]), "at least 1 item"),
     "a version twice": (replay("x", of="x", versions=["v0.17.0", "v0.17.0"]), "Duplicate value"),
     "as of when": (of(select="AsOf"), "asOf goes with select: AsOf"),
-    "a moment for the latest": (of(asOf="2026-11-22T10:15:00Z"), "asOf goes with select: AsOf"),
+    "a moment for the latest": (of(asOf=MOMENT), "asOf goes with select: AsOf"),
     "which id": (of(select="ID"), "id goes with select: ID"),
+    "how many last": (of(select="Last"), "last goes with select: Last"),
+    "some last of the latest": (of(last=20), "last goes with select: Last"),
+    "more than a replay takes": (of(select="Last", last=1001), "less than or equal to 1000"),
+    "a range without an end": (of(**{"select": "Range", "from": MOMENT}), "from and to go with select: Range"),
+    "a range of the latest": (of(**{"from": MOMENT, "to": MOMENT}), "from and to go with select: Range"),
+    "a baseline that is no version": (at("v0.17.0", baseline="v0.14.7"), "baseline must be the name of one of"),
+    "more versions than a replay takes": (at(*(f"v0.17.{n}" for n in range(33))), "must have at most 32 items"),
+    "no repetition": (at("v0.17.0", repetitions=0), "greater than or equal to 1"),
+    "longer than a token is good for": (
+        at("v0.17.0", repetitions=20, activeDeadlineSeconds=86400),
+        "may be six and a half days (561600) together",
+    ),
+    "an expectation nobody knows": (
+        at("v0.17.0", expectations={"unchanged": ["Pipelined"]}),
+        '"Placements", "Evictions", "JobOutcomes"',
+    ),
+    "an expectation twice": (at("v0.17.0", expectations={"unchanged": ["Evictions"] * 2}), "Duplicate value"),
+    "a clock that runs backwards": (at("v0.17.0", prepare={"clock": "Rewind"}), '"Shift", "Verbatim"'),
+    "a patch of nothing": (at("v0.17.0", prepare={"patches": [{"patch": "[]"}]}), "prepare.patches[0].target"),
     "a checksum that is none": (
         replay("x", of={"archive": {**IN_ARCHIVE["archive"], "sha256": "abc"}}, versions=["v0.17.0"]),
         "sha256",
@@ -94,6 +118,10 @@ def test_a_replay_is_immutable_but_for_suspend(story: Story, kube: Kube, tag: st
         {"versions": [{"name": "v0.14.7"}, {"name": "v0.17.0"}]},
         {"source": {"captureRef": {"name": "other"}}},
         {"podTemplate": {"spec": {"priorityClassName": "high"}}},
+        {"baseline": "v0.14.7"},
+        {"repetitions": 5},
+        {"prepare": {"clock": "Verbatim"}},
+        {"expectations": {"maxTotalSlowdownPercent": 25}},
     ]
     for spec in changes:
         with pytest.raises(KubectlError, match="a replay is immutable"):

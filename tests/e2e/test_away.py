@@ -24,7 +24,7 @@ def test_the_newest_of_several_missed_slots_is_made_up_for_and_a_result_that_wai
     minutely = capture(f"minutely-{tag}", storage=bucket.spec, schedule={"cron": "* * * * *", "immediate": True})
     scheduled = story.create(minutely)
     story.until(scheduled, lambda seen: seen["status"].get("history"))
-    patient = story.create(replay(f"patient-{tag}", of=scheduled["metadata"]["name"], versions=[slow]))
+    patient = story.create(replay(f"patient-{tag}", of=scheduled["metadata"]["name"], versions=[slow], repetitions=1))
     eventually(lambda: state(kube, patient, "snapshot-tool") == "running", what="the tool runs")
 
     operator.stop()

@@ -1,26 +1,19 @@
 """The main path: an archive of what the scheduler saw is kept, and replayed at two versions."""
 
 import hashlib
-import json
 
 import pytest
 
 from stage import stage
-from stage.images import CORPUS
 from stage.stage import Cast
 from support.archives import Archives
 from support.kstatus import condition, verdict
 from support.objects import Object, capture, replay
+from support.recordings import content, recorded
 from support.story import Story
 
-SERVED = CORPUS / stage.ARCHIVE
 VERSIONS = {"AsCaptured": "v0.17.0", "v0.14.7": "v0.14.7"}
 """The versions of the replay, and what is recorded of them."""
-
-
-def recorded(version: str) -> Object:
-    """What the real tool of that version made of the archive that is served."""
-    return dict(json.loads((SERVED / f"{version}.expected.json").read_text()))
 
 
 @pytest.fixture
@@ -41,7 +34,7 @@ def test_a_one_shot_capture_keeps_exactly_the_bytes_that_were_served(
     assert archives.uri(archive) == stored["uri"]
     assert archives.sha256(archive) == stored["sha256"]
     if players.scheduler_is_standin:
-        assert stored["sha256"] == hashlib.sha256((SERVED / "snapshot.zip").read_bytes()).hexdigest()
+        assert stored["sha256"] == hashlib.sha256(content(stage.ARCHIVE)).hexdigest()
         assert stored["schedulerVersion"] == "v0.17.0"
 
     told = archives.document(manifest)
@@ -68,7 +61,7 @@ def test_a_replay_tells_what_two_versions_make_of_the_archive(
         assert result["image"].endswith(f":{version}")
         assert result["actions"][0]["name"] == "allocate"
         if players.plays_back:
-            expected = recorded(version)
+            expected = recorded(stage.ARCHIVE, version)
             assert result["counts"]["placements"] == len(expected["bound"])
             assert result["counts"]["evictions"] == len(expected["evicted"])
 
@@ -84,7 +77,7 @@ def test_the_result_by_name_and_the_log_lie_beside_the_archive(
     assert len(document["placements"]) == told["counts"]["placements"]
     assert len(document["evictions"]) == told["counts"]["evictions"]
     if players.plays_back:
-        expected = recorded("v0.17.0")
+        expected = recorded(stage.ARCHIVE, "v0.17.0")
         assert {each["pod"]: each["node"] for each in document["placements"]} == expected["bound"]
         assert sorted(each["pod"] for each in document["evictions"]) == sorted(expected["evicted"])
     assert log.endswith(".log.gz")

@@ -21,8 +21,9 @@ TRACKING = {"argocd.argoproj.io/tracking-id": "clusters:kai-snapshot.io/Snapshot
 @pytest.fixture
 def manifests(bucket: InBucket, tag: str) -> list[Object]:
     """As they lie in Git: the replay before the capture it is of."""
+    gate: Object = {"expectations": {"maxTotalSlowdownPercent": 10000}, "baseline": "v0.14.7", "parallelism": 2}
     return [
-        tracked(replay(f"replay-{tag}", of=f"once-{tag}", versions=["AsCaptured"])),
+        tracked(replay(f"replay-{tag}", of=f"once-{tag}", versions=["AsCaptured", "v0.14.7"], **gate)),
         tracked(capture(f"once-{tag}", storage=bucket.spec, deletionPolicy="Delete")),
         tracked(capture(f"yearly-{tag}", storage=bucket.spec, schedule={"cron": "@yearly"})),
     ]
@@ -68,10 +69,9 @@ def test_the_operator_owns_the_status_and_its_finalizer_and_nothing_else(kube: K
 
 
 def test_what_marks_an_object_as_somebodys_is_not_on_what_is_made_for_it(kube: Kube, applied: list[Object]) -> None:
-    (job,) = children(kube, "jobs", applied[0])
-    (pod,) = children(kube, "pods", applied[0])
-    (secret,) = children(kube, "secrets", applied[0])
-    for child in (job, pod, secret):
+    made = [child for kind in ("jobs", "pods", "secrets") for child in children(kube, kind, applied[0])]
+    assert len(made) == 3 * 2, "of each one for each version"
+    for child in made:
         assert not APPLICATION.keys() & child["metadata"]["labels"].keys()
         assert not TRACKING.keys() & child["metadata"].get("annotations", {}).keys()
 

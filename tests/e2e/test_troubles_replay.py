@@ -1,7 +1,6 @@
 """What goes wrong with one version of a replay is that version's outcome, says why, and is no matter of the others."""
 
 import gzip
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +9,13 @@ from typing import Any
 import pytest
 
 from stage import images, stage
-from stage.images import CORPUS, Image
+from stage.images import Image
 from stage.kube import Kube
 from support.archives import InBucket
 from support.kstatus import condition, verdict
 from support.objects import Object, capture, replay
+from support.recordings import log
+from support.seeds import upload
 from support.story import Story
 
 GOOD = "v0.17.0"
@@ -38,6 +39,8 @@ class Trouble:
     exit_code: int | None = None
     log: float = 0.0
     """How much of the log the tool wrote is kept."""
+    finished: tuple[str, ...] = ()
+    """The actions that ended before it went wrong."""
     spec: Mapping[str, Any] = field(default_factory=dict)
     """What else the replay says."""
 
@@ -53,7 +56,6 @@ TROUBLES = {
         {"name": "nowhere", "image": "registry.invalid/snapshot-tool:nowhere"},
         "ImagePullFailed",
         "the image registry.invalid/snapshot-tool:nowhere could not be pulled in 2 minutes",
-        spec={"parallelism": 2},
     ),
     "it panics": Trouble(
         {"name": PANICKED},
@@ -62,6 +64,7 @@ TROUBLES = {
         archive=PANICS,
         exit_code=2,
         log=1.0,
+        finished=("allocate", "consolidation"),
     ),
     "it hangs": Trouble(
         {"name": "hang"},
@@ -69,6 +72,7 @@ TROUBLES = {
         "stopped at its deadline",
         exit_code=137,
         log=0.5,
+        finished=("allocate",),
         spec={"activeDeadlineSeconds": 10},
     ),
     "it ends with exit code 0 and has run nothing": Trouble(
@@ -93,7 +97,7 @@ def replays(kube: Kube, s3: Any, load: Callable[[Image], Image]) -> Iterator[Rep
     for number, (what, trouble) in enumerate(TROUBLES.items()):
         place = InBucket(s3, f"e2e/{tag}/{number}")
         versions: list[str | Object] = [misbehaving(trouble.version, load), GOOD]
-        obj = replay(f"trouble-{tag}-{number}", of=uploaded(place, trouble.archive), versions=versions, **trouble.spec)
+        obj = replay(f"trouble-{tag}-{number}", of=upload(place, trouble.archive), versions=versions, **trouble.spec)
         made[what] = story.create(obj), place
     yield made
     story.end()
@@ -105,14 +109,6 @@ def misbehaving(version: Object, load: Callable[[Image], Image]) -> Object:
     if name in MISBEHAVING:
         return {**version, "image": load(images.snapshot_tool(GOOD, behaviour=name)).reference}
     return {**version, "image": load(images.snapshot_tool(name)).reference} if name == PANICKED else version
-
-
-def uploaded(place: InBucket, archive: str) -> Object:
-    """Puts an archive of the corpus there; a source that names it."""
-    content = (CORPUS / archive / "snapshot.zip").read_bytes()
-    place.put("snapshot.zip", content)
-    digest = hashlib.sha256(content).hexdigest()
-    return {"archive": {"storage": place.spec, "key": "snapshot.zip", "sha256": digest}}
 
 
 def outcome(seen: Object, index: int) -> str:
@@ -127,7 +123,7 @@ def test_an_image_that_cannot_be_pulled_holds_up_nobody(replays: Replays, story:
 
 class TestAnArchiveThatIsNotTheOneItWas:
     def test_is_refused_before_anything_is_run(self, bucket: InBucket, story: Story, kube: Kube, tag: str) -> None:
-        source = uploaded(bucket, stage.ARCHIVE)
+        source = upload(bucket, stage.ARCHIVE)
         bucket.put("snapshot.zip", b"another")
         over = story.finished(story.create(replay(f"changed-{tag}", of=source, versions=[GOOD])))
         assert verdict(over) == "Failed"
@@ -144,7 +140,7 @@ class TestAnArchiveThatIsNotTheOneItWas:
         self, bucket: InBucket, story: Story, load: Callable[[Image], Image], tag: str
     ) -> None:
         hang = misbehaving({"name": "hang"}, load)
-        source = uploaded(bucket, stage.ARCHIVE)
+        source = upload(bucket, stage.ARCHIVE)
         obj = replay(f"changed-{tag}", of=source, versions=[hang, GOOD], activeDeadlineSeconds=10)
         story.create(obj)
         # the tool has an image once the archive is fetched
@@ -194,6 +190,7 @@ def test_the_outcome_of_a_version_says_that(what: str, trouble: Trouble, replays
     bad, good = over["status"]["results"]
     assert (bad["outcome"], bad.get("exitCode")) == (trouble.outcome, trouble.exit_code), bad["message"]
     assert trouble.says in bad["message"]
+    assert tuple(action["name"] for action in bad.get("actions", ())) == trouble.finished
     assert good["outcome"] == "Succeeded", "the others are not affected"
 
     assert over["status"]["outcome"] == "PartiallyFailed"
@@ -210,7 +207,7 @@ def test_the_outcome_of_a_version_says_that(what: str, trouble: Trouble, replays
     assert ("logURI" in bad) == (trouble.log > 0)
     if trouble.log:
         recorded = PANICKED if trouble.archive == PANICS else GOOD
-        written = gzip.decompress((CORPUS / trouble.archive / f"{recorded}.stderr.gz").read_bytes())
+        written = gzip.decompress(log(trouble.archive, recorded).read_bytes())
         kept = gzip.decompress(place.read(place.key(bad["logURI"])))
         assert written.startswith(kept)
         assert len(kept) >= trouble.log * len(written) * 0.98

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from stage import stage
@@ -62,6 +63,11 @@ class InBucket:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
+
+    def written(self, key: str) -> tuple[str, datetime]:
+        """What is there, as an ETag, and since when."""
+        head = self.client.head_object(Bucket=stage.BUCKET, Key=f"{self.prefix}/{key}")
+        return head["ETag"], head["LastModified"]
 
     def put(self, key: str, content: bytes) -> None:
         """Puts something there."""

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,17 @@ class Kube:
     def post_raw(self, path: str, body: str) -> str:
         """POST to a path of the API server."""
         return self.run("create", "--raw", path, "--filename=-", input=body)
+
+    @contextmanager
+    def watch(self, kind: str, namespace: str, *, state: str) -> Iterator[Iterable[str]]:
+        """A line for each state of each object as it comes, by a JSONPath template that ends in a line feed."""
+        command = [*self._command, "get", kind, "--watch", f"--output=jsonpath={state}", *_in(namespace)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                yield process.stdout
+            finally:
+                process.terminate()
 
     @contextmanager
     def forward(self, target: str, namespace: str, port: int) -> Iterator[int]:
