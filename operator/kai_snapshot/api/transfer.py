@@ -17,7 +17,7 @@ class Profile(StrEnum):
 
 
 class Part(ApiModel):
-    """One result of one replay, as one Job works on it, whose token names it; with many archives, one pod of the Job."""
+    """One result of one replay, as its Job works on it, named by a token; of many archives, as one of its pods does."""
 
     uid: str
     """UID of the SnapshotReplay."""

@@ -62,9 +62,11 @@ def _jobs(services: Services, replay: SnapshotReplay, source: ResolvedSource) ->
         return {}
     if source.archives is None:
         pods = services.cluster.pods(namespace, selector)
-    else:  # a thousand pods may have ended: those at work, and some that failed for what they say
+    else:  # a thousand pods may have ended: those at work, and of each Job some that failed for what they say
         pods = services.cluster.pods(namespace, selector, fields=names.LIVE_PODS)
-        pods += services.cluster.pods(namespace, selector, fields=names.FAILED_PODS, limit=names.FAILED_SHOWN)
+        for one in found:
+            of_job = f"{names.JOB_SELECTOR},{names.JOB_NAME}={one['metadata']['name']}"
+            pods += services.cluster.pods(namespace, of_job, fields=names.FAILED_PODS, limit=names.FAILED_SHOWN)
     facts = (job_facts(one, pods, now=now()) for one in found)
     return {(fact.index, fact.attempt): fact for fact in facts}
 
