@@ -89,10 +89,14 @@ def _slowdowns(
         yield f"{version.name}: cannot compare its times: {_why(version, outcomes, baseline)}"
         return
     if total is not None and (version.total_slowdown_percent or 0) > total:
-        yield f"{version.name}: total {version.total_slowdown_percent:+d}% > {total}%"
+        yield f"{version.name}: total {version.total_slowdown_percent:+d}% > {total}%{_noise(version)}"
     for each in version.actions:
         if action is not None and each.slowdown_percent > action:
-            yield f"{version.name}: {each.name} {each.slowdown_percent:+d}% > {action}%"
+            yield f"{version.name}: {each.name} {each.slowdown_percent:+d}% > {action}%{_noise(version)}"
+
+
+def _noise(version: VersionComparison) -> str:
+    return "" if version.expected_by_chance is not None else " (from single runs: set repetitions to know the noise)"
 
 
 def _why(version: VersionComparison, outcomes: Mapping[str, str], baseline: str) -> str:

@@ -83,6 +83,14 @@ REFUSED: dict[str, tuple[Object, str]] = {
         '"Placements", "Evictions", "JobOutcomes"',
     ),
     "an expectation twice": (at("v0.17.0", expectations={"unchanged": ["Evictions"] * 2}), "Duplicate value"),
+    "a gate that would fail by chance": (
+        at("v0.16.5", "v0.17.0", expectations={"unchanged": ["Evictions"]}),
+        "expectations.unchanged needs repetitions of 5 or more",
+    ),
+    "a gate with nothing to compare": (
+        at("v0.17.0", expectations={"maxTotalSlowdownPercent": 25}),
+        "need a second version to compare with",
+    ),
     "a clock that runs backwards": (at("v0.17.0", prepare={"clock": "Rewind"}), '"Shift", "Verbatim"'),
     "a patch of nothing": (at("v0.17.0", prepare={"patches": [{"patch": "[]"}]}), "prepare.patches[0].target"),
     "a checksum that is none": (

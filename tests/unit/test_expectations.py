@@ -14,7 +14,7 @@ UNCHANGED: Any = {"unchanged": ("Placements", "Evictions", "JobOutcomes")}
 
 def unmet(expected: dict[str, Any], *, outcomes: dict[str, str] | None = None, **version: Any) -> tuple[str, ...]:
     """Of v0.16.3, the baseline, and v0.17.0."""
-    beside = VersionComparison(name="v0.17.0", **version)
+    beside = VersionComparison(name="v0.17.0", **{"expected_by_chance": 0.0, **version})
     return judge(
         Expectations(**expected),
         {"v0.16.3": "Succeeded", "v0.17.0": "Succeeded", **(outcomes or {})},
@@ -73,6 +73,10 @@ class TestSlowdown:
         ]
         sentences = unmet({"max_action_slowdown_percent": 50}, total_slowdown_percent=90, actions=actions)
         assert sentences == ("v0.17.0: allocate +51% > 50%", "v0.17.0: preempt +400% > 50%")
+
+    def test_single_runs_cannot_tell_the_noise(self) -> None:
+        (sentence,) = unmet({"max_total_slowdown_percent": 25}, total_slowdown_percent=41, expected_by_chance=None)
+        assert sentence == "v0.17.0: total +41% > 25% (from single runs: set repetitions to know the noise)"
 
     @pytest.mark.parametrize("limit", ["max_total_slowdown_percent", "max_action_slowdown_percent"])
     def test_times_of_different_nodes_cannot_be_judged(self, limit: str) -> None:
