@@ -86,7 +86,7 @@ def repeated(
 
 def findings(document: Mapping[str, Any], name: str = "v0.17.0", *, node: str = "") -> compare.Findings:
     """What comparing needs of it."""
-    return compare.findings(document, name=name, where="result.json", node_name=node)
+    return compare.findings({**document, "nodeName": node}, name=name, where="result.json")
 
 
 @cache

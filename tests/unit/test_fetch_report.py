@@ -442,7 +442,9 @@ class TestReport:
         return fetched
 
     async def test_hands_in_the_log_and_then_the_result(self, client: TransferClient, desk: Desk, ran: Path) -> None:
-        result = await report(client, ran)
+        result = await report(client, ran, "node-1")
+        assert result is not None
+        assert result.node_name == "node-1"
         assert desk.log == (PRE_GENERATORS / "v0.17.0.stderr.gz").read_bytes()
         assert desk.result is not None
         assert ReplayResult.model_validate_json(desk.result) == result

@@ -332,3 +332,62 @@ def test_what_comes_out_is_what_the_library_makes_of_the_whole_document(
     else:
         after, _ = prepared(*patches, document=document)
         assert json.dumps(after) == json.dumps(expected)
+
+
+def pod(name: str, *, node: str | None = None, phase: str = "Running", **metadata: Any) -> dict[str, Any]:
+    """A pod as a snapshot has it."""
+    spec = {"priority": 1, **({} if node is None else {"nodeName": node}), "schedulerName": "kai-scheduler"}
+    return {"metadata": {"name": name, "namespace": "a", **metadata}, "spec": spec, "status": {"phase": phase, "x": 1}}
+
+
+class TestPodsOfNodesThatAreRemoved:
+    PODS = (
+        pod("running", node="gpu-0", labels={"app": "a", "runai-gpu-group": "g", "runai-gpu-group/g": "g"},
+            annotations={"gpu-fraction": "0.5", "received-resource-type": "Fraction"}),
+        pod("bound", node="gpu-0", phase="Pending"),
+        pod("leaving", node="gpu-0", deletionTimestamp="2026-11-22T10:00:00Z"),
+        pod("done", node="gpu-0", phase="Succeeded"),
+        pod("elsewhere", node="gpu-1", labels={"runai-gpu-group": "g"}),
+        pod("pending", phase="Pending"),
+        {"metadata": {"name": "odd"}, "spec": None},
+        {"metadata": [], "spec": {"nodeName": "gpu-0"}},
+    )  # fmt: skip
+    DOCUMENT = SNAPSHOT | {"rawObjects": SNAPSHOT["rawObjects"] | {"pods": list(PODS)}}
+
+    def test_they_wait_for_a_place_again(self, prepared: Prepared) -> None:
+        after, said = prepared(patch(REMOVED, kind="Node", name="gpu-0"), document=self.DOCUMENT)
+        running = pod("running", phase="Pending", labels={"app": "a"}, annotations={"gpu-fraction": "0.5"})
+        bound = pod("bound", phase="Pending")
+        for each in (running, bound):
+            each["status"] = {"phase": "Pending"}
+        assert after["rawObjects"]["pods"] == [running, bound, *self.PODS[3:]]
+        counted = "pods that ran on it and wait for a place again: 2; pods that were being deleted and are gone: 1"
+        assert said == [f"patch 1: Node gpu-0 is removed; {counted}"]
+
+    def test_they_stay_where_the_node_comes_back(self, prepared: Prepared) -> None:
+        back = patch([{"op": "add", "path": "", "value": {"metadata": {"name": "gpu-0"}}}], kind="Node", name="gpu-0")
+        after, _ = prepared(patch(REMOVED, kind="Node", name="gpu-0"), back, document=self.DOCUMENT)
+        assert after["rawObjects"]["pods"] == list(self.PODS)
+
+    def test_a_patch_of_a_pod_comes_first(self, prepared: Prepared) -> None:
+        elsewhere = patch(
+            "[{op: replace, path: /spec/nodeName, value: gpu-2}]", kind="Pod", name="bound", namespace="a"
+        )
+        removals = [patch(REMOVED, kind="Node", name="gpu-0"), patch(REMOVED, kind="Node", name="gpu-3")]
+        after, said = prepared(*removals, elsewhere, document=self.DOCUMENT)
+        assert after["rawObjects"]["pods"][1] == pod("bound", node="gpu-2", phase="Pending")
+        assert "wait for a place again: 1" in said[0]
+        assert said[1] == "patch 2: Node gpu-3 is removed"
+
+    def test_the_nodes_may_stand_before_the_pods(self, prepared: Prepared) -> None:
+        raw = self.DOCUMENT["rawObjects"]
+        document = self.DOCUMENT | {"rawObjects": {"nodes": raw["nodes"], "pods": raw["pods"]}}
+        after, _ = prepared(patch(REMOVED, kind="Node", name="gpu-0"), document=document)
+        assert [value["status"] for value in after["rawObjects"]["pods"][:2]] == [{"phase": "Pending"}] * 2
+
+    def test_there_may_be_none(self, prepared: Prepared) -> None:
+        nodes = {"nodes": SNAPSHOT["rawObjects"]["nodes"]}
+        for raw in (nodes, nodes | {"pods": None}, nodes | {"pods": []}):
+            document = SNAPSHOT | {"rawObjects": raw}
+            _, said = prepared(patch(REMOVED, kind="Node", name="gpu-0"), document=document)
+            assert said == ["patch 1: Node gpu-0 is removed"]

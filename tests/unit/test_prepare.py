@@ -14,7 +14,7 @@ from kai_snapshot.api.preparation import Patch, PatchTarget
 from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.archive.check import inspect
 from kai_snapshot.archive.config import with_plugins
-from kai_snapshot.archive.prepare import Preparation, prepare
+from kai_snapshot.archive.prepare import TIMES_MOVED, Preparation, prepare
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.kaiversions import PLUGIN_ORDER
@@ -25,6 +25,7 @@ CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 OLD = CORPUS / "23-pre-v0.16-config" / "snapshot.zip"
 NULL = CORPUS / "21-config-null" / "snapshot.zip"
 NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
+UNKNOWN = "when it was captured is not known"
 SG = ["sg-nodelocalgreedy", "sg-multinodegang"]
 
 
@@ -154,18 +155,15 @@ def pods_made(*times: object, deleted: str | None = None) -> bytes:
     ("captured_at", "times", "says"),
     [
         (NOW - timedelta(days=8, seconds=1.9), ["2026-11-01T00:00:00Z", "2026-11-09T00:00:01Z"],
-         ["clock: all times are moved on by 8 days, 0:00:01, which is how long ago the snapshot was captured "
-          "(2026-11-22T08:29:58Z)"]),
+         ["clock: all times are moved on by 8 days, 0:00:01, from the capture (2026-11-22T08:29:58Z) to now"]),
         (NOW + timedelta(seconds=30), ["2026-11-01T00:00:00Z", "2026-10-31T23:59:30Z"],
-         ["clock: all times are moved back by 0:00:30, which is how long ago the snapshot was captured "
-          "(2026-11-30T08:30:30Z)"]),
+         ["clock: all times are moved back by 0:00:30, from the capture (2026-11-30T08:30:30Z) to now"]),
         (NOW, ["2026-11-01T00:00:00Z", "2026-11-01T00:00:00Z"], []),
         (NOW - timedelta(days=1), [None, None], []),
         (None, ["2026-11-29T08:30:00Z", "2026-11-30T08:30:00Z"],
-         ["clock: all times are moved on by 1 day, 0:00:00, counted from the newest time in the snapshot, "
-          "2026-11-29T08:30:00Z: when it was captured is not known"]),
+         [f"{TIMES_MOVED} on by 1 day, 0:00:00, from the newest time in it (2026-11-29T08:30:00Z) to now: {UNKNOWN}"]),
         (None, ["2030-01-01T00:00:00Z", "2030-01-01T00:00:00Z"],
-         ["clock: no time is moved: when it was captured is not known, and no time in it tells"]),
+         [f"clock: no time is moved: {UNKNOWN}, and no time in it tells"]),
     ],
     ids=["captured before", "captured after", "captured now", "without times", "unknown", "unknown, and no time tells"],
 )  # fmt: skip

@@ -51,7 +51,7 @@ def skeleton(data: bytes) -> bytes:
 def test_shifting_the_clock_changes_times_by_one_constant_and_not_a_byte_else(case: str, tmp_path: Path) -> None:
     source, target = CORPUS / case / "snapshot.zip", tmp_path / "snapshot.zip"
     said = prepare(source, target, Preparation(config="Verbatim", captured_at=CAPTURED), now=NOW)
-    assert said == [f"{MOVED}, which is how long ago the snapshot was captured (2026-11-22T12:00:00Z)"]
+    assert said == [f"{MOVED}, from the capture (2026-11-22T12:00:00Z) to now"]
     old, new = document(source), document(target)
     assert len(old) == len(new)
     assert skeleton(old) == skeleton(new)
@@ -89,9 +89,9 @@ def test_all_together_change_what_they_list_and_nothing_else(case: str, tmp_path
     source, target = CORPUS / case / "snapshot.zip", tmp_path / "snapshot.zip"
     before = json.loads(document(source))
     raw = before["rawObjects"]
-    node, queue = raw["nodes"][-1]["metadata"]["name"], raw["queues"][0]["metadata"]["name"]
+    priority, queue = raw["priorityClasses"][-1]["metadata"]["name"], raw["queues"][0]["metadata"]["name"]
     patches = (
-        Patch(target=PatchTarget(kind="Node", name=node), patch='[{op: remove, path: ""}]'),
+        Patch(target=PatchTarget(kind="PriorityClass", name=priority), patch='[{op: remove, path: ""}]'),
         Patch(target=PatchTarget(kind="Queue", name=queue), patch="[{op: add, path: /spec/x, value: {y: [1]}}]"),
         Patch(target=PatchTarget(kind="SchedulerParams"), patch="[{op: add, path: /x, value: 1}]"),
     )
@@ -104,7 +104,7 @@ def test_all_together_change_what_they_list_and_nothing_else(case: str, tmp_path
     )
     said = prepare(source, target, wanted, now=NOW)
 
-    raw["nodes"].pop()
+    raw["priorityClasses"].pop()
     raw["queues"][0]["spec"]["x"] = {"y": [1]}
     before["schedulerParams"]["x"] = 1
     after = json.loads(document(target))
@@ -116,7 +116,7 @@ def test_all_together_change_what_they_list_and_nothing_else(case: str, tmp_path
     assert all(path[0] == "rawObjects" and LOOKS_LIKE_A_TIME.match(str(left[path])) for path in differ)
     assert "sg-multinodegang" in json.dumps(config)
     assert said[:3] == [
-        f"patch 1: Node {node} is removed",
+        f"patch 1: PriorityClass {priority} is removed",
         f"patch 2: Queue {queue} is changed: add /spec/x",
         "patch 3: SchedulerParams is changed: add /x",
     ]

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,35 @@ class TestProfiles:
 
     def test_they_need_a_place_to_be_kept(self, tool: Path) -> None:
         assert replay(GANG / "snapshot.zip", "--tool", tool, "--profile").exit_code == 2
+
+
+class TestPreparation:
+    def test_objects_are_patched_as_files_say(self, tool: Path, tmp_path: Path) -> None:
+        archive, first, second = GANG / "snapshot.zip", tmp_path / "first.yaml", tmp_path / "second.yaml"
+        with zipfile.ZipFile(archive) as reader:
+            node = orjson.loads(reader.read("snapshot.json"))["rawObjects"]["nodes"][0]["metadata"]["name"]
+        first.write_text("- target: {kind: SchedulerParams}\n  patch: |\n    - {op: add, path: /x, value: true}\n")
+        second.write_text(f"[{{target: {{kind: Node, name: {node}}}, patch: '[{{op: remove, path: \"\"}}]'}}]")
+        made = results(archive, "--tool", tool, "--patch", first, "--patch", second)[0]["adaptations"]
+        assert made[:2] == ["patch 1: SchedulerParams is changed: add /x", f"patch 2: Node {node} is removed"]
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("[", "cannot be read as YAML"),
+            ("target: {kind: Config}", "is no list of patches"),
+            ("- {target: {kind: Config}}", "0.patch: Field required"),
+            ("- {target: {kind: Config}, patch: [{op: remove}]}", "0.patch: Input should be a valid string"),
+            ("- {target: {kind: Config}, patch: '[{op: remove}]'}", "PatchFailed: patch 1 (Config)"),
+            ("- {target: {kind: Node, name: none}, patch: '[{op: remove, path: /x}]'}", "patch 1 (Node none)"),
+        ],
+        ids=["no YAML", "no list", "no patch", "no text", "no operation", "no such object"],
+    )
+    def test_what_is_no_patch_is_wrong_usage(self, tool: Path, tmp_path: Path, text: str, says: str) -> None:
+        (tmp_path / "patches.yaml").write_text(text)
+        ran = replay(GANG / "snapshot.zip", "--tool", tool, "--patch", tmp_path / "patches.yaml")
+        assert ran.exit_code == 2
+        assert says in " ".join(ran.stderr.replace("│", " ").split())
 
 
 class TestArchives:

@@ -24,8 +24,8 @@ class Patch(ApiModel):
     target: PatchTarget
     """The object. That there is none is an error."""
     patch: str = Field(min_length=1, max_length=65536)
-    """RFC 6902 operations, as YAML or JSON text. `[{op: remove, path: ""}]` takes the object out of the snapshot; the pods
-    of a node then wait for a place again. `add` with path `""` puts in one that is not there."""
+    """RFC 6902 operations, as YAML or JSON text. `[{op: remove, path: ""}]` takes the object out of the snapshot, and
+    pods of such a node wait for a place again. `add` with path `""` puts in an object that is not there."""
 
 
 class Prepare(ApiModel):

@@ -202,6 +202,8 @@ class ReplayResult(ApiModel):
     """The version of this document."""
     engine: Engine
     """What ran."""
+    node_name: str = ""
+    """The Kubernetes node it ran on; empty if it is none, or not known. Times of different nodes do not compare."""
     outcome: Outcome
     """What became of the run as a whole. Unless it is Succeeded, all lists hold what came before the end."""
     exit_code: int | None = None

@@ -6,7 +6,10 @@ from copy import deepcopy
 from typing import Any, cast
 
 from kai_snapshot.api.preparation import Patch
+from kai_snapshot.archive.displaced import Displaced
 from kai_snapshot.archive.patches import KINDS, PARTS, Object, ObjectName, ParsedPatch, parse_patches
+
+PODS, NODES = KINDS["Pod"].list, KINDS["Node"].list
 
 
 class Patching:
@@ -22,6 +25,11 @@ class Patching:
                 self._parts[PARTS[target.kind]].append(patch)
             else:
                 self._objects[KINDS[target.kind].list][ObjectName(target.namespace, target.name)].append(patch)
+        last = [patches[-1] for patches in self._objects.get(NODES, {}).values()]
+        removed = {patch.target.name: patch.number for patch in last if patch.removes}
+        self._displaced = Displaced(removed)
+        if removed:
+            self._objects[PODS]  # wait for them as well
 
     @property
     def done(self) -> bool:
@@ -31,7 +39,7 @@ class Patching:
     @property
     def said(self) -> list[str]:
         """What was done, in the order of the patches."""
-        return [self._said[number] for number in sorted(self._said)]
+        return [self._said[number] + self._displaced.said(number) for number in sorted(self._said)]
 
     def part(self, key: str, value: object) -> object:
         """What to put in place of a member of the document; the same value if no patch is for it."""
@@ -42,7 +50,8 @@ class Patching:
         """What to put in place of an object of a list: None takes it out; the same value if no patch is for it."""
         waiting = self._objects.get(name)
         patches = waiting.pop(ObjectName.of(value), None) if waiting else None
-        return self._patched(patches, value) if patches else value
+        patched = self._patched(patches, value) if patches else value
+        return self._displaced.pod(patched) if name == PODS else patched
 
     def added(self, name: str) -> list[Object]:
         """That list ends: the objects that patches add to it."""
@@ -55,8 +64,9 @@ class Patching:
         for patches in self._parts.values():
             raise patches[0].failure("the snapshot has no such part")
         for name, waiting in self._objects.items():
-            patch = next(iter(waiting.values()))[0]
-            raise patch.failure(f"the snapshot has no list `{name}`; the version that made it does not know the kind")
+            for patches in waiting.values():
+                what = f"the snapshot has no list `{name}`; the version that made it does not know the kind"
+                raise patches[0].failure(what)
 
     def _patched(self, patches: list[ParsedPatch], value: object) -> Object | None:
         patched: Any = deepcopy(value)

@@ -22,6 +22,7 @@ from kai_snapshot.errors import Reason, TerminalError
 
 TIMES_MOVED = "clock: all times are moved"
 """What that change begins with."""
+_UNKNOWN = "when it was captured is not known"
 _HEALED = "config: the configuration of the scheduler's ConfigMap is put in where the snapshot says null"
 
 
@@ -56,7 +57,7 @@ def prepare(source: Path, target: Path, wanted: Preparation, *, now: datetime) -
 
 @dataclass(frozen=True)
 class _Clock:
-    """What is done to the times, and why so."""
+    """What is done to the times; why so, or why nothing is."""
 
     mover: Mover | None = None
     why: str = ""
@@ -66,10 +67,10 @@ class _Clock:
         mover = self.mover
         if mover is None:
             return [self.why] if self.why else []
-        if not mover.moved:
-            return []
-        direction = "on" if mover.by > timedelta() else "back"
-        changes = [f"{TIMES_MOVED} {direction} by {abs(mover.by)}, {self.why}"]
+        changes = []
+        if mover.moved:
+            direction = "on" if mover.by > timedelta() else "back"
+            changes.append(f"{TIMES_MOVED} {direction} by {abs(mover.by)}, {self.why}")
         if mover.beyond is not None:
             changes.append(f"clock: times like {mover.beyond} stay: there is no year before 1, and none after 9999")
         return changes
@@ -78,16 +79,13 @@ class _Clock:
 def _clock(source: Path, wanted: Preparation, now: datetime) -> _Clock:
     if wanted.clock == "Verbatim":
         return _Clock()
-    captured_at, why = wanted.captured_at, "which is how long ago the snapshot was captured ({})"
+    captured_at, why = wanted.captured_at, "from the capture ({}) to now"
     if captured_at is None:
         newest = Newest(not_after=now)
         read_document(source, newest)
-        captured_at, why = (
-            newest.found,
-            "counted from the newest time in the snapshot, {}: when it was captured is not known",
-        )
+        captured_at, why = newest.found, f"from the newest time in it ({{}}) to now: {_UNKNOWN}"
     if captured_at is None:
-        return _Clock(why="clock: no time is moved: when it was captured is not known, and no time in it tells")
+        return _Clock(why=f"clock: no time is moved: {_UNKNOWN}, and no time in it tells")
     by = timedelta(seconds=(now - captured_at) // timedelta(seconds=1))
     return _Clock(Mover(by), why.format(rfc3339(captured_at))) if by else _Clock()
 

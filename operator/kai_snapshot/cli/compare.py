@@ -23,7 +23,7 @@ def compare(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            metavar="RESULT...",
+            metavar="RESULT",
             help="Results of one archive, in the order of versions: result.json, or the output of `replay -o json`.",
         ),
     ],

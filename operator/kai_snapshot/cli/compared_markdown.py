@@ -1,7 +1,4 @@
-"""A comparison as Markdown: the evidence to paste into an upstream issue.
-
-What comes from a cluster or a log stands in code spans: `|`, `<...>`, `@` and line breaks do no harm there.
-"""
+"""A comparison as Markdown: the evidence to paste into an upstream issue."""
 
 import hashlib
 import shlex
@@ -12,6 +9,7 @@ from typing import Final
 from kai_snapshot.api.comparison import ReplayComparison
 from kai_snapshot.api.comparisondocument import ActionTiming, BesideBaseline, ComparisonDocument, Timing
 from kai_snapshot.cli.compared_files import Replayed
+from kai_snapshot.cli.markdown import code, line, table
 from kai_snapshot.compare.difference import Kind
 from kai_snapshot.compare.elements import Counts, Elements
 from kai_snapshot.compare.times import slowdown
@@ -19,7 +17,6 @@ from kai_snapshot.compare.times import slowdown
 ROWS: Final = 50
 """Findings named at the most; the JSON document has all."""
 ERRORS: Final = 10
-_MESSAGE: Final = 300
 _KIND: Final[dict[Kind, str]] = {
     "evictions": "eviction",
     "placements": "placement",
@@ -28,7 +25,7 @@ _KIND: Final[dict[Kind, str]] = {
 }
 
 CAVEATS = """A replay is a simulation: snapshot-tool runs one cycle of that version's code on a copy of the objects in
-the archive. It does not know the history of usage, namespaces, CSI nodes, or the scheduler's flags outside the snapshot.
+the archive. It does not know the history of usage, namespaces, CSI nodes, or flags outside the snapshot.
 It is not a function of its input: an element counts as different only if one version gives in all of its runs what the
 other gives in none; what only varies is left out. Times compare only on the same machine, and never with those of a
 scheduler in a cluster."""
@@ -61,13 +58,15 @@ def _summary(document: ComparisonDocument, short: ReplayComparison) -> Iterator[
     for version in short.versions:
         if version.expected_by_chance:
             yield f"Differences of {code(version.name)} that chance may give: {version.expected_by_chance:g} at most."
+        if not version.complete:
+            yield f"What {code(version.name)} or the baseline lacks may only not have been reached: see their outcomes."
     if any(version.runs == 1 for version in document.versions):
         yield "A single run of a version cannot tell what differs from what only varies."
 
 
 def _versions(document: ComparisonDocument) -> Iterator[str]:
     differing = ("placements", "evictions", "pipelined", "jobs")
-    yield from _table(
+    yield from table(
         ("version", "image", "outcome", "runs (different)", "total ms", *(f"{kind} differ" for kind in differing)),
         (
             (
@@ -105,11 +104,13 @@ def _timings(document: ComparisonDocument) -> Iterator[str]:
     yield "### Times (ms)"
     yield ""
     names = dict.fromkeys(action.name for _, beside in compared for action in beside.actions)
-    rows = {name: [_named(beside.actions, name) for _, beside in compared] for name in names}
+    rows: dict[str, list[Timing | None]] = {
+        name: [_named(beside.actions, name) for _, beside in compared] for name in names
+    }
     for label, of in (("all actions", "Actions"), ("whole cycle", "Cycle")):
-        totals = [beside.total if beside.total.of == of else None for _, beside in compared]
+        totals: list[Timing | None] = [beside.total if beside.total.of == of else None for _, beside in compared]
         rows |= {label: totals} if any(totals) else {}
-    yield from _table(
+    yield from table(
         ("action", code(document.baseline), *(code(name) for name, _ in compared)),
         ((label, *_cells(timings)) for label, timings in rows.items()),
     )
@@ -144,7 +145,7 @@ def _findings(document: ComparisonDocument, replayed: Sequence[Replayed]) -> Ite
         yield "No pod is bound elsewhere, evicted or pipelined at one version only, and no job has another outcome."
         return
     names = [code(each.findings.name) for each in replayed]
-    yield from _table(
+    yield from table(
         ("", "what", *names),
         (
             (_KIND[kind], code(name), *(_came(each.findings.elements, kind, name) for each in replayed))
@@ -182,7 +183,7 @@ def _errors(replayed: Sequence[Replayed]) -> Iterator[str]:
     names = [each.findings.name for each in replayed]
     yield "### Most frequent errors of the log"
     yield ""
-    yield from _table(
+    yield from table(
         ("error", *map(code, names)),
         ((code(message), *(str(by_message[message].get(name, "-")) for name in names)) for message in most),
     )
@@ -201,10 +202,10 @@ def _again(document: ComparisonDocument, replayed: Sequence[Replayed], archive: 
         yield "# the archive itself was changed as listed above; `kai-snapshot replay` does that again"
     for version in document.versions:
         if version.image is not None:
-            mount = f'"$PWD"/{file}:/snapshot.zip:ro'
-            yield f"docker run --rm -v {mount} {shlex.quote(version.image)} --filename /snapshot.zip --verbosity 4"
+            run = f'docker run --rm -v "$PWD"/{file}:/snapshot.zip:ro {shlex.quote(line(version.image))}'
+            yield f"{run} --filename /snapshot.zip --verbosity 4"
         else:
-            yield f"snapshot-tool --filename {file} --verbosity 4  # {_line(version.engine_version or version.name)}"
+            yield f"snapshot-tool --filename {file} --verbosity 4  # {line(version.engine_version or version.name)}"
     yield "```"
 
 
@@ -216,19 +217,3 @@ def _logs(replayed: Sequence[Replayed]) -> Iterator[str]:
     ]
     if logs:
         yield from ("### Logs", "", *logs)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    for row in (header, ["---"] * len(header), *rows):
-        yield f"| {' | '.join(row)} |"
-
-
-def code(text: str) -> str:
-    """A code span, fit for a cell of a table."""
-    line = _line(text).replace("`", "'").replace("|", "\\|")
-    return f"`{line}`" if line else "-"
-
-
-def _line(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _MESSAGE else f"{line[:_MESSAGE]}..."

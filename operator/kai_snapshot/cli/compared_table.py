@@ -14,7 +14,8 @@ COLUMNS: Final = ("VERSION", "OUTCOME", "RUNS", "MS", "TIME", "PLACEMENTS", "EVI
 def text(document: ComparisonDocument, short: ReplayComparison) -> str:
     """The versions in a table of what differs from the baseline, and what there is to know about each."""
     brief = {each.name: each for each in short.versions}
-    lines = [output.table([COLUMNS, *(_row(version, document.baseline) for version in document.versions)])]
+    rows = (_row(version, brief.get(version.name), document.baseline) for version in document.versions)
+    lines = [output.table([COLUMNS, *rows])]
     for version in document.versions:
         remarks = list(_remarks(version, brief.get(version.name)))
         lines += ["", version.name, *(f"  {remark}" for remark in remarks)] if remarks else []
@@ -26,7 +27,7 @@ def text(document: ComparisonDocument, short: ReplayComparison) -> str:
 def tsv(document: ComparisonDocument) -> str:
     """A line for each version, under a line with the names of the columns. What is unknown is empty."""
     rows = [_values(version) for version in document.versions]
-    columns = list(max(rows, key=len))  # what is beside the baseline is the same for all that are
+    columns = list(dict.fromkeys(column for row in rows for column in row))
     lines = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
     return "".join("\t".join(line) + "\n" for line in lines)
 
@@ -63,13 +64,13 @@ def _cell(value: object) -> str:
     return "" if value is None else " ".join(str(value).split())
 
 
-def _row(version: ComparedVersion, baseline: str) -> tuple[str, ...]:
+def _row(version: ComparedVersion, short: VersionComparison | None, baseline: str) -> tuple[str, ...]:
     runs = str(version.runs) if version.distinct is None else f"{version.runs} ({version.distinct} distinct)"
     facts = (version.name, version.outcome, runs, "-" if version.total_ms is None else str(version.total_ms))
     beside = version.baseline
-    if beside is None:
+    if beside is None or short is None:
         return (*facts, "baseline" if version.name == baseline else "-", *["-"] * 5)
-    return (*facts, _time(beside), *map(_count, beside.kinds.values()), _chance(beside))
+    return (*facts, _time(beside), *map(_count, beside.kinds.values()), _chance(beside, short))
 
 
 def _time(beside: BesideBaseline) -> str:
@@ -82,10 +83,10 @@ def _count(found: Differences) -> str:
     return f"{len(found.differing)} ({len(found.varying)} vary)" if found.varying else str(len(found.differing))
 
 
-def _chance(beside: BesideBaseline) -> str:
-    if beside.expected_by_chance is None:
+def _chance(beside: BesideBaseline, short: VersionComparison) -> str:
+    if short.expected_by_chance is None:
         return "?" if beside.differing else "-"
-    return f"{beside.expected_by_chance:g}"
+    return f"{short.expected_by_chance:g}"
 
 
 def _remarks(version: ComparedVersion, short: VersionComparison | None) -> Iterator[str]:
@@ -104,7 +105,7 @@ def _remarks(version: ComparedVersion, short: VersionComparison | None) -> Itera
     yield from short.examples
     if beside.differing > len(short.examples):
         yield f"and {beside.differing - len(short.examples)} more; -o json has them all"
-    if beside.differing and beside.complete and beside.expected_by_chance is None:
+    if beside.differing and beside.complete and short.expected_by_chance is None:
         yield "a single run cannot tell what differs from what only varies: replay with --repetitions 5"
-    elif beside.differing and (beside.expected_by_chance or 0) >= 0.5:
-        yield f"of {beside.differing} differences chance may give {beside.expected_by_chance:g}: more repetitions tell"
+    elif beside.differing and (short.expected_by_chance or 0) >= 0.5:
+        yield f"of {beside.differing} differences chance may give {short.expected_by_chance:g}: more repetitions tell"

@@ -33,7 +33,8 @@ def fetch_command(work: Work) -> None:
 @app.command("report")
 def report_command(work: Work) -> None:
     """Hand in the tool's log and what it says."""
-    _with_client(lambda client: report(client, work), patience_seconds=REPORT_PATIENCE_SECONDS)
+    node_name = os.environ.get(names.NODE_VARIABLE, "")
+    _with_client(lambda client: report(client, work, node_name), patience_seconds=REPORT_PATIENCE_SECONDS)
 
 
 def _with_client(work: Callable[[TransferClient], Awaitable[object]], *, patience_seconds: float) -> None:

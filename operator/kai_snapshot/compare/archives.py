@@ -30,6 +30,7 @@ class ArchivesBeside:
         self.worst: list[WorstArchive] = []
 
     def add(self, archive: str, beside: BesideBaseline | None, version: Findings, baseline: Findings) -> None:
+        """One archive; `beside` is None where either has no result."""
         changed = version.ran and baseline.ran and version.outcome != baseline.outcome
         found = WorstArchive(
             id=archive,
@@ -70,6 +71,7 @@ class ArchivesBeside:
             self.actions[action.name].add(action)
 
     def finish(self) -> ArchivesBesideBaseline:
+        """All that was added."""
         return ArchivesBesideBaseline(
             complete=self.complete,
             comparable=self.comparable,

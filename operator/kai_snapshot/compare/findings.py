@@ -42,10 +42,10 @@ class Findings:
         return self.elements is not None or self.outcome in (Outcome.DEADLINE_EXCEEDED, Outcome.OOM_KILLED)
 
 
-def findings(document: Mapping[str, Any], *, name: str, where: str, node_name: str = "") -> Findings:
+def findings(document: Mapping[str, Any], *, name: str, where: str) -> Findings:
     """Of a ReplayResult as its JSON object, which can be large and is not kept.
 
-    `name`: the version's in the replay; `where`: the document's place, for messages; `node_name`: empty if unknown.
+    `name`: the version's in the replay; `where`: the document's place, for messages.
     Raises TerminalError(InvalidResult).
     """
     try:
@@ -57,7 +57,7 @@ def findings(document: Mapping[str, Any], *, name: str, where: str, node_name: s
             outcome=outcome,
             message=document.get("message", ""),
             engine=Engine.model_validate(document["engine"]),
-            node_name=node_name,
+            node_name=document.get("nodeName") or "",
             distinct=runs.distinct if runs is not None else None,
             durations=Durations.model_validate(document["durationsMs"]),
             each_run=runs.durations_ms if runs is not None and succeeded else (),

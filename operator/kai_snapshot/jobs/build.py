@@ -164,7 +164,10 @@ def _pod(
     token = {"name": "token", "mountPath": names.TOKEN_FILE.rsplit("/", 1)[0], "readOnly": True}
     ours = {
         "image": operator_image,
-        "env": [{"name": names.URL_VARIABLE, "value": transfer_url}],
+        "env": [
+            {"name": names.URL_VARIABLE, "value": transfer_url},
+            {"name": names.NODE_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
         "resources": _OURS,
         "volumeMounts": [work, token],
         "securityContext": _CONTAINER_SECURITY,

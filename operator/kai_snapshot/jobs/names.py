@@ -45,6 +45,7 @@ SETTLED: Final = "settled"
 TOKEN_FILE: Final = "/var/run/secrets/kai-snapshot/token"  # noqa: S105 - a path
 TOKEN_KEY: Final = "token"  # noqa: S105 - a key's name
 URL_VARIABLE: Final = "KAI_SNAPSHOT_TRANSFER_URL"
+NODE_VARIABLE: Final = "KAI_SNAPSHOT_NODE_NAME"
 COMPLETION_INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
 """Put into all containers of an Indexed Job by the Job controller: which archive of the plan the pod is about."""
 

@@ -17,14 +17,14 @@ from kai_snapshot.transfer.client import TransferClient
 _KILL = 9
 
 
-async def report(client: TransferClient, work: Path) -> ReplayResult | None:
+async def report(client: TransferClient, work: Path, node_name: str = "") -> ReplayResult | None:
     """Hands in what `work` holds; the result is kept there too. None if fetch left nothing to do.
 
     That another pod of this Job was first is fine. Raises SnapshotError and OSError.
     """
     if (work / names.SETTLED).exists():
         return None
-    result = read_work(work)
+    result = read_work(work).model_copy(update={"node_name": node_name})
     try:
         result = await _hand_in(client, work, result)
         (work / names.RESULT).write_bytes(orjson.dumps(result.dump()))

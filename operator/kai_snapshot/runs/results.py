@@ -39,13 +39,13 @@ def summarize(content: bytes, *, where: str) -> tuple[ReplayResult, ResultCounts
     return result, counts
 
 
-def to_compare(content: bytes, *, name: str, where: str, node_name: str = "") -> Findings:
+def to_compare(content: bytes, *, name: str, where: str) -> Findings:
     """What comparing needs of the result of the version `name`; `where` is for messages.
 
     Raises TerminalError: InvalidResult.
     """
     with _one_at_a_time:
-        return findings(_document(content, where), name=name, where=where, node_name=node_name)
+        return findings(_document(content, where), name=name, where=where)
 
 
 def _document(content: bytes, where: str) -> dict[str, Any]:

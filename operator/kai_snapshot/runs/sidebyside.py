@@ -49,12 +49,12 @@ def _findings(store: Store, folder: layout.ReplayFolder, index: int, result: Ver
     """Of a version that handed in no result, what the status knows."""
     if result.result_uri is None:
         return Findings(name=result.name, outcome=result.outcome, message=result.message, node_name=result.node_name)
-    return _read(store, folder, index, name=result.name, node_name=result.node_name)
+    return _read(store, folder, index, name=result.name)
 
 
-def _read(store: Store, folder: layout.ReplayFolder, index: int, *, name: str, node_name: str = "") -> Findings:
+def _read(store: Store, folder: layout.ReplayFolder, index: int, *, name: str) -> Findings:
     key = folder.result(index)
-    return to_compare(read(store, key, limit=RESULT_BYTES), name=name, where=key, node_name=node_name)
+    return to_compare(read(store, key, limit=RESULT_BYTES), name=name, where=key)
 
 
 def _many_archives(

@@ -1,0 +1,216 @@
+"""`kai-snapshot compare` as people and scripts use it."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kai_snapshot.api.comparisondocument import ComparisonDocument
+from kai_snapshot.cli.app import app
+from support.results import CORPUS, VERSIONS, recorded, repeated, result
+
+CASE = "13-gang+fraction+running+overq+prio+three"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["compare", *map(str, arguments)])
+
+
+def write(directory: Path, *documents: Any) -> list[Path]:
+    paths = [directory / f"{number}.json" for number in range(len(documents))]
+    for path, document in zip(paths, documents, strict=True):
+        path.write_text(json.dumps(document))
+    return paths
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> list[Path]:
+    """What the real tool of four versions made of one archive."""
+    return write(tmp_path, *(recorded(CASE, version).dump() for version in VERSIONS))
+
+
+OLD, NEW = result(version="v0.16.3", evictions=["a/b"]), result(version="v0.17.0", evictions=["a/b"])
+
+
+class TestExitStatus:
+    @pytest.mark.parametrize(
+        ("second", "options", "code"),
+        [
+            (NEW, [], 0),
+            (result(evictions=["c/d"]), [], 1),
+            (result(outcome="Panicked", evictions=["a/b"]), [], 1),
+            (result(evictions=["a/b"], total=150), [], 0),
+            (result(evictions=["a/b"], total=150), ["--max-total-slowdown-percent", 25], 1),
+            (result(evictions=["a/b"], total=150), ["--max-total-slowdown-percent", 50], 0),
+            (result(evictions=["a/b"], actions={"allocate": 200}), ["--max-action-slowdown-percent", 50], 1),
+            (NEW, ["--baseline", 2], 0),
+            (NEW, ["--baseline", "v0.17.0"], 0),
+            (NEW, ["--baseline", 3], 2),
+            (NEW, ["--baseline", "v0.18.0"], 2),
+            (NEW, ["--max-total-slowdown-percent", 0], 2),
+            ({"kind": "Pod"}, [], 3),
+        ],
+        ids=[
+            "alike",
+            "another eviction",
+            "a crash",
+            "slower, and nobody asked",
+            "slower than allowed",
+            "no slower than allowed",
+            "an action slower than allowed",
+            "a baseline by number",
+            "a baseline by name",
+            "no such number",
+            "no such name",
+            "no limit",
+            "no result",
+        ],
+    )
+    def test_it_says_whether_there_is_a_finding(
+        self, tmp_path: Path, second: dict[str, Any], options: list[object], code: int
+    ) -> None:
+        assert run(*write(tmp_path, OLD, second), *options).exit_code == code
+
+    def test_a_limit_that_is_passed_is_named_on_standard_error(self, tmp_path: Path) -> None:
+        done = run(*write(tmp_path, OLD, result(evictions=["a/b"], total=150)), "--max-total-slowdown-percent", 25)
+        assert done.stderr == (
+            "kai-snapshot: ExpectationsNotMet: v0.17.0: total +50% > 25% (from single runs: set repetitions to know the noise)\n"
+        )
+
+    def test_one_result_cannot_be_compared(self, tmp_path: Path) -> None:
+        assert run(*write(tmp_path, OLD)).exit_code == 2
+
+    @pytest.mark.parametrize("content", ["", "{", "[3]", '{"outcome": "Succeeded"}', "\xff"])
+    def test_what_is_no_result_is_named(self, tmp_path: Path, content: str) -> None:
+        (good,) = write(tmp_path, OLD)
+        bad = tmp_path / "bad.json"
+        bad.write_bytes(content.encode("latin-1"))
+        done = run(good, bad)
+        assert (done.exit_code, done.stdout) == (3, "")
+        assert done.stderr.startswith(f"kai-snapshot: InvalidResult: {bad}")
+
+
+class TestNames:
+    def names(self, *paths: Path) -> list[str]:
+        return [version["name"] for version in json.loads(run(*paths, "-o", "json").stdout)["versions"]]
+
+    def test_a_result_is_called_by_the_version_of_its_engine(self, tmp_path: Path) -> None:
+        assert self.names(*write(tmp_path, OLD, NEW)) == ["v0.16.3", "v0.17.0"]
+
+    def test_or_by_its_file(self, tmp_path: Path) -> None:
+        assert self.names(*write(tmp_path, result(version=""), NEW)) == ["0", "v0.17.0"]
+
+    def test_two_of_the_same_version_are_told_apart(self, tmp_path: Path) -> None:
+        assert self.names(*write(tmp_path, NEW, NEW, NEW)) == ["v0.17.0", "v0.17.0 (2)", "v0.17.0 (3)"]
+
+    def test_a_list_holds_several_as_replay_prints_them(self, tmp_path: Path) -> None:
+        assert self.names(*write(tmp_path, [OLD, NEW])) == ["v0.16.3", "v0.17.0"]
+
+
+class TestForms:
+    def test_json_is_the_document_and_nothing_else(self, real: list[Path]) -> None:
+        done = run(*real, "--baseline", "v0.14.7", "-o", "json")
+        document = ComparisonDocument.model_validate_json(done.stdout)
+        assert (document.baseline, [version.name for version in document.versions]) == ("v0.14.7", list(VERSIONS))
+        assert (document.dump(), done.stderr) == (json.loads(done.stdout), "")
+
+    def test_tsv_has_a_line_for_each_version_under_the_names_of_the_columns(self, real: list[Path]) -> None:
+        rows = list(csv.DictReader(io.StringIO(run(*real, "-o", "tsv").stdout), dialect="excel-tab"))
+        document = json.loads(run(*real, "-o", "json").stdout)
+        assert [row["version"] for row in rows] == list(VERSIONS)
+        assert [row["evictionsDiffering"] for row in rows[1:]] == [
+            str(len(version["baseline"]["evictions"]["differing"])) for version in document["versions"][1:]
+        ]
+        assert (rows[0]["totalRatio"], rows[0]["complete"]) == ("", "")
+        assert {"reclaimRatio", "totalMs", "expectedByChance"} <= set(rows[0])
+
+    def test_the_table_has_what_differs_and_a_few_examples(self, tmp_path: Path) -> None:
+        first = repeated(3, version="v0.16.3", evictions={"a/b": 3, "c/d": 2}, placements={"e/f": {"n1": 3}})
+        second = repeated(3, version="v0.17.0", placements={"e/f": {"n2": 3}}, total=160)
+        lines = run(*write(tmp_path, first, second)).stdout.splitlines()
+        assert lines[0].split() == [
+            *("VERSION", "OUTCOME", "RUNS", "MS", "TIME", "PLACEMENTS", "EVICTIONS", "PIPELINED", "JOBS", "CHANCE")
+        ]
+        assert re.split(r" {3,}", lines[1])[4] == "baseline"
+        assert re.split(r" {3,}", lines[2])[4:] == ["+60%", "1", "1 (1 vary)", "0", "0", "0.04"]
+        assert "  a/b evicted only at v0.16.3" in lines
+        assert "  e/f: n1 -> n2" in lines
+        assert lines[-1] == "first different from the one before it: v0.17.0"
+
+    def test_the_table_says_what_single_runs_cannot_tell(self, tmp_path: Path) -> None:
+        text = run(*write(tmp_path, OLD, result(evictions=["c/d"]))).stdout
+        assert "a single run cannot tell what differs from what only varies" in text
+
+    def test_nothing_to_say_is_a_table_alone(self, tmp_path: Path) -> None:
+        assert len(run(*write(tmp_path, OLD, NEW)).stdout.splitlines()) == 3
+
+    def test_the_table_says_where_totals_are_not_of_the_same(self, real: list[Path]) -> None:
+        text = run(*real, "--baseline", "v0.17.0").stdout
+        assert text.count("TIME is that of all actions together") == 2
+
+
+class TestMarkdown:
+    def page(self, *arguments: object) -> str:
+        return run(*arguments, "-o", "markdown").stdout
+
+    def test_it_names_the_archive_by_its_checksum(self, real: list[Path]) -> None:
+        archive = CORPUS / CASE / "snapshot.zip"
+        page = self.page(*real, "--archive", archive)
+        assert hashlib.sha256(archive.read_bytes()).hexdigest() in page
+        assert "--filename snapshot.zip --verbosity 4" in page
+
+    def test_it_says_of_each_finding_in_which_version_it_shows(self, tmp_path: Path) -> None:
+        before = repeated(3, version="v1", placements={"a/b": {"n1": 3}})
+        after = repeated(3, version="v2", placements={"a/b": {"n2": 2, "n3": 1}})
+        page = self.page(*write(tmp_path, before, after))
+        assert "| placement | `a/b` | `n1` | `n2` 2/3, `n3` 1/3 |" in page
+
+    def test_it_has_the_image_to_run_again_and_what_was_changed_before(self, tmp_path: Path) -> None:
+        page = self.page(*write(tmp_path, {**OLD, "adaptations": ["added plugin x"]}, NEW))
+        assert '-v "$PWD"/snapshot.zip:/snapshot.zip:ro snapshot-tool:v0.17.0 --filename /snapshot.zip' in page
+        assert "- `v0.16.3`: `added plugin x`" in page
+
+    def test_errors_are_counted_by_version(self, tmp_path: Path) -> None:
+        errors = [{"source": "a.go:1", "message": "Failed to evict <a|b>", "count": 7}]
+        page = self.page(*write(tmp_path, {**OLD, "errors": errors}, NEW))
+        assert "| `Failed to evict <a\\|b>` | 7 | - |" in page
+
+    def test_logs_that_lie_beside_a_result_are_named(self, tmp_path: Path) -> None:
+        stored, kept = tmp_path / "0.result.json", tmp_path / "v0.17.0" / "result.json"
+        (kept.parent / "run-1").mkdir(parents=True)
+        for path, document in ((stored, OLD), (kept, NEW)):
+            path.write_text(json.dumps(document))
+        logs = tmp_path / "0-a2.log.gz", kept.parent / "run-1" / "stderr.gz"
+        for log in logs:
+            log.touch()
+        page = self.page(stored, kept)
+        assert f"- `v0.16.3`: `{logs[0]}`" in page
+        assert f"- `v0.17.0`: `{logs[1]}`" in page
+
+    def test_it_says_that_what_a_crashed_version_lacks_may_not_have_been_reached(self, tmp_path: Path) -> None:
+        page = self.page(*write(tmp_path, OLD, result(outcome="Panicked")))
+        assert "What `v0.17.0` or the baseline lacks may only not have been reached" in page
+        assert "| eviction | `a/b` | `Evicted` | - |" in page
+
+    def test_a_version_that_has_no_result_is_in_it_all_the_same(self, tmp_path: Path) -> None:
+        page = self.page(*write(tmp_path, OLD, result(outcome="ImagePullFailed")))
+        assert "| `v0.17.0` | `snapshot-tool:v0.17.0` | ImagePullFailed |" in page
+
+    @pytest.mark.parametrize("odd", ["a|b", "a\\|b", "a\nb", "a`b", "<script>", "@maintainers", "| - |\n\n# x", "```"])
+    def test_whatever_stands_in_names_and_messages_it_stays_a_table(self, tmp_path: Path, odd: str) -> None:
+        before = result(version=f"v{odd}", placements={odd: odd, "a/b": "n"}, jobs={odd: "Allocated"})
+        errors = [{"source": odd, "message": odd, "count": 1}]
+        after = {**result(outcome="Failed"), "message": odd, "errors": errors, "adaptations": [odd]}
+        page = self.page(*write(tmp_path, before, after))
+        tables = [line for line in page.splitlines() if line.startswith("|")]
+        cells = [len(re.findall(r"(?:\\.|[^|\\])+\|", line)) for line in tables]
+        assert sorted(set(cells)) == [3, 4, 9]
+        assert [line for line in page.splitlines() if line.startswith("```")] == ["```sh", "```"]
+        outside = re.sub(r"```sh\n.*?\n```|`[^`\n]*`", "", page, flags=re.DOTALL)
+        assert not re.search(r"<script>|@maintainers|^# ", outside, re.MULTILINE)
