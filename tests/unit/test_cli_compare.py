@@ -79,9 +79,7 @@ class TestExitStatus:
 
     def test_a_limit_that_is_passed_is_named_on_standard_error(self, tmp_path: Path) -> None:
         done = run(*write(tmp_path, OLD, result(evictions=["a/b"], total=150)), "--max-total-slowdown-percent", 25)
-        assert done.stderr == (
-            "kai-snapshot: ExpectationsNotMet: v0.17.0: total +50% > 25% (from single runs: set repetitions to know the noise)\n"
-        )
+        assert done.stderr.startswith("kai-snapshot: ExpectationsNotMet: v0.17.0: total +50% > 25%")
 
     def test_one_result_cannot_be_compared(self, tmp_path: Path) -> None:
         assert run(*write(tmp_path, OLD)).exit_code == 2

@@ -224,3 +224,31 @@ def test_five_hundred_archives_at_two_versions_keep_the_status_small(world: Worl
     assert status["comparison"]["versions"][0]["changedArchives"] == 72
     assert len(json.dumps(status)) < 50_000
     assert len(world.document(world.home.comparison)["archives"]) == 500
+
+
+def test_a_plan_that_is_lost_ends_what_it_is_needed_for_and_says_so(world: World) -> None:
+    world.seed(2)
+    world.request({"select": "Last", "last": 2})
+    world.look()
+    world.look()
+    world.store.delete(world.home.plan)
+    world.hand_in(0, 0)
+    world.hand_in(0, 1)
+    world.end_job(0, completedIndexes="0-1")
+    first, _ = world.look()["results"]
+    assert first["outcome"] == "Failed"
+    assert first["message"].startswith("PlanLost: ")
+
+
+def test_a_result_that_was_damaged_is_the_failure_of_its_archive(world: World) -> None:
+    ids = world.seed(2)
+    world.request({"select": "Last", "last": 2}, versions=VERSIONS[:1])
+    world.look()
+    world.look()
+    world.hand_in(0, 0)
+    world.store.put(world.home.of(1).result(0), io.BytesIO(b"{"))
+    world.end_job(0, completedIndexes="0-1")
+    (only,) = world.look()["results"]
+    assert only["outcome"] == "PartiallyFailed"
+    assert only["message"].startswith(f"1 of 2 archives: {ids[1]} Failed: ")
+    assert world.look()["outcome"] == "PartiallyFailed"

@@ -57,11 +57,12 @@ class SnapshotReplaySpec(ApiModel):
                     "rule": "!has(self.expectations) || size(self.versions) > 1 || !("
                     "size(self.expectations.unchanged) > 0 || has(self.expectations.maxTotalSlowdownPercent) || "
                     "has(self.expectations.maxActionSlowdownPercent))",
-                    "message": "expectations of what is unchanged, or not slower, need a second version to compare with",
+                    "message": "expectations of what is unchanged or not slower need a second version to compare with",
                 },
                 {
                     # docs/decisions/0011: with three, one comparison of a version with itself in ten fails by chance
-                    "rule": "!has(self.expectations) || size(self.expectations.unchanged) == 0 || self.repetitions >= 5",
+                    "rule": "!has(self.expectations) || size(self.expectations.unchanged) == 0 "
+                    "|| self.repetitions >= 5",
                     "message": "expectations.unchanged needs repetitions of 5 or more: with fewer, what only varies "
                     "between runs is often taken for a difference",
                 },

@@ -21,7 +21,7 @@ def image_for(version: ReplayVersion, *, captured_version: str, template: str | 
     if not tag:
         raise TerminalError(
             Reason.INCOMPATIBLE_SNAPSHOT,
-            "It is not known which version of the scheduler made the archive, or archives are of different versions, so "
-            "AsCaptured has no image: name a version in its place, or give it an image.",
+            "It is not known which version of the scheduler made the archive, or there are archives of different "
+            "versions, so AsCaptured has no image: name a version in its place, or give it an image.",
         )
     return kaiversions.tool_image(tag) if template is None else template.replace("{version}", tag)

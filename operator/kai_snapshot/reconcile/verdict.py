@@ -75,13 +75,18 @@ def summary(results: tuple[VersionResult, ...], compared: Compared = None) -> st
 
 
 def _difference(compared: VersionComparison) -> str:
+    """Of two runs that came to their end: what one that was cut short lacks is no difference."""
     counts = {
-        "placements": compared.placements,
-        "evictions": compared.evictions,
-        "pipelined pods": compared.pipelined,
-        "job outcomes": compared.job_outcomes,
+        "placement": compared.placements,
+        "eviction": compared.evictions,
+        "pipelined pod": compared.pipelined,
+        "job outcome": compared.job_outcomes,
     }
-    found = [f"{each.differing} {what}" for what, each in counts.items() if each.differing]
+    found = [
+        f"{each.differing} {what}{'s' if each.differing > 1 else ''}"
+        for what, each in counts.items()
+        if each.differing and compared.complete
+    ]
     if compared.total_slowdown_percent is not None:
         found.append(f"{compared.total_slowdown_percent:+d}% time")
     return f"{compared.name} differs: {', '.join(found)}" if found else ""

@@ -9,7 +9,7 @@ from kai_snapshot.api.conditions import FINISHED, is_true
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay
 from kai_snapshot.api.transfer import Profile
-from kai_snapshot.errors import SnapshotError, TerminalError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.read import JobFacts, job_facts
 from kai_snapshot.reconcile import version
@@ -87,7 +87,7 @@ def _observe_storage(services: Services, replay: SnapshotReplay, source: Resolve
         except TerminalError as error:
             return Observed(jobs=jobs, compared=Problem.of(error))
     if source.archives is not None:
-        return _observe_many(store, folder, replay, jobs)
+        return _observe_many(store, folder, replay, source, jobs)
     return _observe_one(store, folder, replay, source, jobs)
 
 
@@ -138,14 +138,23 @@ def _result(
     )
 
 
-def _observe_many(store: Store, folder: layout.ReplayFolder, replay: SnapshotReplay, jobs: Jobs) -> Observed:
+def _observe_many(
+    store: Store, folder: layout.ReplayFolder, replay: SnapshotReplay, source: ResolvedSource, jobs: Jobs
+) -> Observed:
     """All results of a version are read once nothing of it runs any more."""
     done = folder.done(store.list(folder.prefix))
-    collected = {}
+    collected, refused = {}, {}
     for index, result in enumerate(replay.status.results):
         if version.is_final(result):
             continue
         job, there = jobs.get((index, result.attempt)), done.get(index, set())
         over = job.ended if job is not None else result.outcome == "Running"
-        collected[index] = Collected(there, totals(store, folder, index, there) if over else None)
-    return Observed(jobs=jobs, collected=collected)
+        try:
+            summed = totals(store, folder, source, index=index, done=there) if over else None
+        except TerminalError as error:
+            if error.reason is not Reason.PLAN_LOST:
+                raise
+            refused[index] = Problem.of(error)
+        else:
+            collected[index] = Collected(there, summed)
+    return Observed(jobs=jobs, collected=collected, refused=refused)

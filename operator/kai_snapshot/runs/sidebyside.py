@@ -88,11 +88,13 @@ def _of_many(store: Store, folder: layout.ReplayFolder, index: int, *, name: str
         return Findings(name=name, outcome=Outcome.FAILED, message=error.message)
 
 
-def totals(store: Store, folder: layout.ReplayFolder, index: int, done: Set[int]) -> Totals:
+def totals(store: Store, folder: layout.ReplayFolder, source: ResolvedSource, *, index: int, done: Set[int]) -> Totals:
     """What the results of one version come to, of the archives that have one.
 
-    Raises SnapshotError of the store, and TerminalError: InvalidResult.
+    Raises SnapshotError of the store, and TerminalError: PlanLost.
     """
+    assert source.archives is not None
+    plan = load_plan(store, folder, digest=source.archives.digest)
     name = str(index)
     backtest = compare.Backtest([name], name)
     failure = ""
@@ -100,7 +102,7 @@ def totals(store: Store, folder: layout.ReplayFolder, index: int, done: Set[int]
         found = _of_many(store, folder.of(number), index, name=name)
         backtest.add(str(number), {name: found})
         if not failure and found.outcome != Outcome.SUCCEEDED:
-            failure = f"archive {number} {found.outcome}: {found.message}".rstrip(": ")
+            failure = f"{plan.archives[number].id} {found.outcome}: {found.message}".rstrip(": ")
     (summed,) = backtest.finish().versions
     return Totals(
         succeeded=summed.succeeded,
