@@ -165,8 +165,8 @@ def has_plugin(tag: str | None, name: str) -> bool:
 
 
 def has_action(tag: str | None, name: str) -> bool:
-    """Whether the version can run an action of that name."""
-    return name in ACTIONS or (release(tag) or NEWEST) >= UNREAD
+    """Whether the version can run an action of that name; none has an empty one."""
+    return name in ACTIONS or (name != "" and (release(tag) or NEWEST) >= UNREAD)
 
 
 def dra_form(tag: str | None) -> Literal["v1", "v1beta1"]:

@@ -94,6 +94,9 @@ class FakeCluster:
     def expire_job(self, namespace: str, name: str, ttl_seconds: int) -> None:
         self.made_jobs[name]["spec"]["ttlSecondsAfterFinished"] = ttl_seconds
 
+    def suspend_job(self, namespace: str, name: str, *, suspend: bool) -> None:
+        self.made_jobs[name]["spec"]["suspend"] = suspend
+
     def delete_job(self, namespace: str, name: str) -> None:
         self.made_jobs.pop(name, None)
 

@@ -35,7 +35,7 @@ ALIKE = ReplayComparison(baseline="AsCaptured")
 NOT_YET = Waiting(Problem(reason=Reason.WAITING_FOR_CAPTURE, message="no archive yet"))
 
 
-FOUND = Found(SOURCE, SnapshotFacts())
+FOUND = Found(SOURCE, (SnapshotFacts(),))
 
 
 def image_for(version: ReplayVersion, captured_version: str) -> str:
@@ -57,8 +57,6 @@ def facts(index: int, attempt: int = 1, **changes: Any) -> JobFacts:
         "message": "",
         "image_id": "tool@sha256:1",
         "node_name": "node-1",
-        "completed_indexes": frozenset(),
-        "failed_indexes": frozenset(),
     }
     return JobFacts(**{**values, **changes})
 

@@ -112,12 +112,12 @@ class TestElements:
         assert (found.changed, found.worst, found.complete) == ((), (), 0)
 
     def test_the_worst_have_another_outcome_then_most_differences_then_the_largest_slowdown(self) -> None:
-        some, slow, slower = result(evictions=["a/b"]), result(total=200), result(total=900)
+        some, slow, slower = result(evictions=["a/b"]), result(total=400), result(total=900)
         more = result(evictions=["a/b", "c/d"])
         archives = [(SAME, each) for each in (SAME, slow, some, slower, more, PANIC)]
         worst = beside(backtest(*archives)).worst
         assert [each.id[-1] for each in worst] == ["5", "4", "2", "3", "1"]
-        assert [each.slowdown_percent for each in worst] == [None, None, None, 800, 100]
+        assert [each.slowdown_percent for each in worst] == [None, None, None, 800, 300]
 
     def test_only_twenty_of_the_worst_are_named(self) -> None:
         archives = [(SAME, result(evictions=[f"a/{n}" for n in range(number)])) for number in range(50)]
@@ -128,20 +128,20 @@ class TestElements:
 
 class TestTimes:
     def test_a_small_slowdown_of_all_archives_is_beyond_the_noise_of_each(self) -> None:
-        found = beside(backtest(*[(result(total=100), result(total=110))] * 50))
-        assert (found.total.baseline_ms, found.total.ms, found.total.ratio) == (5000, 5500, 1.1)
-        assert (found.total.noise_ms, found.total.beyond_noise) == (142, True)
-        assert not beside(backtest(*[(result(total=100), result(total=110))] * 2)).total.beyond_noise
+        found = beside(backtest(*[(result(total=1000), result(total=1100))] * 50))
+        assert (found.total.baseline_ms, found.total.ms, found.total.ratio) == (50_000, 55_000, 1.1)
+        assert (found.total.noise_ms, found.total.beyond_noise) == (1415, True)
+        assert not beside(backtest(*[(result(total=1000), result(total=1100))] * 2)).total.beyond_noise
 
     def test_one_slow_archive_among_many_that_are_alike_is_named_and_no_slowdown_of_all(self) -> None:
         archives = [(result(total=100), result(total=100))] * 99
-        found = beside(backtest(*archives, (result(total=100), result(total=180))))
+        found = beside(backtest(*archives, (result(total=100), result(total=380))))
         assert not found.total.beyond_noise
-        assert [(each.id, each.slowdown_percent) for each in found.worst] == [("archive-99", 80)]
+        assert [(each.id, each.slowdown_percent) for each in found.worst] == [("archive-99", 280)]
 
     def test_actions_are_summed_one_by_one(self) -> None:
-        slow = result(actions={"allocate": 10, "reclaim": 90})
-        document = backtest(*[(result(actions={"allocate": 10, "reclaim": 30}), slow)] * 9)
+        slow = result(actions={"allocate": 10, "reclaim": 900})
+        document = backtest(*[(result(actions={"allocate": 10, "reclaim": 300}), slow)] * 9)
         assert compare.brief(document).versions[0].actions == (ActionSlowdown(name="reclaim", slowdown_percent=200),)
 
 

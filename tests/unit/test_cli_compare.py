@@ -45,10 +45,10 @@ class TestExitStatus:
             (NEW, [], 0),
             (result(evictions=["c/d"]), [], 1),
             (result(outcome="Panicked", evictions=["a/b"]), [], 1),
-            (result(evictions=["a/b"], total=150), [], 0),
-            (result(evictions=["a/b"], total=150), ["--max-total-slowdown-percent", 25], 1),
-            (result(evictions=["a/b"], total=150), ["--max-total-slowdown-percent", 50], 0),
-            (result(evictions=["a/b"], actions={"allocate": 200}), ["--max-action-slowdown-percent", 50], 1),
+            (result(evictions=["a/b"], total=400), [], 0),
+            (result(evictions=["a/b"], total=400), ["--max-total-slowdown-percent", 25], 1),
+            (result(evictions=["a/b"], total=400), ["--max-total-slowdown-percent", 300], 0),
+            (result(evictions=["a/b"], actions={"allocate": 300}), ["--max-action-slowdown-percent", 50], 1),
             (NEW, ["--baseline", 2], 0),
             (NEW, ["--baseline", "v0.17.0"], 0),
             (NEW, ["--baseline", 3], 2),
@@ -78,8 +78,8 @@ class TestExitStatus:
         assert run(*write(tmp_path, OLD, second), *options).exit_code == code
 
     def test_a_limit_that_is_passed_is_named_on_standard_error(self, tmp_path: Path) -> None:
-        done = run(*write(tmp_path, OLD, result(evictions=["a/b"], total=150)), "--max-total-slowdown-percent", 25)
-        assert done.stderr.startswith("kai-snapshot: ExpectationsNotMet: v0.17.0: total +50% > 25%")
+        done = run(*write(tmp_path, OLD, result(evictions=["a/b"], total=400)), "--max-total-slowdown-percent", 25)
+        assert done.stderr.startswith("kai-snapshot: ExpectationsNotMet: v0.17.0: total +300% > 25%")
 
     def test_one_result_cannot_be_compared(self, tmp_path: Path) -> None:
         assert run(*write(tmp_path, OLD)).exit_code == 2
@@ -129,14 +129,16 @@ class TestForms:
         assert {"reclaimRatio", "totalMs", "expectedByChance"} <= set(rows[0])
 
     def test_the_table_has_what_differs_and_a_few_examples(self, tmp_path: Path) -> None:
-        first = repeated(3, version="v0.16.3", evictions={"a/b": 3, "c/d": 2}, placements={"e/f": {"n1": 3}})
-        second = repeated(3, version="v0.17.0", placements={"e/f": {"n2": 3}}, total=160)
+        placed = {"e/f": {"n1": 3}}, {"e/f": {"n2": 3}}
+        evicted = {"a/b": 3, "c/d": 2}
+        first = repeated(3, version="v0.16.3", placements=placed[0], evictions=evicted, totals=[100] * 3)
+        second = repeated(3, version="v0.17.0", placements=placed[1], total=160, totals=[160] * 3)
         lines = run(*write(tmp_path, first, second)).stdout.splitlines()
         assert lines[0].split() == [
             *("VERSION", "OUTCOME", "RUNS", "MS", "TIME", "PLACEMENTS", "EVICTIONS", "PIPELINED", "JOBS", "CHANCE")
         ]
         assert re.split(r" {3,}", lines[1])[4] == "baseline"
-        assert re.split(r" {3,}", lines[2])[4:] == ["+60%", "1", "1 (1 vary)", "0", "0", "0.04"]
+        assert re.split(r" {3,}", lines[2])[4:] == ["+60%", "1", "1 (1 varies)", "0", "0", "0.04"]
         assert "  a/b evicted only at v0.16.3" in lines
         assert "  e/f: n1 -> n2" in lines
         assert lines[-1] == "first different from the one before it: v0.17.0"
@@ -144,6 +146,13 @@ class TestForms:
     def test_the_table_says_what_single_runs_cannot_tell(self, tmp_path: Path) -> None:
         text = run(*write(tmp_path, OLD, result(evictions=["c/d"]))).stdout
         assert "a single run cannot tell what differs from what only varies" in text
+
+    @pytest.mark.parametrize(("differing", "remark"), [(1, "of 1 difference"), (2, "of 2 differences")])
+    def test_the_table_says_how_many_may_be_chance(self, tmp_path: Path, differing: int, remark: str) -> None:
+        varying = {f"a/{number}": 1 for number in range(20)}
+        first = repeated(3, evictions=varying | {f"b/{number}": 3 for number in range(differing)})
+        lines = run(*write(tmp_path, first, repeated(3, evictions=varying))).stdout.splitlines()
+        assert f"  {remark} chance may give 0.67: more repetitions tell" in lines
 
     def test_nothing_to_say_is_a_table_alone(self, tmp_path: Path) -> None:
         assert len(run(*write(tmp_path, OLD, NEW)).stdout.splitlines()) == 3

@@ -226,6 +226,8 @@ def test_new_default_plugins_are_missed_or_added(about: SnapshotFacts, target: s
         ({"plugins": ("quantum", *GENERATORS)}, "main", []),
         ({"actions": ("allocate", "defragment")}, "v0.15.3", ["UnknownAction"]),
         ({"actions": ("allocate", "defragment"), "plugins": GENERATORS}, "main", []),
+        ({"actions": ("allocate", "")}, "v0.15.3", ["UnknownAction"]),
+        ({"actions": ("allocate", ""), "plugins": GENERATORS}, "main", ["UnknownAction"]),
         ({"actions": ()}, "v0.15.3", ["UnknownAction"]),
         ({}, "v0.14.2", []),
         ({}, "v0.14.3", ["SlowReclaim"]),

@@ -14,6 +14,7 @@ from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
 from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
 from kai_snapshot.cluster import CAPTURES, REPLAYS
+from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import drive_replay
 from kai_snapshot.runs.services import Services
 from kai_snapshot.stores import layout
@@ -238,6 +239,37 @@ def test_a_plan_that_is_lost_ends_what_it_is_needed_for_and_says_so(world: World
     first, _ = world.look()["results"]
     assert first["outcome"] == "Failed"
     assert first["message"].startswith("PlanLost: ")
+
+
+def test_a_storage_that_cannot_be_written_at_the_end_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.seed(1)
+    world.request({"select": "Last", "last": 1}, versions=VERSIONS[:1])
+    world.look()
+    world.look()
+    world.hand_in(0, 0)
+    world.end_job(0, completedIndexes="0")
+    world.look()
+    put = DirectoryStore.put
+
+    def full(*_: Any) -> None:
+        raise TerminalError(Reason.NO_SPACE_LEFT, "the volume is full")
+
+    monkeypatch.setattr(DirectoryStore, "put", full)
+    ready = next(c for c in world.look()["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("Unknown", "ProgressingWithRetry")
+    assert "the volume is full" in ready["message"]
+    monkeypatch.setattr(DirectoryStore, "put", put)
+    assert world.look()["outcome"] == "Succeeded"
+
+
+def test_patches_that_cannot_be_read_end_a_replay_before_anything_runs(world: World) -> None:
+    world.seed(1)
+    patch = {"target": {"kind": "Queue", "name": "team"}, "patch": "no list"}
+    world.request({"select": "Latest"}, prepare={"patches": [patch]})
+    ready = next(c for c in world.look()["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "PatchFailed")
 
 
 def test_a_result_that_was_damaged_is_the_failure_of_its_archive(world: World) -> None:

@@ -7,7 +7,13 @@ import orjson
 import pytest
 
 from kai_snapshot.api.replaysource import MAX_ARCHIVES
-from kai_snapshot.api.snapshotreplay import AS_CAPTURED, ReplayVersion, SnapshotReplay
+from kai_snapshot.api.snapshotreplay import (
+    AS_CAPTURED,
+    ReplayVersion,
+    SnapshotReplay,
+    SnapshotReplayStatus,
+    VersionResult,
+)
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.build import LONGEST_SECONDS, TRANSFER_ALLOWANCE_SECONDS, job, token_secret
@@ -290,6 +296,18 @@ class TestPodTemplate:
         assert spec["priorityClassName"] == "low"
         assert spec["imagePullSecrets"] == [{"name": "mirror"}]
         assert "nodeAffinity" in spec["affinity"]
+
+    def test_later_versions_are_drawn_to_the_node_of_the_first(self) -> None:
+        affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1}]}}
+        ran = replay(podTemplate={"spec": {"affinity": affinity}}).model_copy(
+            update={"status": SnapshotReplayStatus(results=(VersionResult(name="v0.16.5", node_name="node-1"),))}
+        )
+        built = job(ran, index=0, attempt=1, image="tool", operator_image="ours", transfer_url="http://ours")
+        wanted = built["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+        theirs, beside = wanted["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert theirs == {"weight": 1}
+        assert beside["preference"]["matchFields"][0]["values"] == ["node-1"]
+        assert "affinity" not in pod(), "as long as none has run"
 
     def test_nothing_else_may(self) -> None:
         assert "hostNetwork" not in pod(podTemplate=self.TEMPLATE)

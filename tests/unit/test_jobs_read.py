@@ -4,14 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kai_snapshot.api.result import Outcome
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.pods import Finding
-from kai_snapshot.jobs.read import JobFacts, indexes, job_facts
-from kai_snapshot.jobs.times import Times, read_times
+from kai_snapshot.jobs.read import JobFacts, job_facts
 
 CREATED = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 IMAGE = "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0"
@@ -307,14 +304,10 @@ def stuck(created: float = 1, since: float = 5) -> dict[str, Any]:
 
 
 class TestIndexedJobs:
-    def test_the_job_says_which_archives_are_done_and_which_are_not_tried_again(self) -> None:
-        found = facts(indexed(completed="0,3-5", failed="1,2"))
-        assert found.completed_indexes == {0, 3, 4, 5}
-        assert found.failed_indexes == {1, 2}
-
-    def test_of_any_other_job_there_are_none(self) -> None:
-        found = facts(job({"type": "Complete"}))
-        assert (found.completed_indexes, found.failed_indexes) == (frozenset(), frozenset())
+    def test_one_that_is_suspended_is_not_late(self) -> None:
+        held = indexed()
+        held["spec"]["suspend"] = True
+        assert (facts(held).suspended, facts(held).not_started_since) == (True, None)
 
     @pytest.mark.parametrize(
         "states",
@@ -417,65 +410,3 @@ class TestIndexedJobs:
     def test_its_pods_are_on_many_nodes_and_have_one_image(self) -> None:
         found = facts(indexed(), pod(created=1, fetch=ended(), snapshot_tool=RUNNING), pod(created=9))
         assert (found.node_name, found.image_id) == ("", IMAGE_ID)
-
-
-class TestIndexes:
-    @pytest.mark.parametrize(
-        ("text", "expected"), [("", ()), ("0", (0,)), ("0,3-5", (0, 3, 4, 5)), ("0-1,998-999", (0, 1, 998, 999))]
-    )
-    def test_what_the_job_controller_writes_is_read(self, text: str, expected: tuple[int, ...]) -> None:
-        assert indexes(text) == frozenset(expected)
-
-    @given(st.frozensets(st.integers(0, 999)))
-    def test_any_set_of_indexes_is_read(self, wanted: frozenset[int]) -> None:
-        assert indexes(written_down(wanted)) == wanted
-
-
-def written_down(wanted: frozenset[int]) -> str:
-    """As the Job controller has it: neighbours as 3,4 and longer stretches as 3-5."""
-    stretches: list[list[int]] = []
-    for index in sorted(wanted):
-        if stretches and index == stretches[-1][-1] + 1:
-            stretches[-1].append(index)
-        else:
-            stretches.append([index])
-    return ",".join(f"{s[0]}-{s[-1]}" if len(s) > 2 else ",".join(map(str, s)) for s in stretches)
-
-
-class TestTimes:
-    TEXT = """\
-Command terminated by signal 9
-\tCommand being timed: "./busybox timeout -s KILL 1800 /workspace/app --filename snapshot.zip"
-\tUser time (seconds): 1.25
-\tSystem time (seconds): 0.50
-\tPercent of CPU this job got: 17%
-\tElapsed (wall clock) time (h:mm:ss or m:ss): 30m 0.51s
-\tAverage shared text size (kbytes): 0
-\tMaximum resident set size (kbytes): 872816
-\tMajor (requiring I/O) page faults: 0
-\tPage size (bytes): 4096
-\tExit status: 0
-"""
-
-    def test_what_busybox_writes_is_read(self) -> None:
-        assert read_times(self.TEXT) == Times(
-            elapsed_seconds=1800.51, cpu_seconds=1.75, peak_memory_bytes=872816 * 256, signal=9
-        )
-
-    @pytest.mark.parametrize(
-        ("elapsed", "seconds"),
-        [("0m 0.07s", 0.07), ("59m 59.99s", 3599.99), ("1h 00m 01s", 3601), ("23h 59m 59s", 86399)],
-    )
-    def test_elapsed_time(self, elapsed: str, seconds: float) -> None:
-        times = read_times(self.TEXT.replace("30m 0.51s", elapsed))
-        assert times is not None
-        assert times.elapsed_seconds == pytest.approx(seconds)
-
-    def test_a_run_that_ended_by_itself_has_no_signal(self) -> None:
-        times = read_times(self.TEXT.split("\n", 1)[1])
-        assert times is not None
-        assert times.signal is None
-
-    @pytest.mark.parametrize("lines", range(9))
-    def test_what_is_not_whole_says_nothing(self, lines: int) -> None:
-        assert read_times("".join(self.TEXT.splitlines(keepends=True)[:lines])) is None

@@ -331,8 +331,9 @@ def test_a_configuration_that_cannot_be_read_is_named() -> None:
 @pytest.mark.parametrize(
     ("config", "actions"),
     [
-        ({"actions": "allocate, consolidation,reclaim ,"}, ["allocate", "consolidation", "reclaim"]),
-        ({"actions": ""}, []),
+        ({"actions": "allocate, consolidation,reclaim "}, ["allocate", "consolidation", "reclaim"]),
+        ({"actions": "allocate,, reclaim,"}, ["allocate", "", "reclaim", ""]),
+        ({"actions": " "}, []),
         ({"actions": None}, []),
         ({}, []),
     ],

@@ -11,7 +11,7 @@ from kai_snapshot.api.snapshotreplay import ActionDuration, ResolvedArchives
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.pods import Finding
 from kai_snapshot.reconcile.backtest import Collected, Totals
-from kai_snapshot.reconcile.plan import CreateJob, DeleteJob, ExpireJob
+from kai_snapshot.reconcile.plan import CreateJob, DeleteJob, ExpireJob, SuspendJob
 from support import kstatus
 from support.replayworld import FOUND, World, facts
 from support.resources import CREATED
@@ -89,18 +89,34 @@ def test_a_version_is_over_when_its_job_has_ended_and_all_its_results_were_read(
 
 def test_archives_that_fail_leave_the_version_partially_failed() -> None:
     world = pinned()
-    world.jobs[0, 1] = facts(0, ended=True, failed_indexes=frozenset({3}), message="OOMKilled")
-    world.look(collected={0: collected(0, 1, 2, of=totals(2, "20261122T070000Z Panicked: nil map"))})
+    world.jobs[0, 1] = facts(0, ended=True)
+    world.look(collected={0: collected(0, 1, 2, 3, of=totals(2, "20261122T070000Z Panicked: nil map"))})
     assert world.outcomes()[0] == "PartiallyFailed"
     assert of(world)["message"] == "2 of 4 archives: 20261122T070000Z Panicked: nil map"
-    assert of(world)["archives"] == {"total": 4, "done": 3, "succeeded": 2, "failed": 2}
+    assert of(world)["archives"] == {"total": 4, "done": 4, "succeeded": 2, "failed": 2}
 
 
-def test_an_archive_without_a_result_is_explained_by_its_pod() -> None:
+def test_a_pod_that_starts_late_ends_nothing_once_something_is_done() -> None:
+    world = pinned(startingDeadlineSeconds=60)
+    world.jobs[0, 1] = facts(0, not_started_since=CREATED, message="no room")
+    world.look(after=600, collected={0: collected(0)})
+    assert of(world)["outcome"] == "Running"
+
+
+def test_a_suspended_replay_holds_the_pods_back_and_goes_on_later() -> None:
     world = pinned()
-    world.jobs[0, 1] = facts(0, ended=True, failed_indexes=frozenset({3}), message="OOMKilled")
-    world.look(collected={0: collected(0, 1, 2, of=totals(3))})
-    assert of(world)["message"] == "1 of 4 archives: OOMKilled"
+    world.jobs[0, 1] = facts(0)
+    world.look(collected={0: collected(0)})
+    world.resource["spec"]["suspend"] = True
+    world.look(collected={0: collected(0)})
+    assert world.actions(SuspendJob) == [SuspendJob("compare-0", True)]
+    assert world.condition("Ready") == ("Unknown", "Suspended")
+    world.jobs[0, 1] = facts(0, suspended=True, not_started_since=CREATED)
+    world.look(after=90000, collected={0: collected(0)})
+    assert world.actions(SuspendJob) == []
+    world.resource["spec"]["suspend"] = False
+    world.look(collected={0: collected(0)})
+    assert world.actions(SuspendJob) == [SuspendJob("compare-0", False)]
 
 
 def test_a_job_that_ended_early_is_made_again_once_and_only_then_is_the_rest_lost() -> None:

@@ -92,6 +92,12 @@ CASES = {
         Outcome.INCOMPLETE,
         "did not run allocate, defragment. An action that it does not know makes it run none.",
     ),
+    "a comma too many": (
+        Log((0, 17, 0)),
+        {"configured_actions": ["allocate", ""], "stdout": b'{"total_duration_ms":1,"action_durations_ms":{}}'},
+        Outcome.INCOMPLETE,
+        'did not run allocate, "". An action that it does not know makes it run none.',
+    ),
     "no action configured": (Log((0, 17, 0)), {"configured_actions": []}, Outcome.INCOMPLETE, "did not run any action"),
     "an empty log": (Log((0, 9, 0)), {}, Outcome.INCOMPLETE, "Nothing says"),
     "killed at the deadline": (

@@ -39,7 +39,8 @@ class Timing(ApiModel):
     ratio: float | None = None
     """1.41: took 1.41 times as long. Times below a millisecond count as one. null if they may not be compared."""
     noise_ms: int
-    """What times differ by without a reason: 20 ms, or what the runs of one version differ by if that is more."""
+    """What times differ by without a reason: 20 ms, or what the runs of one version differ by if that is more; 200 ms
+    if either ran only once."""
     beyond_noise: bool = False
     """Whether they may be compared and differ by more than that."""
 

@@ -33,6 +33,10 @@ class CaptureReference(ApiModel):
                     "rule": "(self.select == 'Range') == has(self.from) && (self.select == 'Range') == has(self.to)",
                     "message": "from and to go with select: Range, and only with it",
                 },
+                {
+                    "rule": "!has(self.from) || !has(self.to) || self.from <= self.to",
+                    "message": "from must not be later than to",
+                },
             ]
         }
     }
@@ -51,7 +55,7 @@ class CaptureReference(ApiModel):
     from_: Time | None = Field(default=None, alias="from")
     """The first moment for Range."""
     to: Time | None = None
-    """The last moment for Range."""
+    """The last moment for Range. Captures that come after the first look are not waited for."""
 
 
 class ArchiveReference(ApiModel):

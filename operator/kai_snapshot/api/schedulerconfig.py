@@ -10,9 +10,12 @@ Config = Mapping[str, Any]
 
 
 def configured_actions(config: Config) -> list[str]:
-    """The names of the actions, in their order; the scheduler has them in one string, separated by commas."""
+    """The names of the actions, in their order; the scheduler has them in one string, separated by commas.
+
+    A comma too many makes an empty name, which is kept: for the scheduler it is one of an action that there is not.
+    """
     actions = config.get("actions")
-    return [name for part in actions.split(",") if (name := part.strip())] if isinstance(actions, str) else []
+    return [name.strip() for name in actions.split(",")] if isinstance(actions, str) and actions.strip() else []
 
 
 def configured_plugins(config: Config) -> list[str]:

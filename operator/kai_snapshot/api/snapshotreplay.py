@@ -66,6 +66,10 @@ class SnapshotReplaySpec(ApiModel):
                     "message": "expectations.unchanged needs repetitions of 5 or more: with fewer, what only varies "
                     "between runs is often taken for a difference",
                 },
+                {
+                    "rule": "!has(self.expectations) || size(self.expectations.unchanged) == 0 || self.verbosity >= 4",
+                    "message": "expectations.unchanged needs verbosity 4 or more: below it the tool does not tell",
+                },
             ]
         }
     }
@@ -83,7 +87,7 @@ class SnapshotReplaySpec(ApiModel):
     prepare: Prepare = Field(default_factory=Prepare)
     """What is done to the archive before the tool gets it."""
     verbosity: int = Field(default=4, ge=0, le=8)
-    """The tool's log level. Placements need 3, evictions 4, reasons 6 (much larger logs)."""
+    """The tool's log level. Placements need 3, evictions and jobs 4, reasons 6 (much larger logs)."""
     repetitions: int = Field(default=3, ge=1, le=20)
     """How often each version runs: the tool is not a function of its input. Times are medians; what varies between runs
     of one version is no difference between versions. A gate on what is unchanged wants five or more."""
@@ -95,7 +99,8 @@ class SnapshotReplaySpec(ApiModel):
     expectations: Expectations | None = None
     """What must come out for the replay to be Ready. Without it every version must succeed, and no more."""
     suspend: bool = False
-    """Start no new Job; what runs ends."""
+    """Start no new Job; what runs ends. With many archives no new pod either: those at work are ended, and what they
+    were at is begun anew later."""
     # with activeDeadlineSeconds still within the seven days that a Job's token is good for
     starting_deadline_seconds: int = Field(default=3600, ge=1, le=432000)
     """How long to wait for a capture that does not exist yet, and for a Job's pod to start."""
@@ -228,7 +233,8 @@ class VersionResult(ApiModel):
     message: str = ""
     """Why it is not Succeeded."""
     compatibility: tuple[str, ...] = Field(default=(), max_length=3)
-    """What this version will get wrong about the archive, known before it ran."""
+    """What this version will get wrong about the archive, known before it ran; of many archives, about one by each
+    version of the scheduler."""
     log_uri: str | None = Field(default=None, alias="logURI")
     """The tool's log, gzip."""
     cpu_profile_uri: str | None = Field(default=None, alias="cpuProfileURI")

@@ -80,7 +80,8 @@ def _time(beside: BesideBaseline) -> str:
 
 def _count(found: Differences) -> str:
     """`2 (3 vary)`."""
-    return f"{len(found.differing)} ({len(found.varying)} vary)" if found.varying else str(len(found.differing))
+    differing, varying = len(found.differing), len(found.varying)
+    return f"{differing} ({varying} {'varies' if varying == 1 else 'vary'})" if varying else str(differing)
 
 
 def _chance(beside: BesideBaseline, short: VersionComparison) -> str:
@@ -108,4 +109,5 @@ def _remarks(version: ComparedVersion, short: VersionComparison | None) -> Itera
     if beside.differing and beside.complete and short.expected_by_chance is None:
         yield "a single run cannot tell what differs from what only varies: replay with --repetitions 5"
     elif beside.differing and (short.expected_by_chance or 0) >= 0.5:
-        yield f"of {beside.differing} differences chance may give {short.expected_by_chance:g}: more repetitions tell"
+        differences = "1 difference" if beside.differing == 1 else f"{beside.differing} differences"
+        yield f"of {differences} chance may give {short.expected_by_chance:g}: more repetitions tell"

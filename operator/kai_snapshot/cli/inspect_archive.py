@@ -94,7 +94,7 @@ def _text(found: Inspection) -> str:
         ("scheduler", found.scheduler_name),
         ("node pool", found.node_pool),
         ("Kubernetes", found.kubernetes_version),
-        ("actions", ", ".join(found.actions)),
+        ("actions", ", ".join(name or '""' for name in found.actions)),
     )
     size = f"{output.size(found.size_bytes)}, {output.size(found.uncompressed_bytes)} uncompressed"
     lines = ["valid" if found.valid else "not valid"]

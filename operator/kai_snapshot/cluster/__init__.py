@@ -202,16 +202,18 @@ class Cluster:
 
     def expire_job(self, namespace: str, name: str, ttl_seconds: int) -> None:
         """Lets the Job controller remove the Job that long after its end."""
+        self._patch_job(namespace, name, {"ttlSecondsAfterFinished": ttl_seconds})
+
+    def suspend_job(self, namespace: str, name: str, *, suspend: bool) -> None:
+        """Ends the Job's pods and starts no more; or goes on with it."""
+        self._patch_job(namespace, name, {"suspend": suspend})
+
+    def _patch_job(self, namespace: str, name: str, spec: Object) -> None:
         self._found(
             "patch",
             f"job {namespace}/{name}",
             lambda: self._plain(
-                self._batch.patch_namespaced_job(
-                    name,
-                    namespace,
-                    {"spec": {"ttlSecondsAfterFinished": ttl_seconds}},
-                    _request_timeout=TIMEOUT,
-                )
+                self._batch.patch_namespaced_job(name, namespace, {"spec": spec}, _request_timeout=TIMEOUT)
             ),
         )
 

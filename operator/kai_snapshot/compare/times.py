@@ -11,6 +11,10 @@ from kai_snapshot.kaiversions import prints_summary
 NOISE_FLOOR_MS: Final = 20
 """Times differ by that without a reason, and the tool prints whole milliseconds."""
 
+SINGLE_RUN_NOISE_MS: Final = 200
+"""What a single run may be off by, which has no other to tell. Its total moves in steps of 100 ms, for the tool looks
+every 100 ms whether its caches are filled."""
+
 Measure = Callable[[Durations], int | None]
 
 
@@ -52,7 +56,7 @@ def _action(name: str) -> Measure:
 
 def _timing(baseline: Findings, version: Findings, measure: Measure) -> dict[str, Any]:
     before, after = measure(baseline.durations), measure(version.durations)
-    noise = max(NOISE_FLOOR_MS, _spread(baseline, measure), _spread(version, measure))
+    noise = max(NOISE_FLOOR_MS, _noise(baseline, measure), _noise(version, measure))
     timing: dict[str, Any] = {"baseline_ms": before, "ms": after, "noise_ms": noise}
     if before is None or after is None or not comparable(baseline, version):
         return timing
@@ -60,7 +64,7 @@ def _timing(baseline: Findings, version: Findings, measure: Measure) -> dict[str
     return {**timing, "ratio": ratio, "beyond_noise": abs(after - before) > noise}
 
 
-def _spread(findings: Findings, measure: Measure) -> int:
+def _noise(findings: Findings, measure: Measure) -> int:
     """The slowest run less the fastest."""
     times = [time for time in map(measure, findings.each_run) if time is not None]
-    return max(times) - min(times) if times else 0
+    return max(times) - min(times) if len(times) > 1 else SINGLE_RUN_NOISE_MS

@@ -52,7 +52,7 @@ def _actions(facts: SnapshotFacts, target: str) -> Iterator[Finding]:
     if facts.configuration is None:
         return
     actions = facts.configuration.actions
-    unknown = [name for name in actions if not kaiversions.has_action(target, name)]
+    unknown = [name or '""' for name in actions if not kaiversions.has_action(target, name)]
     if unknown or not actions:
         what = f"{_names('the action', unknown)}, which {target} does not have" if unknown else "no action"
         yield Finding.of(

@@ -71,8 +71,9 @@ def _resource_claims(facts: SnapshotFacts, target: str) -> Iterator[Finding]:
     elif old_form and kaiversions.dra_form(target) == "v1":
         yield Finding.of(
             Code.CLAIMS_UNREADABLE,
-            f"The {_many(facts, RESOURCE_CLAIMS)} have the form of resource.k8s.io/v1beta1, whose requests and devices "
-            f"the tool of {target} loses without a word, and earlier ones ignore: capture from v0.10.0 or later.",
+            f"The {_many(facts, RESOURCE_CLAIMS)} have the form of resource.k8s.io/v1beta1, which the tool of {target} "
+            "cannot read: it panics at a pending pod whose claim is not allocated yet, and else loses what claims ask "
+            "for; earlier tools ignore claims: capture from v0.10.0 or later.",
         )
 
 

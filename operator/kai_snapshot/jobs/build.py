@@ -180,6 +180,7 @@ def _pod(
         "volumeMounts": [work],
         "securityContext": _CONTAINER_SECURITY,
     }
+    wanted["affinity"] = _beside(wanted.get("affinity", {}), _first_node(replay))
     return {
         **{field: value for field, value in wanted.items() if value not in ({}, [])},
         "restartPolicy": "Never",
@@ -193,6 +194,25 @@ def _pod(
             {"name": "work", "emptyDir": {}},
             {"name": "token", "secret": {"secretName": names.secret_name(name), "defaultMode": 0o440}},
         ],
+    }
+
+
+def _first_node(replay: SnapshotReplay) -> str:
+    """The node that a version has run on; empty if none has, or with many archives."""
+    return next((result.node_name for result in replay.status.results if result.node_name), "")
+
+
+def _beside(affinity: Mapping[str, Any], node: str) -> Manifest:
+    """The affinity with a preference for that node: only times of one node compare."""
+    if not node:
+        return dict(affinity)
+    of_nodes = affinity.get("nodeAffinity") or {}
+    preferred = of_nodes.get("preferredDuringSchedulingIgnoredDuringExecution") or []
+    match = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
+    term = {"weight": 100, "preference": match}
+    return {
+        **affinity,
+        "nodeAffinity": {**of_nodes, "preferredDuringSchedulingIgnoredDuringExecution": [*preferred, term]},
     }
 
 

@@ -1,6 +1,5 @@
 """What became of a replay's Job, read from the Job and its pods."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,7 +10,6 @@ from kai_snapshot.jobs import names, pods
 from kai_snapshot.jobs.pods import Finding, Object
 
 _NO_POD: Final = "it has no pod yet: see `kubectl describe job`"
-_INTERVAL: Final = re.compile(r"([0-9]+)(?:-([0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -38,10 +36,8 @@ class JobFacts:
     """The tool's image as the node resolved it; empty until then."""
     node_name: str = ""
     """The node of the newest pod; empty until one is bound, and always of an Indexed Job."""
-    completed_indexes: frozenset[int] = frozenset()
-    """Of an Indexed Job: the archives whose pods have come to a good end."""
-    failed_indexes: frozenset[int] = frozenset()
-    """Of an Indexed Job: the archives that are not tried again."""
+    suspended: bool = False
+    """Its pods are held back."""
 
 
 def job_facts(job: Object, candidates: Iterable[Object], *, now: datetime) -> JobFacts:
@@ -57,16 +53,11 @@ def job_facts(job: Object, candidates: Iterable[Object], *, now: datetime) -> Jo
         attempt=int(metadata["labels"][names.ATTEMPT]),
         ended=_is_complete(job) or pods.condition(job, "Failed") is not None,
         expires=job["spec"].get("ttlSecondsAfterFinished") is not None,
+        suspended=bool(job["spec"].get("suspend")),
     )
     if job["spec"].get("completionMode") == "Indexed":
         return _of_all(facts, job, own, now)
     return _of_newest(facts, job, own[-1] if own else None, now)
-
-
-def indexes(text: str) -> frozenset[int]:
-    """Completion indexes as a Job writes them down: `0,3-5`."""
-    found = _INTERVAL.findall(text)
-    return frozenset(index for first, last in found for index in range(int(first), int(last or first) + 1))
 
 
 def _of_newest(facts: JobFacts, job: Object, newest: Object | None, now: datetime) -> JobFacts:
@@ -90,11 +81,11 @@ def _of_newest(facts: JobFacts, job: Object, newest: Object | None, now: datetim
 
 def _of_all(facts: JobFacts, job: Object, own: Sequence[Object], now: datetime) -> JobFacts:
     failure = _failure(job)
-    completed, failed = _indexes_of(job, "completedIndexes"), _indexes_of(job, "failedIndexes")
+    completed, failed = (bool(job.get("status", {}).get(f"{how}Indexes")) for how in ("completed", "failed"))
     live = [pod for pod in own if _phase(pod) not in ("Succeeded", "Failed")]
     since = None
-    if failure is None and not _is_complete(job):
-        since = _none_started_since(job, live, begun=bool(completed or failed or own))
+    if failure is None and not _is_complete(job) and not facts.suspended:
+        since = _none_started_since(job, live, begun=completed or failed or bool(own))
     image_id = next((id_ for pod in own if (id_ := pods.image_id(pod))), "")
     pull = _last_failing_pull(live) if not completed and not image_id else None
     waiting = "" if since is None else pods.why_waiting(live[-1]) if live else _NO_POD
@@ -105,8 +96,6 @@ def _of_all(facts: JobFacts, job: Object, own: Sequence[Object], now: datetime) 
         pull_fails_at=pull.until if pull is not None else None,
         message=_why_failed(own, failure, now) or waiting,
         image_id=image_id,
-        completed_indexes=completed,
-        failed_indexes=failed,
     )
 
 
@@ -136,10 +125,6 @@ def _why_failed(own: Sequence[Object], failure: Object | None, now: datetime) ->
 
 def _phase(pod: Object) -> str:
     return str(pod.get("status", {}).get("phase", ""))
-
-
-def _indexes_of(job: Object, field: str) -> frozenset[int]:
-    return indexes(job.get("status", {}).get(field) or "")
 
 
 def _is_complete(job: Object) -> bool:

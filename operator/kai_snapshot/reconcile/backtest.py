@@ -59,6 +59,8 @@ def fold(
         return seen
     seen = seen.model_copy(update={"archives": result.archives.model_copy(update={"done": len(collected.done)})})
     if job is not None and not job.ended:
+        if collected.done or job.suspended:  # its pods may start late, but it is no request that nothing can fulfil
+            return seen.model_copy(update={"outcome": "Running", "message": shorten(job.message)})
         return version.running(replay, seen, job, now)
     if job is None and seen.outcome == "Pending":
         return seen
@@ -67,10 +69,8 @@ def fold(
 
 def _over(result: VersionResult, job: JobFacts | None, total: int, collected: Collected) -> VersionResult:
     """Its Job has ended, or is gone."""
-    failed = job.failed_indexes if job is not None else frozenset()
-    missing = set(range(total)) - collected.done - failed
     why = (job.message or "its Job ended") if job is not None else "its Job was deleted"
-    if missing and result.attempt < version.ATTEMPTS:
+    if len(collected.done) < total and result.attempt < version.ATTEMPTS:
         return version.again(result, why)
     if collected.totals is None:
         return result

@@ -30,7 +30,8 @@ class Found:
     """The source, and what is known of its content."""
 
     source: ResolvedSource
-    facts: compatibility.SnapshotFacts
+    facts: tuple[compatibility.SnapshotFacts, ...]
+    """Of the archive; of many, of the newest one by each version of the scheduler."""
 
 
 Resolution = Found | Waiting | Refused | None

@@ -33,6 +33,14 @@ class DeleteJob:
 
 
 @dataclass(frozen=True)
+class SuspendJob:
+    """Hold a Job's pods back, or go on with it."""
+
+    name: str
+    suspend: bool
+
+
+@dataclass(frozen=True)
 class ExpireJob:
     """Let the Job controller remove a Job some time after its end."""
 
@@ -49,7 +57,7 @@ class Announce:
     message: str
 
 
-Action = StartRun | CreateJob | DeleteJob | ExpireJob | Announce
+Action = StartRun | CreateJob | DeleteJob | SuspendJob | ExpireJob | Announce
 
 
 @dataclass(frozen=True)

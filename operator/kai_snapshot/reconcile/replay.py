@@ -27,7 +27,6 @@ from kai_snapshot.api.snapshotreplay import (
     SnapshotReplayStatus,
     VersionResult,
 )
-from kai_snapshot.archive import patches
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.images import target_version
 from kai_snapshot.jobs.read import JobFacts
@@ -39,6 +38,7 @@ from kai_snapshot.reconcile.plan import (
     DeleteJob,
     ExpireJob,
     Plan,
+    SuspendJob,
     earliest,
     normal,
     warning,
@@ -67,6 +67,7 @@ def reconcile(
         *_clear_up(replay, observed),
         *_news(status.results, results),
         *_next_jobs(replay, results, observed),
+        *_held_back(replay, observed),
     )
     return _conclude(replay, status.model_copy(update={"results": results}), actions, observed, now)
 
@@ -91,9 +92,6 @@ def _resolve(
     *,
     image_for: version.ImageFor,
 ) -> Plan[SnapshotReplayStatus]:
-    invalid = patches.check_patches(replay.spec.prepare.patches)
-    if invalid is not None:
-        return _give_up(replay, status, invalid, now)
     deadline = replay.metadata.creation_timestamp + timedelta(seconds=replay.spec.starting_deadline_seconds)
     match resolution:
         case Found(source, facts):
@@ -123,10 +121,13 @@ def _resolve(
 
 
 def _compatibility(
-    replay: SnapshotReplay, wanted: ReplayVersion, facts: compatibility.SnapshotFacts
+    replay: SnapshotReplay, wanted: ReplayVersion, facts: tuple[compatibility.SnapshotFacts, ...]
 ) -> tuple[str, ...]:
-    target = target_version(wanted, captured_version=facts.version)
-    return compatibility.told(compatibility.report(facts, target, config=replay.spec.prepare.config))
+    mode = replay.spec.prepare.config
+    reports = (
+        compatibility.report(each, target_version(wanted, captured_version=each.version), config=mode) for each in facts
+    )
+    return compatibility.told(dict.fromkeys(finding for report in reports for finding in report))
 
 
 def _give_up(
@@ -162,6 +163,15 @@ def _next_jobs(replay: SnapshotReplay, results: tuple[VersionResult, ...], obser
     )
     pending = [index for index, result in enumerate(results) if result.outcome == "Pending"]
     return (*waiting, *(CreateJob(index, results[index].attempt) for index in pending[: max(room, 0)]))
+
+
+def _held_back(replay: SnapshotReplay, observed: Observed) -> tuple[Action, ...]:
+    """The pods of many archives are held back with the replay; what they were at is begun anew."""
+    return tuple(
+        SuspendJob(job.name, replay.spec.suspend)
+        for (index, _), job in observed.jobs.items()
+        if replay.status.results[index].archives is not None and not job.ended and job.suspended != replay.spec.suspend
+    )
 
 
 def _takes_room(result: VersionResult, job: JobFacts | None) -> bool:
@@ -236,7 +246,8 @@ def _under_way(
     if storage_problem is not None:
         message = f"{status.summary}; {storage_problem.reason}: {storage_problem.message}"
         return _progress(Reason.PROGRESSING_WITH_RETRY, message)
-    if replay.spec.suspend and not any(result.outcome == "Running" for result in status.results):
+    at_work = any(result.outcome == "Running" and result.archives is None for result in status.results)
+    if replay.spec.suspend and not at_work:
         return _progress(Reason.SUSPENDED, "suspended: set spec.suspend to false to go on")
     return _progress(Reason.PROGRESSING, status.summary or "")
 

@@ -47,7 +47,8 @@ def verdict(spec: SnapshotReplaySpec, results: tuple[VersionResult, ...], compar
         unmet = _failures(results)
         good, bad = Reason.SUCCEEDED, Reason.REPLAY_FAILED
     else:
-        unmet = "; ".join(_unmet(spec, results, compared))
+        found = _unmet(spec, results, compared)
+        unmet = "; ".join((f"{len(found)} expectations are not met", *found) if len(found) > 2 else found)
         good, bad = Reason.EXPECTATIONS_MET, Reason.EXPECTATIONS_NOT_MET
     claims = [claim(READY, "True", good, told)]
     if unmet:

@@ -17,7 +17,7 @@ from kai_snapshot.jobs.images import image_for
 from kai_snapshot.reconcile import rejection
 from kai_snapshot.reconcile import replay as decision
 from kai_snapshot.reconcile.observed import Observed, Waiting
-from kai_snapshot.reconcile.plan import Announce, CreateJob, DeleteJob, ExpireJob, warning
+from kai_snapshot.reconcile.plan import Action, Announce, CreateJob, DeleteJob, ExpireJob, SuspendJob, warning
 from kai_snapshot.runs.observe import observe
 from kai_snapshot.runs.services import Services, now
 from kai_snapshot.runs.write import announce, write_status
@@ -60,26 +60,34 @@ async def _step(services: Services, replay: SnapshotReplay, resource: Object, ob
     current = replay.model_copy(update={"status": plan.status})
     refused: dict[int, Problem] = {}
     for action in plan.actions:
-        match action:
-            case CreateJob(index, attempt):
-                try:
-                    await asyncio.to_thread(_create_job, services, current, index, attempt)
-                except TerminalError as error:
-                    refused[index] = Problem.of(error)
-                except TransientError as error:  # a quota, an admission policy: it is tried again
-                    await announce(services, REPLAYS, resource, warning(error.reason, error.message))
-                    raise
-            case DeleteJob(job_name):
-                await asyncio.to_thread(services.cluster.delete_job, replay.metadata.namespace, job_name)
-            case ExpireJob(job_name, ttl):
-                await asyncio.to_thread(services.cluster.expire_job, replay.metadata.namespace, job_name, ttl)
-            case Announce() as event:
-                await announce(services, REPLAYS, resource, event)
-            case _:
-                raise AssertionError(f"no action of a replay: {action}")
+        if isinstance(action, CreateJob):
+            try:
+                await asyncio.to_thread(_create_job, services, current, action.index, action.attempt)
+            except TerminalError as error:
+                refused[action.index] = Problem.of(error)
+            except TransientError as error:  # a quota, an admission policy: it is tried again
+                await announce(services, REPLAYS, resource, warning(error.reason, error.message))
+                raise
+        else:
+            await _act(services, resource, action)
     if not refused:
         return plan.again_at
     return await _step(services, current, written, replace(observed, refused=refused))
+
+
+async def _act(services: Services, resource: Object, action: Action) -> None:
+    namespace = resource["metadata"]["namespace"]
+    match action:
+        case DeleteJob(job_name):
+            await asyncio.to_thread(services.cluster.delete_job, namespace, job_name)
+        case SuspendJob(job_name, suspend):
+            await asyncio.to_thread(services.cluster.suspend_job, namespace, job_name, suspend=suspend)
+        case ExpireJob(job_name, ttl):
+            await asyncio.to_thread(services.cluster.expire_job, namespace, job_name, ttl)
+        case Announce() as event:
+            await announce(services, REPLAYS, resource, event)
+        case _:
+            raise AssertionError(f"no action of a replay: {action}")
 
 
 def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt: int) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from kai_snapshot.api.conditions import FINISHED, is_true
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay
+from kai_snapshot.api.snapshotreplay import ResolvedSource, SnapshotReplay, VersionResult
 from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.jobs import names
@@ -25,6 +25,8 @@ from kai_snapshot.stores import Store, layout, location, read
 
 JOBS_LINGER: Final = timedelta(days=1)
 """How long after its end and the TTL of its Jobs a replay is looked over for Jobs that are left."""
+
+_LASTING: Final = frozenset((Reason.INVALID_RESULT, Reason.ARCHIVE_NOT_FOUND, Reason.PLAN_LOST))
 
 Jobs = Mapping[tuple[int, int], JobFacts]
 """By the version's index and the attempt."""
@@ -85,10 +87,17 @@ def _observe_storage(services: Services, replay: SnapshotReplay, source: Resolve
         try:
             return Observed(jobs=jobs, compared=side_by_side(store, folder, replay, source))
         except TerminalError as error:
-            return Observed(jobs=jobs, compared=Problem.of(error))
+            return Observed(jobs=jobs, compared=_lasting(error))
     if source.archives is not None:
         return _observe_many(store, folder, replay, source, jobs)
     return _observe_one(store, folder, replay, source, jobs)
+
+
+def _lasting(error: TerminalError) -> Problem:
+    """What waiting does not mend. Wrong keys or a full bucket may be put right: that is raised again."""
+    if error.reason not in _LASTING:
+        raise error
+    return Problem.of(error)
 
 
 def _is_there(store: Store, folder: layout.ReplayFolder, source: ResolvedSource) -> bool:
@@ -97,7 +106,8 @@ def _is_there(store: Store, folder: layout.ReplayFolder, source: ResolvedSource)
         return store.stat(source.key) is not None
     try:
         plan = load_plan(store, folder, digest=source.archives.digest)
-    except TerminalError:
+    except TerminalError as error:
+        _lasting(error)
         return False
     there = {entry.key for entry in store.list(source.key.rpartition("/")[0] + "/")}
     return all(archive.key in there for archive in plan.archives)
@@ -114,7 +124,7 @@ def _observe_one(
         try:
             results[index] = _result(store, source, folder, index, there, attempt=result.attempt)
         except TerminalError as error:
-            refused[index] = Problem.of(error)
+            refused[index] = _lasting(error)
     return Observed(jobs=jobs, results=results, refused=refused)
 
 
@@ -147,14 +157,19 @@ def _observe_many(
     for index, result in enumerate(replay.status.results):
         if version.is_final(result):
             continue
-        job, there = jobs.get((index, result.attempt)), done.get(index, set())
-        over = job.ended if job is not None else result.outcome == "Running"
+        there = done.get(index, set())
         try:
-            summed = totals(store, folder, source, index=index, done=there) if over else None
+            over = _is_over(result, jobs.get((index, result.attempt)), len(there))
+            collected[index] = Collected(
+                there, totals(store, folder, source, index=index, done=there) if over else None
+            )
         except TerminalError as error:
-            if error.reason is not Reason.PLAN_LOST:
-                raise
-            refused[index] = Problem.of(error)
-        else:
-            collected[index] = Collected(there, summed)
+            refused[index] = _lasting(error)
     return Observed(jobs=jobs, collected=collected, refused=refused)
+
+
+def _is_over(result: VersionResult, job: JobFacts | None, done: int) -> bool:
+    """Whether no Job is at work on it, nor will be."""
+    ended = job.ended if job is not None else result.outcome == "Running"
+    missing = result.archives is not None and done < result.archives.total
+    return ended and (not missing or result.attempt >= version.ATTEMPTS)

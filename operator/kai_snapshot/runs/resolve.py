@@ -18,6 +18,7 @@ from kai_snapshot.api.replaysource import MAX_ARCHIVES, ArchiveReference, Captur
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.api.snapshotreplay import ResolvedArchives, ResolvedSource, SnapshotReplay
 from kai_snapshot.api.storage import Storage
+from kai_snapshot.archive.patches import check_patches
 from kai_snapshot.cluster import CAPTURES
 from kai_snapshot.compatibility import SnapshotFacts
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
@@ -34,6 +35,9 @@ _FINAL = frozenset((Reason.CHECKSUM_MISMATCH, Reason.ARCHIVE_NOT_FOUND, Reason.I
 def resolve(services: Services, replay: SnapshotReplay) -> Found | Waiting | Refused:
     """The archive or the plan of many, or why there is none yet, or never will be."""
     source = replay.spec.source
+    unreadable = check_patches(replay.spec.prepare.patches)
+    if unreadable is not None:
+        return Refused(unreadable)
     try:
         if source.capture_ref is not None:
             return _from_capture(services, replay, source.capture_ref)
@@ -120,7 +124,8 @@ def _planned(
             plan_uri=location(storage, home.plan),
         ),
     )
-    return Found(source, SnapshotFacts.of_manifest(manifests[0]))
+    newest = {manifest.scheduler.version: manifest for manifest in reversed(manifests)}
+    return Found(source, tuple(SnapshotFacts.of_manifest(manifest) for manifest in newest.values()))
 
 
 def _planned_archive(folder: layout.CaptureFolder, manifest: Manifest) -> PlannedArchive:
@@ -193,7 +198,7 @@ def _pinned(
         scheduler_version=(manifest.scheduler.version or "") if manifest is not None else "",
         healed=manifest.healed if manifest is not None else False,
     )
-    return Found(source, SnapshotFacts.of_manifest(manifest) if manifest is not None else SnapshotFacts())
+    return Found(source, (SnapshotFacts.of_manifest(manifest) if manifest is not None else SnapshotFacts(),))
 
 
 def _not_yet(message: str) -> SnapshotError:

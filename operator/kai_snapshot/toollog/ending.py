@@ -105,4 +105,4 @@ def _where(evidence: Evidence) -> str:
 
 
 def _list(actions: Sequence[str]) -> str:
-    return ", ".join(actions)[:500]
+    return ", ".join(action or '""' for action in actions)[:500]
