@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import download, inspection, parselog, preparation, replayjob, wholecapture
+from bench import backtesting, download, inspection, parselog, preparation, replayjob, wholecapture
 from bench.scene import s3_server, scene
 from bench.sidebyside import Comparison
 from bench.versions import missing
@@ -20,7 +20,10 @@ from toolchain import debian
 MEGABYTES = 150
 SIZES = (MEGABYTES, 10 * MEGABYTES)
 """For memory, which must not grow."""
+SIZES_TOLD = [f"{megabytes} MB" for megabytes in SIZES]
 MIB = 1 << 20
+ARCHIVES = (50, 500)
+"""The same."""
 PEAK_LIMIT, GROWTH_LIMIT = 128 * MIB, 8 * MIB
 AROUND_LIMIT = 8
 """Seconds."""
@@ -52,6 +55,8 @@ def main() -> int:
     lines = [Line.of(inspection.measure(megabytes=MEGABYTES), least=2.5), Line.of(parselog.measure(), least=0.2)]
     with tempfile.TemporaryDirectory(prefix="kai-snapshot-bench-") as name:
         lines += preparations(Path(name))
+        peaks = [backtesting.peak_memory(Path(name), archives=many) for many in ARCHIVES]
+        lines += flat("comparing", *peaks, of=[f"{many} archives" for many in ARCHIVES])
         lines += captures(Path(name))
     sys.stdout.write(table(lines))
     return 0 if all(line.met for line in lines) else 1
@@ -65,14 +70,14 @@ def preparations(directory: Path) -> list[Line]:
     ]
 
 
-def flat(doing: str, peak: int, larger: int) -> list[Line]:
-    """The peak of a process' memory, and how much higher it is with a document of ten times the size."""
+def flat(doing: str, peak: int, larger: int, *, of: Sequence[str] = SIZES_TOLD) -> list[Line]:
+    """The peak of a process' memory, and how much higher it is with ten times as much."""
     grown = larger - peak
     met = grown <= GROWTH_LIMIT and larger <= PEAK_LIMIT
-    what, limit = f"peak memory of the {doing} process, {SIZES[0]} MB", f"<= {PEAK_LIMIT >> 20} MiB"
+    what, limit = f"peak memory of the {doing} process, {of[0]}", f"<= {PEAK_LIMIT >> 20} MiB"
     return [
         Line(what, f"{peak / MIB:.0f} MiB", limit, peak <= PEAK_LIMIT),
-        Line(f"more than that with {SIZES[1]} MB", f"{grown / MIB:.1f} MiB", f"<= {GROWTH_LIMIT >> 20} MiB", met),
+        Line(f"more than that with {of[1]}", f"{grown / MIB:.1f} MiB", f"<= {GROWTH_LIMIT >> 20} MiB", met),
     ]
 
 

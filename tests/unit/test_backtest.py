@@ -22,11 +22,11 @@ def backtest(*archives: tuple[Result, ...], baseline: str = "v0") -> BacktestDoc
     names = [f"v{number}" for number in range(len(archives[0]))]
     many = compare.Backtest(names, baseline)
     for number, results in enumerate(archives):
-        found = {
-            name: findings(document, name) if document is not None else None
+        found = [
+            findings(document, name) if document is not None else compare.Findings(name=name, outcome="ResultLost")
             for name, document in zip(names, results, strict=True)
-        }
-        many.add(f"archive-{number}", found)
+        ]
+        many.add(f"archive-{number}", found[names.index(baseline)], found)
     return many.finish()
 
 
@@ -208,7 +208,8 @@ def test_500_archives_at_two_versions_stay_small_in_a_status() -> None:
     names = ["v0.16.3", "v0.17.0"]
     many = compare.Backtest(names, "v0.16.3")
     for number in range(500):
-        many.add(f"20261122T{number:06}Z", {name: findings(chance.choice(pool), name) for name in names})
+        found = [findings(chance.choice(pool), name) for name in names]
+        many.add(f"20261122T{number:06}Z", found[0], found)
     document = many.finish()
     assert len(orjson.dumps(compare.brief(document).dump())) < 5_000
     assert len(orjson.dumps(document.dump())) < 200_000

@@ -4,16 +4,21 @@ Archives are added one by one; of each only small numbers are kept.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
 
 from kai_snapshot.api.backtestdocument import ActionQuantiles, BacktestDocument, BacktestedArchive, BacktestedVersion
 from kai_snapshot.api.comparisondocument import ComparedVersion
 from kai_snapshot.api.result import Outcome
 from kai_snapshot.compare.archives import ArchivesBeside
 from kai_snapshot.compare.document import compare
+from kai_snapshot.compare.elements import Elements
 from kai_snapshot.compare.findings import Findings
 from kai_snapshot.compare.quantiles import quantiles
 from kai_snapshot.errors import Reason
+
+_NOTHING: Final = Elements(runs=1, placements={}, evictions={}, pipelined={}, job_outcomes={})
 
 
 class Backtest:
@@ -25,12 +30,12 @@ class Backtest:
         self._versions = {name: _Version(name, baseline) for name in versions}
         self._archives: list[BacktestedArchive] = []
 
-    def add(self, archive: str, results: Mapping[str, Findings | None]) -> None:
-        """What became of one archive, by version; None where the result is lost."""
-        found = {name: results[name] or Findings(name=name, outcome=Reason.RESULT_LOST) for name in self._versions}
-        document = compare(found[self._baseline], found.values())
-        for version in document.versions:
-            self._versions[version.name].add(archive, version, found[version.name], found[self._baseline])
+    def add(self, archive: str, baseline: Findings, versions: Iterable[Findings]) -> None:
+        """What became of one archive: at the baseline, and at all versions in their order, taken one by one."""
+        passed: list[Findings] = []
+        document = compare(baseline, _noted(versions, passed))
+        for version, found in zip(document.versions, passed, strict=True):
+            self._versions[version.name].add(archive, version, found, baseline)
         self._archives.append(
             BacktestedArchive(
                 id=archive,
@@ -53,6 +58,13 @@ class Backtest:
             versions=versions,
             archives=tuple(self._archives),
         )
+
+
+def _noted(versions: Iterable[Findings], passed: list[Findings]) -> Iterator[Findings]:
+    """Each of them, and a note of it without what it decided, which is large."""
+    for each in versions:
+        passed.append(replace(each, elements=_NOTHING if each.elements is not None else None))
+        yield each
 
 
 class _Version:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
+
+from kai_snapshot.api.decodedresult import DecodedResult
 
 Counts = Mapping[str, Mapping[str, int]]
 """Pod or job (namespace/name) -> value -> in how many runs. The other runs gave it no value at all."""
@@ -27,27 +29,25 @@ class Elements:
     """Job -> outcome."""
 
 
-def elements(document: Mapping[str, Any], *, runs: int, repeated: bool) -> Elements:
-    """The elements of a ReplayResult, as its JSON object.
-
-    `repeated`: whether they are those of all `runs` that succeeded, else those of the run its lists are of. Raises
-    LookupError, TypeError or AttributeError if it is not a ReplayResult.
-    """
-    frequencies = (document.get("runs") or {}).get("frequencies") if repeated else None
+def elements(result: DecodedResult, *, repeated: bool) -> Elements:
+    """The elements of a result: of all its runs if `repeated`, else of the run that its lists are of."""
+    runs = result.runs if repeated else None
+    frequencies = runs.frequencies if runs is not None else None
+    count = runs.count if runs is not None else 1
     if frequencies is not None:
         return Elements(
-            runs=runs,
-            placements=frequencies["placements"],
-            evictions={pod: {EVICTED: count} for pod, count in frequencies["evictions"].items()},
-            pipelined={pod: {PIPELINED: count} for pod, count in frequencies["pipelined"].items()},
-            job_outcomes=frequencies["podGroups"],
+            runs=count,
+            placements=frequencies.placements,
+            evictions={pod: {EVICTED: came} for pod, came in frequencies.evictions.items()},
+            pipelined={pod: {PIPELINED: came} for pod, came in frequencies.pipelined.items()},
+            job_outcomes=frequencies.pod_groups,
         )
     return Elements(
-        runs=runs,
-        placements=_always(((each["pod"], each["node"]) for each in document["placements"]), runs),
-        evictions=_always(((each["pod"], EVICTED) for each in document["evictions"]), runs),
-        pipelined=_always(((each["pod"], PIPELINED) for each in document["pipelined"]), runs),
-        job_outcomes=_always(((each["name"], each["outcome"]) for each in document["podGroups"]), runs),
+        runs=count,
+        placements=_always(((each["pod"], each["node"]) for each in result.placements), count),
+        evictions=_always(((each["pod"], EVICTED) for each in result.evictions), count),
+        pipelined=_always(((each["pod"], PIPELINED) for each in result.pipelined), count),
+        job_outcomes=_always(((each["name"], each["outcome"]) for each in result.pod_groups), count),
     )
 
 

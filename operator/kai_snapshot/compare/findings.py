@@ -1,14 +1,10 @@
 """What one version made of one archive, in the form that comparing needs: small facts, times, and elements."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from pydantic import ValidationError
-
-from kai_snapshot.api.result import Durations, Engine, Outcome, Runs
+from kai_snapshot.api.decodedresult import DecodedResult
+from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayedArchive
 from kai_snapshot.compare.elements import Elements, elements
-from kai_snapshot.errors import Reason, TerminalError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +17,19 @@ class Findings:
     """An `Outcome`, or ResultLost."""
     message: str = ""
     engine: Engine = field(default_factory=Engine)
+    archive: ReplayedArchive | None = None
+    """None if unknown."""
     node_name: str = ""
     """Empty if unknown."""
+    runs: int = 0
+    """Runs there were."""
     distinct: int | None = None
     durations: Durations = field(default_factory=Durations)
     """Medians."""
     each_run: tuple[Durations, ...] = ()
     """Of the runs that succeeded, if there were several."""
     elements: Elements | None = None
-    """None if there is no result."""
+    """None if there is no result, or nothing ran."""
 
     @property
     def succeeded(self) -> bool:
@@ -42,38 +42,19 @@ class Findings:
         return self.elements is not None or self.outcome in (Outcome.DEADLINE_EXCEEDED, Outcome.OOM_KILLED)
 
 
-def findings(document: Mapping[str, Any], *, name: str, where: str) -> Findings:
-    """Of a ReplayResult as its JSON object, which can be large and is not kept.
-
-    `name`: the version's in the replay; `where`: the document's place, for messages.
-    Raises TerminalError(InvalidResult).
-    """
-    try:
-        outcome = Outcome(document["outcome"])
-        runs = _runs(document)
-        succeeded = outcome is Outcome.SUCCEEDED
-        return Findings(
-            name=name,
-            outcome=outcome,
-            message=document.get("message", ""),
-            engine=Engine.model_validate(document["engine"]),
-            node_name=document.get("nodeName") or "",
-            distinct=runs.distinct if runs is not None else None,
-            durations=Durations.model_validate(document["durationsMs"]),
-            each_run=runs.durations_ms if runs is not None and succeeded else (),
-            elements=None
-            if outcome is Outcome.IMAGE_PULL_FAILED
-            else elements(document, runs=runs.count if runs is not None and succeeded else 1, repeated=succeeded),
-        )
-    except (ValidationError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise TerminalError(
-            Reason.INVALID_RESULT,
-            f"{where} is not a replay result of this release: it was damaged, or written by another release. "
-            "Replay again.",
-        ) from error
-
-
-def _runs(document: Mapping[str, Any]) -> Runs | None:
-    """Without the frequencies, which can be large."""
-    runs = document.get("runs")
-    return None if runs is None else Runs.model_validate({**runs, "frequencies": None})
+def findings(result: DecodedResult, *, name: str) -> Findings:
+    """Of a result, which can be large and is not kept; `name` is the version's in the replay."""
+    succeeded, runs = result.outcome is Outcome.SUCCEEDED, result.runs
+    return Findings(
+        name=name,
+        outcome=result.outcome,
+        message=result.message,
+        engine=result.engine,
+        archive=result.archive,
+        node_name=result.node_name,
+        runs=0 if not result.ran else runs.count if runs is not None else 1,
+        distinct=runs.distinct if runs is not None else None,
+        durations=result.durations_ms,
+        each_run=runs.durations_ms if runs is not None and succeeded else (),
+        elements=elements(result, repeated=succeeded) if result.ran else None,
+    )

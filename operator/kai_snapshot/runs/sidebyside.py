@@ -1,7 +1,7 @@
 """Side by side: the results of a replay read from its storage one at a time, compared, and written down there."""
 
 import io
-from collections.abc import Mapping, Set
+from collections.abc import Set
 
 import orjson
 
@@ -61,21 +61,21 @@ def _many_archives(
     store: Store, folder: layout.ReplayFolder, replay: SnapshotReplay, *, digest: str
 ) -> BacktestDocument:
     names = [version.name for version in replay.spec.versions]
+    first = names.index(baseline(replay.spec))
     plan = load_plan(store, folder, digest=digest)
     done = folder.done(store.list(folder.prefix))
-    backtest = compare.Backtest(names, baseline(replay.spec))
+    backtest = compare.Backtest(names, names[first])
+
+    def found(number: int, index: int) -> Findings:
+        if number not in done.get(index, ()):
+            return Findings(name=names[index], outcome=Reason.RESULT_LOST)
+        return _of_many(store, folder.of(number), index, name=names[index])
+
     for number, archive in enumerate(plan.archives):
-        backtest.add(archive.id, _of_archive(store, folder, number, names=names, done=done))
+        base = found(number, first)
+        versions = (base if index == first else found(number, index) for index in range(len(names)))
+        backtest.add(archive.id, base, versions)
     return backtest.finish()
-
-
-def _of_archive(
-    store: Store, folder: layout.ReplayFolder, number: int, *, names: list[str], done: Mapping[int, Set[int]]
-) -> dict[str, Findings | None]:
-    return {
-        name: _of_many(store, folder.of(number), index, name=name) if number in done.get(index, ()) else None
-        for index, name in enumerate(names)
-    }
 
 
 def _of_many(store: Store, folder: layout.ReplayFolder, index: int, *, name: str) -> Findings:
@@ -100,7 +100,7 @@ def totals(store: Store, folder: layout.ReplayFolder, source: ResolvedSource, *,
     failure = ""
     for number in sorted(done):
         found = _of_many(store, folder.of(number), index, name=name)
-        backtest.add(str(number), {name: found})
+        backtest.add(str(number), found, [found])
         if not failure and found.outcome != Outcome.SUCCEEDED:
             failure = f"{plan.archives[number].id} {found.outcome}: {found.message}".rstrip(": ")
     (summed,) = backtest.finish().versions
