@@ -1,6 +1,8 @@
 """Patches to a snapshot: what is read, what is refused, and what comes of them."""
 
+import contextlib
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from copy import deepcopy
@@ -15,11 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kai_snapshot.api.preparation import Patch, PatchTarget
-from kai_snapshot.archive.patches import KINDS, check_patches
+from kai_snapshot.archive.patches import KINDS, PATCH_BYTES, check_patches
+from kai_snapshot.archive.patchtext import read_value
 from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.errors import Reason, TerminalError
 from support.zips import archive
 
+CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 NOW = datetime(2026, 11, 30, 8, 30, tzinfo=UTC)
 Prepared = Callable[..., tuple[Any, list[str]]]
 SNAPSHOT: dict[str, Any] = {
@@ -38,6 +42,16 @@ SNAPSHOT: dict[str, Any] = {
     "discovery": {"serverVersion": None, "resources": [{"metadata": {"name": "team"}}]},
 }
 REMOVED = '[{op: remove, path: ""}]'
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=8)
+VALUES_OF_JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=10,
+)
 
 
 def patch(text: object, *, kind: str = "Queue", name: str = "team", namespace: str = "") -> Patch:
@@ -92,11 +106,27 @@ class TestReading:
     @pytest.mark.parametrize(
         ("text", "says"),
         [
-            ("[", "cannot be read as YAML or JSON, line 1: expected the node content"),
+            ("[", "cannot be read as YAML or JSON, line 1: did not find expected node content"),
             ("- op: add\n  path: [", "line 2"),
             ("[{op: add, path: /a, value: .nan}]", "cannot be read as YAML or JSON"),
             ("\0", "cannot be read as YAML or JSON"),
-            ("[" * 60_000, "cannot be read as YAML or JSON"),
+            ("[" * 60_000, "it is nested too deeply"),
+            ("- " * 30_000, "line 1: it is nested too deeply"),
+            ("[]\n---\n[]", "line 2: there is more than one document"),
+            ("[{op: add, path: /a, value: {[1]: 2}}]", "line 1: a key can only be text, without a tag"),
+            ("[{op: add, path: /a, value: {!!int 1: 2}}]", "line 1: a key can only be text, without a tag"),
+            ('[{"op": "add", "path": "/a", "value": "\\ud800"}]', "half of a surrogate pair"),
+            ('[{"op": "add", "path": "/a", "value": 1e999}]', "64 bits do not hold the number 1e999"),
+            ('[{"op": "add", "path": "/a", "value": NaN}]', "64 bits do not hold the number NaN"),
+            (f'[{{"op": "add", "path": "/a", "value": {2**64}}}]', f"64 bits do not hold the number {2**64}"),
+            (f'[{{"op": "add", "path": "/a", "value": {"9" * 9999}}}]', "64 bits do not hold the number 9999"),
+            ("[{op: add, path: /a, value: 1e999}]", "64 bits do not hold the number 1e999"),
+            ("[{op: add, path: /a, value: -1.5e999}]", "64 bits do not hold the number -1.5e999"),
+            (f"[{{op: add, path: /a, value: {-(2**63) - 1}}}]", f"64 bits do not hold the number {-(2**63) - 1}"),
+            ("[{op: add, path: /a, value: 0x10}]", "0x10 is a number to some: write it as JSON does, or in quotes"),
+            ("[{op: add, path: /a, value: 010}]", "010 is a number to some"),
+            ("[{op: add, path: /a, value: 12:30}]", "12:30 is a number to some"),
+            ("[{op: add, path: /a, value: .inf}]", ".inf is a number to some"),
             ("- &a {op: add, path: /a, value: 1}\n- *a", "line 2: aliases and tags are not allowed"),
             ("[{op: add, path: /a, value: !!binary aGk=}]", "line 1: aliases and tags are not allowed"),
             ("[{op: add, path: /a, value: !!python/object:os.system x}]", "aliases and tags are not allowed"),
@@ -121,6 +151,65 @@ class TestReading:
         assert found.message.startswith("patch 2 (Queue team): ")
         assert says in found.message
         assert len(found.message) < 400
+
+    @pytest.mark.parametrize(
+        ("text", "value"),
+        [
+            (f"{2**64 - 1}", 2**64 - 1),
+            (f"{-(2**63)}", -(2**63)),
+            ("1e3", 1000.0),
+            ("1.5", 1.5),
+            ('"1e999"', "1e999"),
+            ('"010"', "010"),
+            ("{1: a, yes: b}", {"1": "a", "yes": "b"}),
+            ("[null, ~, true, off]", [None, None, True, False]),
+            ("2026-11-22", "2026-11-22"),
+            ("v0.17.0", "v0.17.0"),
+            ("500m", "500m"),
+        ],
+    )
+    def test_a_value_is_what_json_would_say(self, prepared: Prepared, text: str, value: object) -> None:
+        after, _ = prepared(patch(f"[{{op: add, path: /spec/x, value: {text}}}]"))
+        read = after["rawObjects"]["queues"][0]["spec"]["x"]
+        assert (read, type(read)) == (value, type(value))
+
+    @given(VALUES_OF_JSON)
+    def test_json_is_read_as_it_is(self, value: object) -> None:
+        assert read_value(json.dumps(value)) == value
+
+    @given(VALUES_OF_JSON)
+    def test_yaml_says_the_same(self, value: object) -> None:
+        assert read_value(yaml.safe_dump(value, allow_unicode=True)) == value
+
+    def test_all_patches_together_are_bounded(self) -> None:
+        text = f'[{{"op": "test", "path": "/{"x" * 65_000}", "value": 1}}]'
+        assert check_patches([patch(text)] * 4) is None
+        found = check_patches([patch(text)] * 5)
+        assert found is not None
+        assert found.reason is Reason.PATCH_FAILED
+        assert "together, and may have 262144: make several replays of them" in found.message
+
+    @pytest.mark.parametrize(
+        ("begins", "goes_on"),
+        [
+            ("[", "1,"),
+            ("[", "[],"),
+            ("[", "{op: test},"),
+            ("[" * 90, "a,"),
+            ("", "- a\n"),
+            ("", "a:\n- b:\n  - "),
+            ("", "["),
+            ("", "- "),
+            ("", "{a: "),
+            ("", "? "),
+        ],
+    )
+    def test_no_text_takes_long(self, begins: str, goes_on: str) -> None:
+        text = (begins + goes_on * PATCH_BYTES)[:PATCH_BYTES]
+        began = time.process_time()
+        with contextlib.suppress(ValueError):
+            read_value(text)
+        assert time.process_time() - began < 2
 
     @pytest.mark.parametrize(
         ("target", "says"),
@@ -363,6 +452,35 @@ class TestPodsOfNodesThatAreRemoved:
         assert after["rawObjects"]["pods"] == [running, bound, *self.PODS[3:]]
         counted = "pods that ran on it and wait for a place again: 2; pods that were being deleted and are gone: 1"
         assert said == [f"patch 1: Node gpu-0 is removed; {counted}"]
+
+    def test_bind_requests_go_with_the_node_so_that_pods_being_bound_wait_again(self, prepared: Prepared) -> None:
+        requests: list[Any] = [
+            {"metadata": {"name": f"to-{node}", "namespace": "a"}, "spec": {"podName": "p", "selectedNode": node}}
+            for node in ("gpu-0", "gpu-1", "gpu-0")
+        ]
+        requests += [{"metadata": {"name": "odd"}, "spec": None}, "odd"]
+        raw = SNAPSHOT["rawObjects"] | {"pods": [pod("pending", phase="Pending")], "bindRequests": requests}
+        document = SNAPSHOT | {"rawObjects": raw}
+        after, said = prepared(patch(REMOVED, kind="Node", name="gpu-0"), document=document)
+        assert after["rawObjects"] == raw | {
+            "nodes": SNAPSHOT["rawObjects"]["nodes"][1:],
+            "bindRequests": [requests[1], *requests[3:]],
+        }
+        assert said == ["patch 1: Node gpu-0 is removed; BindRequests to it that are gone: 2"]
+
+    def test_a_live_archive_has_none_left_to_the_node(self, tmp_path: Path) -> None:
+        wanted = Preparation(
+            config="Verbatim", clock="Verbatim", patches=(patch(REMOVED, kind="Node", name="gpu-001"),)
+        )
+        source = CORPUS / "20-live-bindrequests" / "snapshot.zip"
+        said = prepare(source, tmp_path / "target.zip", wanted, now=NOW)
+        before, after = (
+            json.loads(zipfile.ZipFile(file).read("snapshot.json"))["rawObjects"]["bindRequests"]
+            for file in (source, tmp_path / "target.zip")
+        )
+        others = [request for request in before if request["spec"]["selectedNode"] != "gpu-001"]
+        assert after == others
+        assert f"BindRequests to it that are gone: {len(before) - len(others)}" in said[0]
 
     def test_they_stay_where_the_node_comes_back(self, prepared: Prepared) -> None:
         back = patch([{"op": "add", "path": "", "value": {"metadata": {"name": "gpu-0"}}}], kind="Node", name="gpu-0")

@@ -38,4 +38,5 @@ class Prepare(ApiModel):
     """Shift: move all times by what has passed since the capture, so that every age is what the scheduler saw.
     Verbatim: leave them; rules about stale gangs and minimum runtimes then see the age of the archive."""
     patches: tuple[Patch, ...] = Field(default=(), max_length=64)
-    """Changes to objects, the configuration or the scheduler's parameters, in this order, before all else."""
+    """Changes to objects, the configuration or the scheduler's parameters, in this order, before all else. Their texts
+    may have 256 KiB together."""

@@ -1,4 +1,4 @@
-"""Pods whose node a patch takes out of the snapshot: they wait for a place again.
+"""Pods whose node a patch takes out of the snapshot: they wait for a place again, those that were being bound too.
 
 Left as they are, the tool could not find the node they run on, and would give up to reclaim and consolidate at the
 first of them: what came out would say nothing about the cluster without the node.
@@ -17,12 +17,13 @@ ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
 class Displaced:
-    """Looks at each pod that comes by. `nodes` are those removed, with the number of the patch that does it."""
+    """Looks at each pod and BindRequest that comes by; `nodes` are those removed, with the number of the patch."""
 
     def __init__(self, nodes: Mapping[str, int]) -> None:
         self._nodes = nodes
         self._waiting: Counter[int] = Counter()
         self._gone: Counter[int] = Counter()
+        self._unbound: Counter[int] = Counter()
 
     def pod(self, pod: object) -> object:
         """What becomes of a pod: the same if its node stays, None if it is gone with it."""
@@ -33,11 +34,23 @@ class Displaced:
         (self._gone if changed is None else self._waiting)[number] += 1
         return changed
 
+    def bind_request(self, request: object) -> object:
+        """What becomes of a BindRequest: the same if its node stays, None if it is gone with it."""
+        spec = request.get("spec") if isinstance(request, dict) else None
+        number = self._nodes.get(str(spec.get("selectedNode"))) if isinstance(spec, dict) else None
+        if number is None:
+            return request
+        self._unbound[number] += 1
+        return None
+
     def said(self, number: int) -> str:
         """What to add to what is said of a patch."""
-        waiting, gone = self._waiting[number], self._gone[number]
-        text = f"; pods that ran on it and wait for a place again: {waiting}" if waiting else ""
-        return f"{text}; pods that were being deleted and are gone: {gone}" if gone else text
+        counted = {
+            "pods that ran on it and wait for a place again": self._waiting[number],
+            "pods that were being deleted and are gone": self._gone[number],
+            "BindRequests to it that are gone": self._unbound[number],
+        }
+        return "".join(f"; {what}: {count}" for what, count in counted.items() if count)
 
 
 def waiting_again(pod: Object) -> Object | None:

@@ -45,6 +45,8 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 PARTS: Final[Mapping[str, str]] = {"Config": "config", "SchedulerParams": "schedulerParams"}
 """What is no object of the cluster: members of the document."""
+PATCH_BYTES: Final = 256 << 10
+"""Of all patches together: the operator reads them too."""
 _MOST_NAMED, _LONGEST = 5, 100
 
 
@@ -138,6 +140,10 @@ class ParsedPatch:
 
 def parse_patches(patches: Sequence[Patch]) -> tuple[ParsedPatch, ...]:
     """The patches in their order. Raises TerminalError(PatchFailed), as far as that can be known without an archive."""
+    size = sum(len(patch.patch.encode()) for patch in patches)
+    if size > PATCH_BYTES:
+        message = f"the patches have {size} bytes together, and may have {PATCH_BYTES}: make several replays of them."
+        raise TerminalError(Reason.PATCH_FAILED, message)
     return tuple(_parsed(number, patch) for number, patch in enumerate(patches, 1))
 
 

@@ -9,7 +9,7 @@ from kai_snapshot.api.preparation import Patch
 from kai_snapshot.archive.displaced import Displaced
 from kai_snapshot.archive.patches import KINDS, PARTS, Object, ObjectName, ParsedPatch, parse_patches
 
-PODS, NODES = KINDS["Pod"].list, KINDS["Node"].list
+PODS, NODES, BIND_REQUESTS = KINDS["Pod"].list, KINDS["Node"].list, KINDS["BindRequest"].list
 
 
 class Patching:
@@ -29,7 +29,8 @@ class Patching:
         removed = {patch.target.name: patch.number for patch in last if patch.removes}
         self._displaced = Displaced(removed)
         if removed:
-            self._objects[PODS]  # wait for them as well
+            for name in (PODS, BIND_REQUESTS):
+                self._objects[name]  # wait for them as well
 
     @property
     def done(self) -> bool:
@@ -51,7 +52,9 @@ class Patching:
         waiting = self._objects.get(name)
         patches = waiting.pop(ObjectName.of(value), None) if waiting else None
         patched = self._patched(patches, value) if patches else value
-        return self._displaced.pod(patched) if name == PODS else patched
+        if name == PODS:
+            return self._displaced.pod(patched)
+        return self._displaced.bind_request(patched) if name == BIND_REQUESTS else patched
 
     def added(self, name: str) -> list[Object]:
         """That list ends: the objects that patches add to it."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import typer
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from kai_snapshot.api.preparation import Patch
+from kai_snapshot.archive.patchtext import read_value
 
 _PATCHES = TypeAdapter(tuple[Patch, ...])
 
@@ -19,11 +19,13 @@ def read_patches(files: Iterable[Path]) -> tuple[Patch, ...]:
 
 def _read(file: Path) -> tuple[Patch, ...]:
     try:
-        return _PATCHES.validate_python(yaml.safe_load(file.read_bytes()))
-    except yaml.YAMLError as error:
-        raise typer.BadParameter(f"{file} cannot be read as YAML: {error}") from error
+        return _PATCHES.validate_python(read_value(file.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "it"
         message = f"{file} is no list of patches, each with a target and a patch: {where}: {first['msg']}"
         raise typer.BadParameter(message) from error
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file} is not UTF-8") from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{file}: {error}") from error
