@@ -2,22 +2,28 @@
 
 import hashlib
 import io
+import threading
+import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import pytest
+from pydantic import Field
 
+from kai_snapshot.api.base import ApiModel
 from kai_snapshot.api.replayplan import PlannedArchive, ReplayPlan
 from kai_snapshot.api.result import Engine, Outcome, ReplayResult
 from kai_snapshot.api.transfer import Part, Profile
 from kai_snapshot.cluster import REPLAYS
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import deliver
-from kai_snapshot.runs.deliver import Delivery
+from kai_snapshot.runs.deliver import Delivery, Locks
 from kai_snapshot.runs.replayplan import store_plan
-from kai_snapshot.stores import layout
+from kai_snapshot.runs.results import summarize
+from kai_snapshot.stores import Entry, layout
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.transfer.server import Upload
 from support.cluster import NAMESPACE, FakeCluster, services
@@ -30,11 +36,19 @@ COUNT = len(ARCHIVES)
 
 
 class CountingStore(MemoryStore):
-    """Counts how often each key is opened."""
+    """Counts how often each key is opened. A key that ends as `slow` says is put only once `go` is set."""
 
     def __init__(self) -> None:
         super().__init__()
         self.opened: list[str] = []
+        self.slow: str | None = None
+        self.arrived, self.go = threading.Event(), threading.Event()
+
+    def put(self, key: str, body: Path | BinaryIO) -> Entry:
+        if self.slow is not None and key.endswith(self.slow):
+            self.arrived.set()
+            assert self.go.wait(10)
+        return super().put(key, body)
 
     def open(self, key: str) -> AbstractContextManager[BinaryIO]:
         self.opened.append(key)
@@ -120,7 +134,7 @@ class TestManyArchives:
     def test_each_pod_is_told_of_its_own_archive_and_gets_it(self, desk: Desk, position: int) -> None:
         desk.replays(many=True)
         told, wanted = desk.delivery.instructions(part(position)), PLAN.archives[position]
-        assert (told.sha256, told.size_bytes) == (wanted.sha256, wanted.size_bytes)
+        assert (told.archive_id, told.sha256, told.size_bytes) == (wanted.id, wanted.sha256, wanted.size_bytes)
         assert (told.captured_at, told.captured_version) == (wanted.captured_at, wanted.scheduler_version)
         assert (told.version, told.target_version) == ("AsCaptured", wanted.scheduler_version)
         download = desk.delivery.archive(part(position))
@@ -210,6 +224,102 @@ class TestOneArchive:
         assert reason(desk.delivery.instructions, part(0)) is Reason.TRANSFER_REFUSED
 
 
+class TestSeveralAtOnce:
+    def test_the_log_of_one_does_not_hold_up_the_others_and_only_its_own_result_waits(self, desk: Desk) -> None:
+        desk.replays(many=True)
+        desk.store.slow = "/0/0-a1.log.gz"
+        with ThreadPoolExecutor(2) as threads:
+            log = threads.submit(desk.delivery.put_log, part(0), upload(b"log"))
+            assert desk.store.arrived.wait(10)
+            own = threads.submit(desk.delivery.put_result, part(0), upload(result()))
+            for other in (part(1), part(2), part(0, index=1)):
+                desk.delivery.put_log(other, upload(b"log"))
+                desk.delivery.put_result(other, upload(result()))
+            assert not log.done()
+            assert not own.done()
+            desk.store.go.set()
+        assert (log.exception(), own.exception()) == (None, None)
+        assert desk.arrived[-1] == part(0)
+
+    def test_of_two_pods_the_first_result_counts(self, desk: Desk) -> None:
+        desk.replays(many=False)
+        desk.store.slow = "0.result.json"
+        with ThreadPoolExecutor(2) as threads:
+            first = threads.submit(desk.delivery.put_result, part(), upload(result()))
+            assert desk.store.arrived.wait(10)
+            second = threads.submit(desk.delivery.put_result, part(), upload(result(Outcome.PANICKED)))
+            desk.store.go.set()
+        assert first.exception() is None
+        error = second.exception()
+        assert isinstance(error, TerminalError)
+        assert error.reason is Reason.RESULT_EXISTS
+
+    def test_a_lock_is_one_for_all_attempts_at_a_result_and_gone_when_nobody_wants_it(self) -> None:
+        locks = Locks()
+        lock = locks.of(part(0))
+        assert locks.of(part(0, attempt=2)) is lock
+        for other in (part(1), part(0, index=1), part()):
+            assert locks.of(other) is not lock
+        gone = weakref.ref(lock)
+        del lock
+        assert gone() is None
+
+
+class TestPodsOf010:
+    """Of replays that run on while the operator is upgraded. The model is that of 0.1.0; it goes with `config`."""
+
+    class Instructions(ApiModel):
+        version: str
+        target_version: str
+        image: str
+        sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+        size_bytes: int = Field(ge=0)
+        captured_version: str = ""
+        config: Literal["TargetDefaults", "Verbatim"] = "TargetDefaults"
+        healed_config: dict[str, Any] | None = None
+        verbosity: int = Field(default=4, ge=0, le=8)
+        limit_seconds: int = Field(ge=1)
+
+    @pytest.mark.parametrize("config", ["TargetDefaults", "Verbatim"])
+    def test_they_understand_what_they_are_told(self, desk: Desk, config: str) -> None:
+        desk.replays(many=False)
+        desk.cluster.objects[REPLAYS, NAMESPACE, "compare"]["spec"]["prepare"] = {"config": config}
+        told = self.Instructions.model_validate(desk.delivery.instructions(part()).dump())
+        newest = PLAN.archives[-1]
+        assert told == self.Instructions(
+            version="AsCaptured",
+            target_version=newest.scheduler_version,
+            image="tool:AsCaptured",
+            sha256=newest.sha256,
+            size_bytes=newest.size_bytes,
+            captured_version=newest.scheduler_version,
+            config=config,
+            verbosity=4,
+            limit_seconds=1800,
+        )
+
+    def test_their_log_and_result_are_taken(self, desk: Desk) -> None:
+        desk.replays(many=False)
+        desk.delivery.put_log(part(), upload(b"log"))
+        desk.delivery.put_result(part(), upload(RESULT_OF_010))
+        assert desk.arrived == [part()]
+        read, counts = summarize(RESULT_OF_010, where="it")
+        assert (read.outcome, read.runs, read.durations_ms.total) == (Outcome.SUCCEEDED, None, 41)
+        assert (counts.placements, counts.unschedulable) == (1, 1)
+
+
+RESULT_OF_010 = b"""{
+  "schemaVersion": "kai-snapshot.io/replay-result/v1",
+  "engine": {"name": "SnapshotTool", "version": "v0.17.0", "image": "tool:v0.17.0"},
+  "outcome": "Succeeded", "exitCode": 0, "message": "", "durationsMs": {"total": 41, "actions": {"allocate": 12}},
+  "resources": {"peakMemoryBytes": 67108864, "cpuSeconds": 0.2},
+  "placements": [{"pod": "a/p", "node": "n", "gpuGroups": []}],
+  "evictions": [{"pod": "a/q", "action": "stalegangeviction", "preemptor": null}],
+  "pipelined": [{"pod": "a/r", "node": null}],
+  "podGroups": [{"name": "a/g", "queue": null, "outcome": "Unschedulable", "reason": null}],
+  "queues": [], "errorCount": 0, "warningCount": 0, "errors": [], "warnings": [],
+  "adaptations": ["config: plugin sg-multinodegang is added"]
+}"""
 MANIFEST = """{
   "schemaVersion": "kai-snapshot.io/manifest/v1", "id": "%s", "archive": "%s", "sha256": "%s",
   "capture": {"namespace": "kai-snapshots", "name": "hourly"}, "sizeBytes": 1, "uncompressedBytes": 1,

@@ -20,11 +20,11 @@ from aiohttp import web
 from typer.testing import CliRunner
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.result import Outcome, ReplayResult
+from kai_snapshot.api.result import Outcome, ReplayedArchive, ReplayResult
 from kai_snapshot.api.transfer import Instructions, Part, Profile
 from kai_snapshot.archive.read import read_config
 from kai_snapshot.cli import job
-from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.script import profile_arguments, tool_command
 from kai_snapshot.runs.fetch import fetch
@@ -68,6 +68,8 @@ class Desk:
     result_at_archive: bytes | None = None
     """A result that another pod hands in before the archive is asked for."""
     refuses: TerminalError | None = None
+    keeps_archive: TerminalError | None = None
+    """Why the archive is not given."""
     parts: list[Part] = field(default_factory=list)
     """Who asked for instructions."""
 
@@ -79,6 +81,8 @@ class Desk:
     def archive(self, part: Part) -> Download:
         self.result = self.result or self.result_at_archive
         self._check_no_result()
+        if self.keeps_archive is not None:
+            raise self.keeps_archive
         return Download(self.archive_file.open("rb"), self.told.sha256, self.told.size_bytes)
 
     def put_log(self, part: Part, upload: Upload) -> None:
@@ -213,11 +217,39 @@ class TestFetch:
         await fetch(client, work)
         assert desk.result is not None
         result = ReplayResult.model_validate_json(desk.result)
-        assert (result.outcome, result.exit_code) == (outcome, None)
+        assert (result.outcome, result.exit_code, result.ran) == (outcome, None, False)
         assert result.message.startswith(f"{reason}: ")
         assert (result.engine.version, result.engine.image) == ("v0.17.0", "tool:v0.17.0")
         assert_settled(work)
         assert await report(client, work) is None
+
+    async def test_that_the_archive_is_gone_is_the_result(self, client: TransferClient, desk: Desk, work: Path) -> None:
+        desk.keeps_archive = TerminalError(Reason.ARCHIVE_NOT_FOUND, "There is no archive.")
+        await fetch(client, work)
+        assert desk.result is not None
+        result = ReplayResult.model_validate_json(desk.result)
+        assert (result.outcome, result.message) == (Outcome.FAILED, "ArchiveNotFound: There is no archive.")
+        assert_settled(work)
+
+    @pytest.mark.parametrize(
+        ("reason", "kind"),
+        [
+            (Reason.ACCESS_DENIED, TransientError),
+            (Reason.CREDENTIALS_NOT_FOUND, TransientError),
+            (Reason.STORAGE_REFUSED, TransientError),
+            (Reason.PLAN_LOST, TerminalError),
+            (Reason.TRANSFER_REFUSED, TerminalError),
+        ],
+    )
+    async def test_what_is_no_matter_of_the_archive_is_no_result(
+        self, client: TransferClient, desk: Desk, work: Path, reason: Reason, kind: type[SnapshotError]
+    ) -> None:
+        desk.keeps_archive = TerminalError(reason, "Not now.")
+        with pytest.raises(kind, match=r"Not now\.") as caught:
+            await fetch(client, work)
+        assert caught.value.reason is reason
+        assert desk.result is None
+        assert not (work / names.SETTLED).exists()
 
     async def test_a_patch_that_does_not_fit_is_the_result(
         self, client: TransferClient, desk: Desk, work: Path
@@ -292,6 +324,13 @@ class TestToolUnderBusybox:
         assert {eviction.pod for eviction in result.evictions} == set(expected["evicted"])
         assert result.adaptations == ("config: plugin sg-multinodegang is added",)
         assert (result.engine.version, result.engine.image) == (version, "tool:v0.17.0")
+
+    def test_the_result_says_what_it_is_of_and_how_it_was_made(self, fetched: Path, tmp_path: Path) -> None:
+        instruct(fetched, archive_id="20261122T100000Z", verbosity=6)
+        assert run(fetched, tool(tmp_path, recording(PRE_GENERATORS, "v0.17.0"))) == 0
+        result = read_work(fetched)
+        captured = ReplayedArchive(name="20261122T100000Z", sha256=instructions().sha256)
+        assert (result.archive, result.verbosity, result.ran) == (captured, 6, True)
 
     def test_the_tool_gets_the_archive_and_the_verbosity(self, fetched: Path, tmp_path: Path) -> None:
         run(fetched, tool(tmp_path, 'echo "$@"; test -f "$2"'))
@@ -549,6 +588,16 @@ class TestCommands:
     async def test_a_failure_that_may_heal_is_exit_code_1(self, work: Path, left: Callable[[], str]) -> None:
         assert await self.call("fetch", work) == 1
         assert Problem.model_validate_json(left()).reason is Reason.TRANSFER_UNREACHABLE
+
+    async def test_a_storage_that_cannot_be_used_at_present_is_exit_code_1(
+        self, url: str, desk: Desk, work: Path, left: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(names.URL_VARIABLE, url)
+        for where in ("refuses", "keeps_archive"):
+            setattr(desk, where, TerminalError(Reason.CREDENTIALS_NOT_FOUND, "the Secret does not exist."))
+            assert await self.call("fetch", work) == 1
+            assert Problem.model_validate_json(left()).reason is Reason.CREDENTIALS_NOT_FOUND
+            setattr(desk, where, None)
 
     async def test_a_failure_that_will_not_heal_is_exit_code_65(
         self, url: str, desk: Desk, work: Path, left: Callable[[], str], monkeypatch: pytest.MonkeyPatch

@@ -318,12 +318,59 @@ async def test_the_client_says_what_the_endpoint_said_when_its_patience_ends(
     assert caught.value.reason is Reason.STORAGE_UNREACHABLE
 
 
-async def test_the_client_gives_up_at_once_on_what_will_not_heal(url: str, shelf: Shelf) -> None:
-    shelf.failures = [TerminalError(Reason.ACCESS_DENIED, "The bucket refuses the key.")]
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.TRANSFER_REFUSED,
+        Reason.ARCHIVE_NOT_FOUND,
+        Reason.RESULT_EXISTS,
+        Reason.TRANSFER_TOO_LARGE,
+        Reason.CHECKSUM_MISMATCH,
+        Reason.INVALID_MANIFEST,
+        Reason.INVALID_RESULT,
+        Reason.PLAN_LOST,
+    ],
+)
+async def test_the_client_gives_up_at_once_on_what_is_wrong_with_the_part_itself(
+    url: str, shelf: Shelf, reason: Reason
+) -> None:
+    shelf.failures = [TerminalError(reason, "It is not there.")]
     async with connect(url, Tokens(KEY).issue(PART), patience_seconds=600) as client:
-        with pytest.raises(TerminalError, match="refuses the key") as caught:
+        with pytest.raises(TerminalError, match="It is not there") as caught:
             await client.instructions()
-    assert caught.value.reason is Reason.ACCESS_DENIED
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.ACCESS_DENIED,
+        Reason.BUCKET_NOT_FOUND,
+        Reason.CLAIM_NOT_MOUNTED,
+        Reason.CREDENTIALS_NOT_FOUND,
+        Reason.FORBIDDEN,
+        Reason.NO_SPACE_LEFT,
+        Reason.STORAGE_REFUSED,
+        Reason.TLS_VERIFICATION_FAILED,
+        Reason.UNAUTHORIZED,
+    ],
+)
+async def test_a_storage_that_cannot_be_used_as_it_is_may_be_put_right(
+    client: TransferClient, shelf: Shelf, tmp_path: Path, reason: Reason
+) -> None:
+    shelf.failures = [TerminalError(reason, "It cannot be used.")]
+    with pytest.raises(TransientError, match="It cannot be used") as caught:
+        await client.archive(tmp_path / "archive", sha256=SHA256)
+    assert caught.value.reason is reason
+
+
+async def test_the_client_comes_again_until_somebody_puts_the_storage_right(
+    url: str, shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.failures = [TerminalError(Reason.ACCESS_DENIED, "The bucket refuses the key.")] * 2
+    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=600) as patient:
+        await patient.archive(tmp_path / "archive", sha256=SHA256)
+    assert (tmp_path / "archive").read_bytes() == ARCHIVE
 
 
 async def test_no_operator_at_that_address_is_said_plainly() -> None:

@@ -1,12 +1,13 @@
 """What the operator and a replay's Job say to each other through the transfer endpoint."""
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from kai_snapshot.api.base import ApiModel, Time
 from kai_snapshot.api.preparation import Prepare
+from kai_snapshot.api.result import ReplayedArchive
 
 
 class Profile(StrEnum):
@@ -47,6 +48,8 @@ class Instructions(ApiModel):
     """The version of the scheduler it stands for, such as v0.17.0; empty if unknown."""
     image: str
     """The snapshot-tool image."""
+    archive_id: str = ""
+    """Id of the archive in the storage."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     """SHA-256 the archive must have."""
     size_bytes: int = Field(ge=0)
@@ -65,3 +68,17 @@ class Instructions(ApiModel):
     """How long the tool may take for one run."""
     repetitions: int = Field(default=1, ge=1)
     """How many runs are wanted."""
+
+    @property
+    def archive(self) -> ReplayedArchive:
+        """The archive, as results say it."""
+        return ReplayedArchive(name=self.archive_id, sha256=self.sha256)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def config(self) -> Literal["TargetDefaults", "Verbatim"]:
+        """`prepare.config` where pods of 0.1.0 look for it, whose replays run on while the operator is upgraded.
+
+        It goes with the release after 0.2.
+        """
+        return self.prepare.config

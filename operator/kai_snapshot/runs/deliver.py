@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from kai_snapshot.api.replayplan import PlannedArchive
 from kai_snapshot.api.snapshotreplay import SnapshotReplay
@@ -26,8 +27,7 @@ class Delivery:
         self._services = services
         self._on_result = on_result
         self._plans = Plans()
-        self._commits = threading.Lock()
-        """Two pods of one Job may be at work for a moment: who comes first is done before the other is heard."""
+        self._commits = Locks()
 
     def instructions(self, part: Part) -> Instructions:
         """What this pod is to do."""
@@ -39,6 +39,7 @@ class Delivery:
             version=version.name,
             target_version=target_version(version, captured_version=archive.scheduler_version),
             image=found.replay.status.results[part.index].image,
+            archive_id=archive.id,
             sha256=archive.sha256,
             size_bytes=archive.size_bytes,
             captured_version=archive.scheduler_version,
@@ -64,7 +65,11 @@ class Delivery:
         return Download(found.store.open(archive.key), archive.sha256, archive.size_bytes)
 
     def put_log(self, part: Part, upload: Upload) -> None:
-        """Stores the log; again until there is a result."""
+        """Stores the log; again until there is a result.
+
+        If two pods of one Job overlap, for the node of the first was cut off, the log beside the first result is that
+        which came last before it, and so perhaps the other pod's: of the same version on the same archive.
+        """
         self._put_before_result(part, upload, lambda folder: folder.log(part.index, part.attempt))
 
     def put_profile(self, part: Part, upload: Upload, profile: Profile) -> None:
@@ -73,9 +78,9 @@ class Delivery:
 
     def put_result(self, part: Part, upload: Upload) -> None:
         """Commits the result. The same one again is fine."""
-        found = self._read(part)
-        key = found.folder.result(part.index)
-        with self._commits:
+        with self._commits.of(part):
+            found = self._read(part)
+            key = found.folder.result(part.index)
             if found.store.stat(key) is not None:
                 if catalog.digest(found.store, key)[0] != upload.sha256:
                     raise TerminalError(Reason.RESULT_EXISTS, f"another {part} was handed in first and stays")
@@ -87,7 +92,7 @@ class Delivery:
         self._on_result(part)
 
     def _put_before_result(self, part: Part, upload: Upload, key: Callable[[layout.ReplayFolder], str]) -> None:
-        with self._commits:
+        with self._commits.of(part):
             found = self._open(part)
             found.store.put(key(found.folder), upload.file)
 
@@ -113,6 +118,22 @@ class Delivery:
         plan = self._plans.load(store, home, digest=source.archives.digest) if source.archives is not None else None
         archive = archive_of(source, plan, part.archive)
         return _Found(replay, store, home.of(part.archive), archive, location(source.storage, archive.key))
+
+
+class Locks:
+    """A lock for each result, as long as somebody has or wants it.
+
+    Two pods may be at work on one result for a moment: who comes first is done before the other is heard.
+    """
+
+    def __init__(self) -> None:
+        self._known: WeakValueDictionary[tuple[str, int, int | None], threading.Lock] = WeakValueDictionary()
+        self._guard = threading.Lock()
+
+    def of(self, part: Part) -> threading.Lock:
+        """The lock of the part's result, whichever Job it is from."""
+        with self._guard:
+            return self._known.setdefault((part.uid, part.index, part.archive), threading.Lock())
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import orjson
 
@@ -11,17 +12,20 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import Engine, ReplayResult
 from kai_snapshot.api.transfer import Instructions
 from kai_snapshot.archive.prepare import Preparation, prepare
-from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.errors import ARCHIVE_REASONS, Reason, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.pods import hopeless
 from kai_snapshot.transfer.client import TransferClient
+
+_RESULTS: Final = ARCHIVE_REASONS | {Reason.ARCHIVE_NOT_FOUND, Reason.CHECKSUM_MISMATCH, Reason.PATCH_FAILED}
+"""What is wrong with the archive itself or with a patch, and so is the same each time."""
 
 
 async def fetch(client: TransferClient, work: Path) -> None:
     """Fills the directory `work` with what the tool and report need. Raises SnapshotError and OSError.
 
-    An archive that cannot be had or prepared, and will not be the next time, is a result, handed in from here. With a
-    result, of this pod or one before, nothing is left to run: that is marked in `work`.
+    That the archive is gone, is another, or cannot be prepared is a result, handed in from here: it is never replayed
+    again. With a result, of this pod or one before, nothing is left to run: that is marked in `work`.
     """
     _provide_busybox(work / names.BUSYBOX)
     try:
@@ -30,6 +34,8 @@ async def fetch(client: TransferClient, work: Path) -> None:
         try:
             await _get(client, work, instructions)
         except TerminalError as error:
+            if error.reason not in _RESULTS:
+                raise
             await _hand_in(client, work, instructions, error)
         else:
             return
@@ -57,10 +63,11 @@ async def _get(client: TransferClient, work: Path, instructions: Instructions) -
 
 
 async def _hand_in(client: TransferClient, work: Path, instructions: Instructions, error: TerminalError) -> None:
-    """Where it is not the archive that the endpoint refuses, it refuses this as well."""
     found = hopeless(Problem.of(error))
     engine = Engine(version=instructions.target_version, image=instructions.image)
-    result = ReplayResult(engine=engine, outcome=found.outcome, message=found.message)
+    result = ReplayResult(
+        engine=engine, archive=instructions.archive, ran=False, outcome=found.outcome, message=found.message
+    )
     (work / names.RESULT).write_bytes(orjson.dumps(result.dump()))
     await client.put_result(work / names.RESULT)
 

@@ -11,10 +11,19 @@ GET /healthz           no token needed
 A pod of a replay of many archives says which it is about: `?archive=<completion index>`. Where there is a result
 already, the answer to all but the same result again is 409: nothing is left to do.
 
-Errors are JSON `{reason, message}`: 401 no token of ours, 403 the replay is gone, the part is finished, or there is no
-such archive in its plan, 404 the archive is gone, 409, 413 too large, 422 whatever else will not heal, 503 come again.
-What blocks runs in threads; bodies are counted, limited and checked against their
-digest while they stream to an unnamed file; who comes while four transfers are under way is told when to come again.
+Errors are JSON `{reason, message}`. All but 503 are final, and about the pod, its archive, or what it hands in:
+
+401   no token of ours
+403   the replay is gone, the part is finished, or there is no such archive in its plan
+404   the archive is gone
+409   there is a result
+413   too large
+422   the archive or its manifest is not what it was, the plan is lost, the result cannot be read
+503   come again: all the rest, as a storage that is away or refuses. Once somebody has put keys, rights, room or a
+      certificate right, the pods that wait go on, and those whose patience ended are tried again
+
+What blocks runs in threads; bodies are counted, limited and checked against their digest while they stream to an
+unnamed file; who comes while four transfers are under way is told when to come again.
 """
 
 import asyncio
@@ -41,11 +50,15 @@ from kai_snapshot.transfer.tokens import Tokens
 log = logging.getLogger(__name__)
 
 _PIECE: Final = 1 << 20
-_STATUS: Final = {
+_FINAL: Final = {
     Reason.TRANSFER_REFUSED: 403,
     Reason.ARCHIVE_NOT_FOUND: 404,
     Reason.RESULT_EXISTS: 409,
     Reason.TRANSFER_TOO_LARGE: 413,
+    Reason.CHECKSUM_MISMATCH: 422,
+    Reason.INVALID_MANIFEST: 422,
+    Reason.INVALID_RESULT: 422,
+    Reason.PLAN_LOST: 422,
 }
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -71,8 +84,9 @@ class Download:
 class Backend(Protocol):
     """What the endpoint is in front of. Everything blocks and is called in threads, also several at once.
 
-    Errors are the endpoint's answer: TransientError asks the Job to come again; TransferRefused says that the replay is
-    gone or the part is finished; ResultExists that a result, and another than this one, was committed first.
+    Errors are the endpoint's answer: a TerminalError with one of few reasons is final, such as TransferRefused, which
+    says that the replay is gone or the part is finished, or ResultExists, that a result, and another than this one, was
+    committed first; every other error asks the Job to come again.
     """
 
     def instructions(self, part: Part) -> Instructions:
@@ -256,12 +270,12 @@ class _Endpoint:
     def _answer(self, request: web.Request, error: SnapshotError) -> web.Response:
         log.warning("%s %s refused: %s: %s", request.method, request.path, error.reason, error.message)
         body = Problem(reason=error.reason, message=error.message).dump()
-        if isinstance(error, TransientError):
-            headers = {"Retry-After": str(self.limits.retry_after_seconds)}
-            return web.json_response(body, status=503, headers=headers)
         if isinstance(error, _UnauthorizedError):
             return web.json_response(body, status=401, headers={"WWW-Authenticate": "Bearer"})
-        return web.json_response(body, status=_STATUS.get(error.reason, 422))
+        if isinstance(error, TerminalError) and error.reason in _FINAL:
+            return web.json_response(body, status=_FINAL[error.reason])
+        headers = {"Retry-After": str(self.limits.retry_after_seconds)}
+        return web.json_response(body, status=503, headers=headers)
 
 
 class _UnauthorizedError(TerminalError):
