@@ -8,7 +8,7 @@ snapshot-tool's `main.go`, what the scheduler registers, the workflow that pushe
 import re
 from typing import Literal, NamedTuple
 
-RELEASE = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?![\d.])")
+RELEASE = re.compile(r"v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?![\d.])")
 MAIN_BUILD = re.compile(r"v?0\.0\.0-")
 
 PLUGIN_ORDER = (

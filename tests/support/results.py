@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kai_snapshot import compare, toollog
+from kai_snapshot.api.decodedresult import DecodedResult
 from kai_snapshot.api.result import (
     Durations,
     Engine,
@@ -45,6 +46,7 @@ def result(
     """The result of one run, or of several: `runs`."""
     return ReplayResult(
         engine=Engine(version=version, image=f"snapshot-tool:{version}"),
+        ran=outcome != Outcome.IMAGE_PULL_FAILED,
         outcome=Outcome(outcome),
         message="" if outcome == "Succeeded" else f"it {outcome}",
         durations_ms=Durations(total=total, actions=dict(actions or {"allocate": 60, "reclaim": 30})),
@@ -86,7 +88,8 @@ def repeated(
 
 def findings(document: Mapping[str, Any], name: str = "v0.17.0", *, node: str = "") -> compare.Findings:
     """What comparing needs of it."""
-    return compare.findings({**document, "nodeName": node}, name=name, where="result.json")
+    content = json.dumps({**document, "nodeName": node}).encode()
+    return compare.findings(DecodedResult.decode(content, where="result.json"), name=name)
 
 
 @cache

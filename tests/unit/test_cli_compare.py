@@ -36,6 +36,7 @@ def real(tmp_path: Path) -> list[Path]:
 
 
 OLD, NEW = result(version="v0.16.3", evictions=["a/b"]), result(version="v0.17.0", evictions=["a/b"])
+ARCHIVE, OTHER = {"name": "incident.zip", "sha256": "1" * 64}, {"name": "other.zip", "sha256": "2" * 64}
 
 
 class TestExitStatus:
@@ -94,6 +95,20 @@ class TestExitStatus:
         assert done.stderr.startswith(f"kai-snapshot: InvalidResult: {bad}")
 
 
+class TestDoubts:
+    def test_results_of_different_archives_are_compared_with_a_warning(self, tmp_path: Path) -> None:
+        done = run(*write(tmp_path, {**OLD, "archive": ARCHIVE}, {**NEW, "archive": OTHER}), "-o", "json")
+        assert (done.exit_code, json.loads(done.stdout)["archives"]) == (0, ["1" * 64, "2" * 64])
+        assert done.stderr == (
+            "kai-snapshot: warning: the results are of 2 different archives: what differs may be theirs\n"
+        )
+
+    def test_an_archive_that_they_are_not_of_is_given_with_a_warning(self, tmp_path: Path) -> None:
+        paths = write(tmp_path, *({**each, "archive": ARCHIVE} for each in (OLD, NEW)))
+        done = run(*paths, "--archive", CORPUS / CASE / "snapshot.zip")
+        assert done.stderr.startswith("kai-snapshot: warning: snapshot.zip is not the archive that the results are of")
+
+
 class TestNames:
     def names(self, *paths: Path) -> list[str]:
         return [version["name"] for version in json.loads(run(*paths, "-o", "json").stdout)["versions"]]
@@ -143,6 +158,13 @@ class TestForms:
         assert "  e/f: n1 -> n2" in lines
         assert lines[-1] == "first different from the one before it: v0.17.0"
 
+    def test_the_table_says_how_many_runs_there_were_as_replay_does(self, tmp_path: Path) -> None:
+        crashed = repeated(3, version="v0.17.0", outcome="Panicked")
+        crashed["runs"] |= {"distinct": 0, "outcomes": {"Panicked": 3}, "frequencies": None}
+        gone = {**result(version="v0.18.0", outcome="Failed"), "ran": False}
+        lines = run(*write(tmp_path, OLD, crashed, gone)).stdout.splitlines()
+        assert [re.split(r" {3,}", line)[2] for line in lines[1:4]] == ["1", "3 (0 distinct)", "0"]
+
     def test_the_table_says_what_single_runs_cannot_tell(self, tmp_path: Path) -> None:
         text = run(*write(tmp_path, OLD, result(evictions=["c/d"]))).stdout
         assert "a single run cannot tell what differs from what only varies" in text
@@ -166,7 +188,17 @@ class TestMarkdown:
     def page(self, *arguments: object) -> str:
         return run(*arguments, "-o", "markdown").stdout
 
-    def test_it_names_the_archive_by_its_checksum(self, real: list[Path]) -> None:
+    def test_it_names_the_archive_that_the_results_are_of(self, tmp_path: Path) -> None:
+        page = self.page(*write(tmp_path, *({**each, "archive": ARCHIVE} for each in (OLD, NEW))))
+        assert f"\nArchive: `incident.zip`, SHA-256 `{'1' * 64}`\n" in page
+
+    def test_it_says_that_results_are_of_different_archives(self, tmp_path: Path) -> None:
+        page = self.page(*write(tmp_path, {**OLD, "archive": ARCHIVE}, {**NEW, "archive": OTHER}, result(version="x")))
+        assert "**The results are of different archives: what differs may be theirs.**" in page
+        assert f"- `v0.17.0`: `other.zip`, SHA-256 `{'2' * 64}`" in page
+        assert "- `x`: unknown" in page
+
+    def test_it_names_the_archive_that_it_is_given_by_its_checksum(self, real: list[Path]) -> None:
         archive = CORPUS / CASE / "snapshot.zip"
         page = self.page(*real, "--archive", archive)
         assert hashlib.sha256(archive.read_bytes()).hexdigest() in page
@@ -182,6 +214,20 @@ class TestMarkdown:
         page = self.page(*write(tmp_path, {**OLD, "adaptations": ["added plugin x"]}, NEW))
         assert '-v "$PWD"/snapshot.zip:/snapshot.zip:ro snapshot-tool:v0.17.0 --filename /snapshot.zip' in page
         assert "- `v0.16.3`: `added plugin x`" in page
+
+    def test_it_is_run_again_as_it_was_run(self, tmp_path: Path) -> None:
+        old, new = {**OLD, "verbosity": 6}, repeated(5, version="v0.17.0", evictions={"a/b": 5})
+        new = {**new, "verbosity": 8, "engine": {"name": "SnapshotTool", "version": "v0.17.0", "image": None}}
+        page = self.page(*write(tmp_path, old, new))
+        assert "snapshot-tool:v0.16.3 --filename /snapshot.zip --verbosity 6  # 1 run\n" in page
+        assert "\nsnapshot-tool --filename snapshot.zip --verbosity 8  # v0.17.0, 5 runs\n" in page
+
+    @pytest.mark.parametrize(("outcome", "said"), [("Succeeded", True), ("Panicked", False)])
+    def test_it_says_what_single_runs_cannot_tell_if_they_came_to_their_end(
+        self, tmp_path: Path, outcome: str, said: bool
+    ) -> None:
+        page = self.page(*write(tmp_path, repeated(3, version="v0.16.3"), result(outcome=outcome)))
+        assert ("A single run of a version cannot tell" in page) == said
 
     def test_errors_are_counted_by_version(self, tmp_path: Path) -> None:
         errors = [{"source": "a.go:1", "message": "Failed to evict <a|b>", "count": 7}]
@@ -199,6 +245,15 @@ class TestMarkdown:
         page = self.page(stored, kept)
         assert f"- `v0.16.3`: `{logs[0]}`" in page
         assert f"- `v0.17.0`: `{logs[1]}`" in page
+
+    def test_only_logs_of_runs_that_the_result_is_of_are_named(self, tmp_path: Path) -> None:
+        for run in range(1, 13):
+            (tmp_path / f"run-{run}").mkdir()
+            (tmp_path / f"run-{run}" / "stderr.gz").touch()
+        (tmp_path / "result.json").write_text(json.dumps(repeated(11, version="v0.17.0")))
+        logs = ", ".join(f"`{tmp_path}/run-{run}/stderr.gz`" for run in range(1, 12))
+        page = self.page(*write(tmp_path, OLD), tmp_path / "result.json")
+        assert f"- `v0.17.0`: {logs} (shown: run 1)\n" in page
 
     def test_it_says_that_what_a_crashed_version_lacks_may_not_have_been_reached(self, tmp_path: Path) -> None:
         page = self.page(*write(tmp_path, OLD, result(outcome="Panicked")))

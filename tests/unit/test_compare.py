@@ -104,7 +104,12 @@ class TestElements:
         assert not found.comparable
         assert found.expected_by_chance is None
         assert [each.name for each in found.evictions.differing] == ["a/b"]
-        assert compared(crashed, crashed).versions[0].runs == 1
+
+    def test_of_runs_that_did_not_all_succeed_one_is_compared_and_all_are_counted(self) -> None:
+        crashed = repeated(2, evictions={"a/b": 2}, outcome="Panicked")
+        elements = findings(crashed).elements
+        assert elements is not None
+        assert (elements.runs, compared(crashed, crashed).versions[0].runs) == (1, 2)
 
     @pytest.mark.parametrize(
         "damaged",
@@ -249,6 +254,12 @@ class TestFirstDifferent:
         assert document.versions[2].previous is not None
         assert document.versions[2].previous.name == "v0"
 
+    def test_an_archive_that_could_not_be_had_is_no_finding_about_the_version(self) -> None:
+        gone = {**result(outcome="Failed"), "ran": False}
+        document = compared(self.SAME, gone, self.SAME)
+        assert document.first_different is None
+        assert (document.versions[1].runs, document.versions[1].baseline) == (0, None)
+
     def test_two_that_were_cut_short_alike_show_no_difference(self) -> None:
         cut = [result(outcome="DeadlineExceeded", evictions=evicted) for evicted in (["a/b"], ["c/d"])]
         assert compared(*cut).first_different is None
@@ -294,6 +305,19 @@ class TestBrief:
         document = compared(repeated(3, placements={POD: {"n1": 3}}), repeated(3, placements={POD: {"n2": 1, "n3": 2}}))
         assert compare.brief(document).versions[0].examples == (f"{POD}: n1 -> n3 or n2",)
 
+    @pytest.mark.parametrize(
+        ("nodes", "told"),
+        [(1, "a"), (2, "a or b"), (3, "a or b or c"), (4, "a or b or 2 others"), (20, "a or b or 18 others")],
+    )
+    def test_examples_stay_short(self, nodes: int, told: str) -> None:
+        after = repeated(nodes, placements={POD: {chr(ord("a") + node): 1 for node in range(nodes)}})
+        document = compared(repeated(3), after)
+        assert compare.brief(document).versions[0].examples == (f"{POD}: nowhere -> {told}",)
+
+    def test_examples_stay_short_whatever_names_there_are(self) -> None:
+        document = compared(result(), result(placements={"a/" + "p" * 5000: "n" * 5000}))
+        assert [len(example) for example in compare.brief(document).versions[0].examples] == [1024]
+
     def test_a_version_without_a_result_is_not_complete(self) -> None:
         first = findings(result(), "v0")
         document = compare.compare(first, [first, compare.Findings(name="v1", outcome="ResultLost")])
@@ -304,6 +328,12 @@ class TestBrief:
         document = compare.compare(baseline, [baseline, findings(result(), "v1")])
         assert document.first_different is None
         assert not compare.brief(document).versions[0].complete
+
+
+def test_the_document_says_which_archives_the_results_are_of() -> None:
+    one, other = ({"name": "a.zip", "sha256": digit * 64} for digit in "12")
+    documents = [{**result(), "archive": archive} for archive in (one, other, None, one)]
+    assert compared(*documents).archives == ("1" * 64, "2" * 64)
 
 
 def test_the_document_reads_back_as_it_was_written() -> None:

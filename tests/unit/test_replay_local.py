@@ -1,6 +1,7 @@
 """Replays on a person's machine: tools and a container engine that are small scripts."""
 
 import gzip
+import hashlib
 import os
 import zipfile
 from pathlib import Path
@@ -70,6 +71,20 @@ class TestBinaries:
         assert orjson.loads((kept / "result.json").read_bytes()) == ran[0]
         assert (tmp_path / "called").read_text() == f"--filename {kept}/snapshot.zip --verbosity 6\n"
 
+    def test_the_result_says_what_it_is_of_and_how_it_was_made(self, tool: Path) -> None:
+        ran = results(GANG / "snapshot.zip", "--tool", tool, "-v", "6")[0]
+        digest = hashlib.sha256((GANG / "snapshot.zip").read_bytes()).hexdigest()
+        assert ran["archive"] == {"name": "snapshot.zip", "sha256": digest}
+        assert (ran["verbosity"], ran["ran"]) == (6, True)
+
+    def test_nothing_of_a_replay_before_is_left_beside_the_result(self, tool: Path, tmp_path: Path) -> None:
+        where = (GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}", "--output-dir", tmp_path)
+        kept = tmp_path / "v0.17.0"
+        (kept / "notes").mkdir(parents=True)
+        replay(*where, "--profile")
+        replay(*where, "--repetitions", "1")
+        assert {path.name for path in kept.iterdir()} == {"notes", "result.json", "run-1", "snapshot.zip"}
+
     def test_an_old_archive_gets_what_the_version_needs(self, tool: Path) -> None:
         archive = CORPUS / "23-pre-v0.16-config" / "snapshot.zip"
         made = results(archive, "--tool", f"v0.17.0={tool}")[0]["adaptations"]
@@ -107,7 +122,9 @@ class TestRepetitions:
         assert (runs["count"], runs["distinct"], runs["outcomes"]) == (3, 1, {"Succeeded": 3})
 
     def test_once_is_enough_if_that_is_wanted(self, tool: Path) -> None:
-        assert results(GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}", "--repetitions", "1")[0]["runs"] is None
+        once = (GANG / "snapshot.zip", "--tool", f"v0.17.0={tool}", "--repetitions", "1")
+        assert results(*once)[0]["runs"] is None
+        assert replay(*once).stdout.splitlines()[1].split()[2:4] == ["1", "-"]
 
     def test_what_varies_is_counted(self, tmp_path: Path) -> None:
         other = CORPUS / "10-gang+running"
@@ -169,10 +186,12 @@ class TestPreparation:
             ("target: {kind: Config}", "is no list of patches"),
             ("- {target: {kind: Config}}", "0.patch: Field required"),
             ("- {target: {kind: Config}, patch: [{op: remove}]}", "0.patch: Input should be a valid string"),
+            ("[" * 60_000, "it is nested too deeply"),
+            ("- &a {target: {kind: Config}}\n- *a", "line 2: aliases and tags are not allowed"),
             ("- {target: {kind: Config}, patch: '[{op: remove}]'}", "PatchFailed: patch 1 (Config)"),
             ("- {target: {kind: Node, name: none}, patch: '[{op: remove, path: /x}]'}", "patch 1 (Node none)"),
         ],
-        ids=["no YAML", "no list", "no patch", "no text", "no operation", "no such object"],
+        ids=["no YAML", "no list", "no patch", "no text", "deep", "an alias", "no operation", "no such object"],
     )
     def test_what_is_no_patch_is_wrong_usage(self, tool: Path, tmp_path: Path, text: str, says: str) -> None:
         (tmp_path / "patches.yaml").write_text(text)

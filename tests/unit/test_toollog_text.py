@@ -236,6 +236,6 @@ def test_a_pod_that_could_not_be_evicted_is_not_evicted() -> None:
 def test_the_documented_forms_are_written_with_all_fields() -> None:
     document = read(story().text()).dump()
     assert document["schemaVersion"] == "kai-snapshot.io/replay-result/v1"
-    assert list(itertools.islice(document, 5)) == ["schemaVersion", "engine", "nodeName", "outcome", "exitCode"]
+    assert list(itertools.islice(document, 5)) == ["schemaVersion", "engine", "archive", "verbosity", "nodeName"]
     assert document["placements"][0] == {"pod": "team/job-0-0", "node": "n1", "gpuGroups": []}
     assert document["podGroups"][0] == {"name": "team/job-0", "queue": "team", "outcome": "Allocated", "reason": None}

@@ -137,7 +137,8 @@ class ComparedVersion(ApiModel):
     message: str = ""
     """Why it is not Succeeded."""
     runs: int = 0
-    """Runs that what is compared comes from: those that succeeded; else the one that did not. 0: there is no result."""
+    """Runs there were; 0: nothing ran, or there is no result. If not all succeeded, the one that the result shows is
+    compared."""
     distinct: int | None = None
     """Different results among those that succeeded; null if it was not repeated."""
     total_ms: int | None = None
@@ -153,6 +154,9 @@ class ComparisonDocument(ApiModel):
 
     schema_version: Literal["kai-snapshot.io/replay-comparison/v1"] = "kai-snapshot.io/replay-comparison/v1"
     """The version of this document."""
+    archives: tuple[str, ...] = ()
+    """SHA-256 of the archives that the results are of, as captured. More than one: they tell nothing of versions. Empty
+    if unknown."""
     baseline: str
     """The version all others are compared with."""
     first_different: str | None = None

@@ -1,9 +1,18 @@
 """What one run of snapshot-tool made of an archive: the document that `parse-log` prints and a replay stores."""
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, model_validator
 
 from kai_snapshot.api.base import ApiModel
+
+Count = Annotated[int, Field(ge=0, lt=2**53)]
+"""A number of things or milliseconds, which every reader of JSON takes as it is."""
+ActionName = Annotated[str, Field(max_length=63)]
+MOST_ACTIONS: Final = 64
+"""That one result may tell the times of: they are all in the status."""
 
 
 class Outcome(StrEnum):
@@ -58,10 +67,10 @@ class Engine(ApiModel):
 class Durations(ApiModel):
     """How long it took, in whole milliseconds."""
 
-    total: int | None = None
+    total: Count | None = None
     """From loading the archive to the last action's end. Up to v0.14.0, which does not say, and for a run that was cut
     short, from the opening of the session to the last action's end, or to the last message of the log."""
-    actions: dict[str, int] = {}
+    actions: dict[ActionName, Count] = Field(default={}, max_length=MOST_ACTIONS)
     """By action: allocate, consolidation, reclaim, preempt, stalegangeviction. Only actions that ran to their end."""
 
 
@@ -160,7 +169,7 @@ class LogMessage(ApiModel):
     """The source file and line that logged it; up to v0.9 that of the logger itself."""
     message: str
     """The text, at most 1,024 characters."""
-    count: int
+    count: Count
     """How often."""
 
 
@@ -176,17 +185,22 @@ class Frequencies(ApiModel):
     pod_groups: dict[str, dict[str, int]] = {}
     """By job (namespace/name) and outcome."""
 
+    def counts(self) -> Iterator[int]:
+        """All of them."""
+        for by_value in (*self.placements.values(), *self.pod_groups.values(), self.evictions, self.pipelined):
+            yield from by_value.values()
+
 
 class Runs(ApiModel):
     """What repeated runs of the same request gave: the tool is not a function of its input."""
 
-    count: int
+    count: Annotated[Count, Field(ge=1)]
     """Runs there were; fewer than wanted if one had to be stopped."""
-    outcomes: dict[Outcome, int]
+    outcomes: dict[Outcome, Count]
     """By outcome."""
-    distinct: int
+    distinct: Count
     """Different results among the runs that succeeded: placements, evictions, pipelined pods and job outcomes."""
-    shown: int
+    shown: Annotated[Count, Field(ge=1)]
     """The run, from 1, that the result's lists and the log are of: the first that did not succeed, or else the one most
     like all others."""
     durations_ms: tuple[Durations, ...] = ()
@@ -194,16 +208,37 @@ class Runs(ApiModel):
     frequencies: Frequencies | None = None
     """How often each element came; null if all runs that succeeded gave the same."""
 
+    @model_validator(mode="after")
+    def _nothing_comes_more_often_than_there_are_runs(self) -> Self:
+        if self.frequencies is not None and not all(1 <= count <= self.count for count in self.frequencies.counts()):
+            raise ValueError("frequencies must be from 1 to the number of runs")
+        return self
 
-class ReplayResult(ApiModel):
-    """What the scheduler's code of one version does with an archive: a simulation on a copy of the objects."""
+
+class ReplayedArchive(ApiModel):
+    """The archive as it was captured, before anything was changed in it."""
+
+    name: str = ""
+    """Its id in the storage, or its file's name; empty if unknown."""
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Its SHA-256."""
+
+
+class ResultFacts(ApiModel):
+    """What a result says of the run as a whole."""
 
     schema_version: Literal["kai-snapshot.io/replay-result/v1"] = "kai-snapshot.io/replay-result/v1"
     """The version of this document."""
     engine: Engine
     """What ran."""
+    archive: ReplayedArchive | None = None
+    """What it ran on; null if unknown. Results of different archives do not compare."""
+    verbosity: int | None = None
+    """The tool's log level, that the log was written with; null if unknown."""
     node_name: str = ""
     """The Kubernetes node it ran on; empty if it is none, or not known. Times of different nodes do not compare."""
+    ran: bool = True
+    """Whether the tool ran. If not, the image or the archive could not be had, which says nothing of the version."""
     outcome: Outcome
     """What became of the run as a whole. Unless it is Succeeded, all lists hold what came before the end."""
     exit_code: int | None = None
@@ -216,6 +251,21 @@ class ReplayResult(ApiModel):
     """What the tool's process used: the most of all runs."""
     runs: Runs | None = None
     """When it was repeated. The lists are those of one run, `runs.shown`."""
+    error_count: Count = 0
+    """ERROR and FATAL lines of the log."""
+    warning_count: Count = 0
+    """WARN lines of the log."""
+    errors: tuple[LogMessage, ...] = ()
+    """The 20 most frequent errors."""
+    warnings: tuple[LogMessage, ...] = ()
+    """The 20 most frequent warnings."""
+    adaptations: tuple[str, ...] = ()
+    """What was changed in the archive before the tool got it."""
+
+
+class ReplayResult(ResultFacts):
+    """What the scheduler's code of one version does with an archive: a simulation on a copy of the objects."""
+
     placements: tuple[Placement, ...] = ()
     """Committed binds, in the order of the decisions."""
     evictions: tuple[Eviction, ...] = ()
@@ -226,16 +276,6 @@ class ReplayResult(ApiModel):
     """Jobs that were tried, by name."""
     queues: tuple[QueueResult, ...] = ()
     """All queues, by name."""
-    error_count: int = 0
-    """ERROR and FATAL lines of the log."""
-    warning_count: int = 0
-    """WARN lines of the log."""
-    errors: tuple[LogMessage, ...] = ()
-    """The 20 most frequent errors."""
-    warnings: tuple[LogMessage, ...] = ()
-    """The 20 most frequent warnings."""
-    adaptations: tuple[str, ...] = ()
-    """What was changed in the archive before the tool got it."""
 
     def dump(self) -> dict[str, Any]:
         """The JSON object, with every field: null says that something is unlimited or unknown."""

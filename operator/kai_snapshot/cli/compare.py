@@ -1,6 +1,6 @@
 """`kai-snapshot compare`: results of several versions side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,8 +11,9 @@ from kai_snapshot import expectations
 from kai_snapshot.api.comparison import ReplayComparison
 from kai_snapshot.api.comparisondocument import ComparisonDocument
 from kai_snapshot.api.expectations import Expectations
-from kai_snapshot.api.result import Outcome
+from kai_snapshot.api.result import Outcome, ReplayedArchive
 from kai_snapshot.cli import compared_markdown, compared_table, output
+from kai_snapshot.cli.archivefile import identify
 from kai_snapshot.cli.compared_files import Replayed, read_results
 from kai_snapshot.errors import Reason
 
@@ -63,7 +64,10 @@ def compare(
     reference = _baseline(replayed, baseline)
     document = comparing.compare(reference.findings, [each.findings for each in replayed])
     short = comparing.brief(document)
-    _print(document, short, replayed, form, archive=archive)
+    given = identify(archive) if archive is not None else None
+    _print(document, short, replayed, form, archive=given)
+    for sentence in _doubts(document, given):
+        typer.echo(f"kai-snapshot: warning: {sentence}", err=True)
     limits = Expectations(
         require_success="None",
         max_total_slowdown_percent=max_total_slowdown,
@@ -88,6 +92,13 @@ def _baseline(replayed: Sequence[Replayed], wanted: str | None) -> Replayed:
     raise typer.BadParameter(f"no result is {wanted!r}: give one of {', '.join(by_name)}, or its number")
 
 
+def _doubts(document: ComparisonDocument, archive: ReplayedArchive | None) -> Iterator[str]:
+    if len(document.archives) > 1:
+        yield f"the results are of {len(document.archives)} different archives: what differs may be theirs"
+    if archive is not None and document.archives and archive.sha256 not in document.archives:
+        yield f"{archive.name} is not the archive that the results are of, as it was captured"
+
+
 def _alike(document: ComparisonDocument) -> bool:
     return document.first_different is None and all(
         version.outcome == Outcome.SUCCEEDED and (version.baseline is None or not version.baseline.differing)
@@ -101,7 +112,7 @@ def _print(
     replayed: Sequence[Replayed],
     form: Literal["table", "tsv", "json", "markdown"],
     *,
-    archive: Path | None,
+    archive: ReplayedArchive | None,
 ) -> None:
     if form == "json":
         output.document(document.dump())

@@ -1,21 +1,22 @@
 """Results of replays, read from files to be compared."""
 
 import glob
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import orjson
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from kai_snapshot import compare
-from kai_snapshot.api.result import ReplayResult
-from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.api.decodedresult import DecodedResult, invalid
+from kai_snapshot.api.result import ResultFacts
 from kai_snapshot.jobs import names
 
-_LISTS: Final = ("placements", "evictions", "pipelined", "podGroups", "queues", "runs")
+_ONE_OR_SEVERAL: Final[TypeAdapter[DecodedResult | list[DecodedResult]]] = TypeAdapter(
+    DecodedResult | list[DecodedResult]
+)
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,9 @@ class Replayed:
     """A version's result."""
 
     findings: compare.Findings
-    result: ReplayResult
-    """Without its lists by name, which can be large."""
+    result: ResultFacts
     logs: tuple[Path, ...]
-    """The tool's, as far as they lie beside it."""
+    """The tool's, as far as they lie beside it: of a storage, or of each run in their order."""
 
 
 def read_results(paths: Sequence[Path]) -> list[Replayed]:
@@ -36,36 +36,29 @@ def read_results(paths: Sequence[Path]) -> list[Replayed]:
     """
     replayed: dict[str, Replayed] = {}
     for path in paths:
-        for document in _documents(path):
-            each = _read(document, path)
-            name = each.findings.name
+        for result in _read(path):
+            name = result.engine.version or path.name.removesuffix(".json")
             further = (f"{name} ({number})" for number in count(2))
             unique = next(free for free in chain([name], further) if free not in replayed)
-            replayed[unique] = replace(each, findings=replace(each.findings, name=unique))
+            replayed[unique] = Replayed(compare.findings(result, name=unique), result.facts, tuple(_logs(path, result)))
     return list(replayed.values())
 
 
-def _documents(path: Path) -> Iterator[Any]:
+def _read(path: Path) -> list[DecodedResult]:
     try:
-        content = orjson.loads(path.read_bytes())
-    except ValueError as error:
-        raise TerminalError(Reason.INVALID_RESULT, f"{path} is not JSON: {error}") from error
-    yield from content if isinstance(content, list) else [content]
-
-
-def _read(document: Any, path: Path) -> Replayed:
-    found = compare.findings(document, name="", where=str(path))
-    try:
-        result = ReplayResult.model_validate({key: value for key, value in document.items() if key not in _LISTS})
+        content = _ONE_OR_SEVERAL.validate_json(path.read_bytes())
     except ValidationError as error:
-        raise TerminalError(Reason.INVALID_RESULT, f"{path} is not a replay result of this release.") from error
-    name = found.engine.version or path.name.removesuffix(".json")
-    return Replayed(replace(found, name=name), result, tuple(_logs(path)))
+        raise invalid(str(path)) from error
+    return content if isinstance(content, list) else [content]
 
 
-def _logs(path: Path) -> list[Path]:
+def _logs(path: Path, result: ResultFacts) -> list[Path]:
     """Beside a result of `replay --output-dir`, or one that was fetched from a storage with its log."""
     stored = path.name.removesuffix(".result.json")
     if stored != path.name:
         return sorted(path.parent.glob(f"{glob.escape(stored)}-a*.log.gz"))
-    return sorted(path.parent.glob(f"*/{names.STDERR}")) if path.name == "result.json" else []
+    if path.name != names.RESULT:
+        return []
+    runs = range(1, (result.runs.count if result.runs is not None else 1) + 1)
+    logs = (path.parent / names.run_directory(run) / names.STDERR for run in runs)
+    return [log for log in logs if log.exists()]

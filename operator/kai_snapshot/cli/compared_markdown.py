@@ -1,13 +1,12 @@
 """A comparison as Markdown: the evidence to paste into an upstream issue."""
 
-import hashlib
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from kai_snapshot.api.comparison import ReplayComparison
 from kai_snapshot.api.comparisondocument import ActionTiming, BesideBaseline, ComparisonDocument, Timing
+from kai_snapshot.api.result import Outcome, ReplayedArchive
 from kai_snapshot.cli.compared_files import Replayed
 from kai_snapshot.cli.markdown import code, line, table
 from kai_snapshot.compare.difference import Kind
@@ -17,6 +16,8 @@ from kai_snapshot.compare.times import slowdown
 ROWS: Final = 50
 """Findings named at the most; the JSON document has all."""
 ERRORS: Final = 10
+_VERBOSITY: Final = 4
+"""The least at which all findings are in the log, where that of a run is not known."""
 _KIND: Final[dict[Kind, str]] = {
     "evictions": "eviction",
     "placements": "placement",
@@ -32,18 +33,22 @@ scheduler in a cluster."""
 
 
 def page(
-    document: ComparisonDocument, short: ReplayComparison, replayed: Sequence[Replayed], *, archive: Path | None
+    document: ComparisonDocument,
+    short: ReplayComparison,
+    replayed: Sequence[Replayed],
+    *,
+    archive: ReplayedArchive | None,
 ) -> str:
-    """The page. Raises OSError if the archive cannot be read."""
+    """The page; `archive`: what results are of that do not know themselves."""
     sections = (
         _summary(document, short),
         _versions(document),
-        _archive(archive),
+        _archives(replayed, archive),
         _timings(document),
         _findings(document, replayed),
         _errors(replayed),
         _adaptations(replayed),
-        _again(document, replayed, archive),
+        _again(replayed, archive),
         _logs(replayed),
         ["### What this is", "", CAVEATS],
     )
@@ -60,7 +65,7 @@ def _summary(document: ComparisonDocument, short: ReplayComparison) -> Iterator[
             yield f"Differences of {code(version.name)} that chance may give: {version.expected_by_chance:g} at most."
         if not version.complete:
             yield f"What {code(version.name)} or the baseline lacks may only not have been reached: see their outcomes."
-    if any(version.runs == 1 for version in document.versions):
+    if any(version.runs == 1 and version.outcome == Outcome.SUCCEEDED for version in document.versions):
         yield "A single run of a version cannot tell what differs from what only varies."
 
 
@@ -88,12 +93,20 @@ def _differing(beside: BesideBaseline) -> Iterator[str]:
     return (str(len(found.differing)) for found in beside.kinds.values())
 
 
-def _archive(archive: Path | None) -> Iterator[str]:
-    if archive is None:
-        return
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    yield f"Archive: {code(archive.name)}, {archive.stat().st_size} bytes, SHA-256 {code(digest)}"
+def _archives(replayed: Sequence[Replayed], archive: ReplayedArchive | None) -> Iterator[str]:
+    of = [(each.findings.name, each.result.archive or archive) for each in replayed]
+    known = {found.sha256: found for _, found in of if found is not None}
+    if len(known) == 1:
+        yield from (f"Archive: {_archive(found)}" for found in known.values())
+    elif known:
+        yield "**The results are of different archives: what differs may be theirs.**"
+        yield ""
+        for name, found in of:
+            yield f"- {code(name)}: {_archive(found) if found is not None else 'unknown'}"
+
+
+def _archive(archive: ReplayedArchive) -> str:
+    return f"{code(archive.name)}, SHA-256 {code(archive.sha256)}"
 
 
 def _timings(document: ComparisonDocument) -> Iterator[str]:
@@ -195,25 +208,34 @@ def _adaptations(replayed: Sequence[Replayed]) -> Iterator[str]:
         yield from ("### Changed in the archive before it was replayed", "", *adapted)
 
 
-def _again(document: ComparisonDocument, replayed: Sequence[Replayed], archive: Path | None) -> Iterator[str]:
+def _again(replayed: Sequence[Replayed], archive: ReplayedArchive | None) -> Iterator[str]:
     file = shlex.quote(archive.name if archive is not None else "snapshot.zip")
     yield from ("### To run it again", "", "```sh")
     if any(each.result.adaptations for each in replayed):
-        yield "# the archive itself was changed as listed above; `kai-snapshot replay` does that again"
-    for version in document.versions:
-        if version.image is not None:
-            run = f'docker run --rm -v "$PWD"/{file}:/snapshot.zip:ro {shlex.quote(line(version.image))}'
-            yield f"{run} --filename /snapshot.zip --verbosity 4"
+        yield "# the archive was changed as listed above; `kai-snapshot replay` does that again, patches with --patch"
+    for each in replayed:
+        engine, verbosity = each.findings.engine, each.result.verbosity
+        runs = f"{each.findings.runs} run{'' if each.findings.runs == 1 else 's'}"
+        arguments = f"--verbosity {_VERBOSITY if verbosity is None else verbosity}"
+        if engine.image is not None:
+            run = f'docker run --rm -v "$PWD"/{file}:/snapshot.zip:ro {shlex.quote(line(engine.image))}'
+            yield f"{run} --filename /snapshot.zip {arguments}  # {runs}"
         else:
-            yield f"snapshot-tool --filename {file} --verbosity 4  # {line(version.engine_version or version.name)}"
+            yield f"snapshot-tool --filename {file} {arguments}  # {line(engine.version or each.findings.name)}, {runs}"
     yield "```"
 
 
 def _logs(replayed: Sequence[Replayed]) -> Iterator[str]:
     logs = [
-        f"- {code(each.findings.name)}: {', '.join(code(str(log)) for log in each.logs)}"
+        f"- {code(each.findings.name)}: {', '.join(code(str(log)) for log in each.logs)}{_shown(each)}"
         for each in replayed
         if each.logs
     ]
     if logs:
         yield from ("### Logs", "", *logs)
+
+
+def _shown(replayed: Replayed) -> str:
+    """Which of several runs is the one whose errors, and in a storage whose log, there are."""
+    runs = replayed.result.runs
+    return f" (shown: run {runs.shown})" if runs is not None and runs.count > 1 else ""

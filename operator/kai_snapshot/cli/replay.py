@@ -16,6 +16,7 @@ from kai_snapshot.api.result import JobOutcome, Outcome, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion
 from kai_snapshot.archive.prepare import Preparation
 from kai_snapshot.cli import output
+from kai_snapshot.cli.archivefile import identify
 from kai_snapshot.cli.patchfile import read_patches
 from kai_snapshot.jobs.images import image_for, target_version
 from kai_snapshot.runs import local, localtool
@@ -116,6 +117,7 @@ def replay(
     tools = _tools(tool or (), version or (), image or (), engine=engine, captured=captured)
     request = local.LocalReplay(
         archive=archive,
+        captured=identify(archive),
         preparation=Preparation(
             config=config,
             clock=clock,
@@ -205,5 +207,5 @@ def _row(result: ReplayResult) -> tuple[str, ...]:
     unschedulable = sum(group.outcome is JobOutcome.UNSCHEDULABLE for group in result.pod_groups)
     total = result.durations_ms.total
     counts = (len(result.placements), len(result.evictions), len(result.pipelined), unschedulable, result.error_count)
-    repeated = (result.runs.count, result.runs.distinct) if result.runs is not None else ("-", "-")
-    return (result.engine.version, result.outcome, *map(str, (*repeated, "-" if total is None else total, *counts)))
+    runs = (result.runs.count, result.runs.distinct) if result.runs is not None else (int(result.ran), "-")
+    return (result.engine.version, result.outcome, *map(str, (*runs, "-" if total is None else total, *counts)))

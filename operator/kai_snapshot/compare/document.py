@@ -26,8 +26,10 @@ def compare(baseline: Findings, versions: Iterable[Findings]) -> ComparisonDocum
     They are taken one by one: besides the baseline, two are held at a time.
     """
     compared = []
+    archives: dict[str, None] = {}
     previous: Findings | None = None
     for each in versions:
+        archives |= {each.archive.sha256: None} if each.archive is not None else {}
         compared.append(
             ComparedVersion(
                 name=each.name,
@@ -36,7 +38,7 @@ def compare(baseline: Findings, versions: Iterable[Findings]) -> ComparisonDocum
                 node_name=each.node_name,
                 outcome=each.outcome,
                 message=each.message,
-                runs=each.elements.runs if each.elements is not None else 0,
+                runs=each.runs,
                 distinct=each.distinct,
                 total_ms=each.durations.total,
                 baseline=_beside_baseline(baseline, each) if each.name != baseline.name else None,
@@ -45,6 +47,7 @@ def compare(baseline: Findings, versions: Iterable[Findings]) -> ComparisonDocum
         )
         previous = each if each.ran else previous
     return ComparisonDocument(
+        archives=tuple(archives),
         baseline=baseline.name,
         first_different=next(
             (each.name for each in compared if each.previous is not None and each.previous.differs), None

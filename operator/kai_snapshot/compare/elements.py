@@ -44,10 +44,10 @@ def elements(result: DecodedResult, *, repeated: bool) -> Elements:
         )
     return Elements(
         runs=count,
-        placements=_always(((each["pod"], each["node"]) for each in result.placements), count),
-        evictions=_always(((each["pod"], EVICTED) for each in result.evictions), count),
-        pipelined=_always(((each["pod"], PIPELINED) for each in result.pipelined), count),
-        job_outcomes=_always(((each["name"], each["outcome"]) for each in result.pod_groups), count),
+        placements=_always(((each.pod, each.node) for each in result.placements), count),
+        evictions=_always(((each.pod, EVICTED) for each in result.evictions), count),
+        pipelined=_always(((each.pod, PIPELINED) for each in result.pipelined), count),
+        job_outcomes=_always(((each.name, each.outcome) for each in result.pod_groups), count),
     )
 
 

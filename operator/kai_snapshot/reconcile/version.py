@@ -10,7 +10,7 @@ from typing import Final
 
 from kai_snapshot.api.conditions import shorten
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.result import ReplayResult
+from kai_snapshot.api.result import ResultFacts
 from kai_snapshot.api.snapshotreplay import (
     ActionDuration,
     ArchiveProgress,
@@ -35,7 +35,7 @@ ImageFor = Callable[[ReplayVersion, str], str]
 class StoredResult:
     """A result in the storage."""
 
-    result: ReplayResult
+    result: ResultFacts
     """Without its lists by name."""
     counts: ResultCounts
     """How long those are."""

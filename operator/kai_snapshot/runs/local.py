@@ -1,16 +1,18 @@
 """Replays an archive on a person's machine: with a snapshot-tool binary, or an image through a container engine."""
 
 import gzip
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
 import orjson
 
-from kai_snapshot.api.result import Engine, Outcome, ReplayResult
+from kai_snapshot.api.result import Engine, Outcome, ReplayedArchive, ReplayResult
 from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
@@ -28,6 +30,8 @@ class LocalReplay:
     """What to replay, and how."""
 
     archive: Path
+    captured: ReplayedArchive
+    """What results say it is."""
     preparation: Preparation
     """What is done to the archive; the version is each tool's."""
     verbosity: int
@@ -40,23 +44,45 @@ class LocalReplay:
 
 def replay(request: LocalReplay, tool: Tool, directory: Path, *, progress: Callable[[int], None]) -> ReplayResult:
     """One replay. `directory` gets the archive as the tool saw it, result.json, the stderr.gz and stdout of each run in
-    run-1, run-2, ..., and perhaps profiles/cpu.pprof and profiles/memory.pprof.
+    run-1, run-2, ..., and perhaps profiles/cpu.pprof and profiles/memory.pprof. Those of a replay before are removed.
 
     Raises OSError, and TerminalError: ToolNotFound, or what is wrong with the archive.
     """
+    _remove_former(directory)
     image = tool.image if isinstance(tool, Image) else None
     unavailable = tool.pull() if isinstance(tool, Image) else ""
     if unavailable:
         engine = Engine(version=tool.version, image=image)
-        return ReplayResult(engine=engine, outcome=Outcome.IMAGE_PULL_FAILED, message=unavailable)
+        return ReplayResult(
+            engine=engine,
+            archive=request.captured,
+            ran=False,
+            outcome=Outcome.IMAGE_PULL_FAILED,
+            message=unavailable,
+        )
     archive = directory / names.ARCHIVE
     preparation = replace(request.preparation, target_version=tool.version)
     adaptations = prepare(request.archive, archive, preparation, now=datetime.now(UTC))
     runs = _run_all(request, tool, directory, progress)
-    replayed = Replayed(archive=archive, adaptations=tuple(adaptations), version=tool.version, image=image)
+    replayed = Replayed(
+        archive=archive,
+        captured=request.captured,
+        adaptations=tuple(adaptations),
+        version=tool.version,
+        image=image,
+        verbosity=request.verbosity,
+    )
     result = result_of(replayed, runs, wanted=request.repetitions)
     (directory / names.RESULT).write_bytes(orjson.dumps(result.dump(), option=orjson.OPT_INDENT_2))
     return result
+
+
+def _remove_former(directory: Path) -> None:
+    """A result and the logs beside it are of one replay."""
+    (directory / names.RESULT).unlink(missing_ok=True)
+    runs = takewhile(Path.is_dir, (directory / names.run_directory(number) for number in count(1)))
+    for former in (*runs, *filter(Path.is_dir, [directory / _PROFILES])):
+        shutil.rmtree(former)
 
 
 def _run_all(request: LocalReplay, tool: Tool, directory: Path, progress: Callable[[int], None]) -> list[ToolRun]:

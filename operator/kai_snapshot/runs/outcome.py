@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kai_snapshot import toollog
-from kai_snapshot.api.result import Engine, ReplayResult, ResourceUse
+from kai_snapshot.api.result import Engine, ReplayedArchive, ReplayResult, ResourceUse
 from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.archive.prepare import TIMES_MOVED
 from kai_snapshot.archive.read import queue_names, read_config
@@ -25,11 +25,14 @@ class Replayed:
 
     archive: Path
     """The archive as the tool got it."""
+    captured: ReplayedArchive
+    """What it was before."""
     adaptations: tuple[str, ...]
-    """What was changed in it before."""
+    """What was changed in it."""
     version: str
     """The scheduler's version, empty if unknown."""
     image: str | None
+    verbosity: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,8 @@ def result_of(replayed: Replayed, runs: Sequence[ToolRun], *, wanted: int) -> Re
     return result.model_copy(
         update={
             "engine": Engine(version=replayed.version, image=replayed.image),
+            "archive": replayed.captured,
+            "verbosity": replayed.verbosity,
             "adaptations": (*replayed.adaptations, *_clock(replayed.adaptations, runs[-1].began_after_seconds)),
         }
     )

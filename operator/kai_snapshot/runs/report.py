@@ -40,9 +40,11 @@ def read_work(work: Path) -> ReplayResult:
     instructions = Instructions.model_validate_json((work / names.INSTRUCTIONS).read_bytes())
     replayed = Replayed(
         archive=work / names.ARCHIVE,
+        captured=instructions.archive,
         adaptations=tuple(orjson.loads((work / names.ADAPTATIONS).read_bytes())),
         version=instructions.target_version,
         image=instructions.image,
+        verbosity=instructions.verbosity,
     )
     prepared_at = (work / names.ADAPTATIONS).stat().st_mtime
     begun = list(takewhile(Path.exists, (work / names.run_directory(run) for run in count(1))))

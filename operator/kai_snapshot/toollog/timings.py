@@ -4,22 +4,24 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 
-from pydantic import BaseModel, NonNegativeInt, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from kai_snapshot.api.result import Durations
+from kai_snapshot.api.result import MOST_ACTIONS, ActionName, Count, Durations
 from kai_snapshot.toollog.line import source_of, time_of
 
 _UNIT_MS = {"h": 3_600_000.0, "m": 60_000.0, "s": 1_000.0, "ms": 1.0, "µs": 1e-3, "μs": 1e-3, "us": 1e-3, "ns": 1e-6}
 _GO_PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(h|ms|m|s|µs|μs|us|ns)")
 _GO_DURATION = re.compile(rf"(?:{_GO_PART.pattern})+|0")
+_COUNT: TypeAdapter[int] = TypeAdapter(Count)
+_ACTION_NAME: TypeAdapter[str] = TypeAdapter(ActionName)
 _SUMMARY = re.compile(rb"\{.*\}", re.DOTALL)
 
 
 class Summary(BaseModel):
     """What the tool prints on stdout from v0.14.1 on: milliseconds, whole ones."""
 
-    total_duration_ms: NonNegativeInt
-    action_durations_ms: dict[str, NonNegativeInt]
+    total_duration_ms: Count
+    action_durations_ms: dict[ActionName, Count]
 
 
 def summary(stdout: bytes) -> Summary | None:
@@ -79,7 +81,7 @@ class Timings:
     def complete(self, rest: bytes, _: bytes) -> None:
         """`Action <a> completed in 12.3ms` (v0.14.1)"""
         action, took = rest.split(b"> completed in ")
-        self._by_line[action.decode(errors="replace")] = go_milliseconds(took.decode())
+        self._by_line[_ACTION_NAME.validate_python(action.decode(errors="replace"))] = go_milliseconds(took.decode())
         self.completed = True
 
     def end(self, rest: bytes, _: bytes) -> None:
@@ -101,21 +103,22 @@ class Timings:
     def _ordered(self, durations: Mapping[str, int]) -> dict[str, int]:
         """As the actions ran; the summary is sorted by name."""
         ran = [action for action in self.entered if action in durations]
-        return {action: durations[action] for action in [*ran, *sorted(set(durations).difference(ran))]}
+        named = [*ran, *sorted(set(durations).difference(ran))]
+        return {action: durations[action] for action in named[:MOST_ACTIONS]}
 
 
 def go_milliseconds(text: str) -> int:
     """Whole milliseconds of a duration as Go prints it: `1m2.5s`, `510.5µs`. Raises ValueError if it is not one."""
     if _GO_DURATION.fullmatch(text) is None:
         raise ValueError(f"not a duration: {text[:80]!r}")
-    return int(sum(float(number) * _UNIT_MS[unit] for number, unit in _GO_PART.findall(text)))
+    return _COUNT.validate_python(int(sum(float(number) * _UNIT_MS[unit] for number, unit in _GO_PART.findall(text))))
 
 
 def _action(rest: bytes) -> str:
     name, dots, _ = rest.partition(b" ...")
     if not dots or not name.isalpha():
         raise ValueError("not an action")
-    return name.decode().lower()
+    return _ACTION_NAME.validate_python(name.decode().lower())
 
 
 def _elapsed(start: bytes, end: bytes) -> int | None:
