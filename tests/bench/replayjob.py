@@ -41,7 +41,8 @@ def _seconds(kube: Kube, obj: Object) -> list[float]:
     """What the Job of each version took, one after the other."""
     created: dict[str, float] = {}
     completed: dict[str, float] = {}
-    with kube.watch("jobs", stage.NAMESPACE, state=_STATE) as states:
+    selector = f"kai-snapshot.io/replay={obj['metadata']['name']}"
+    with kube.watch("jobs", stage.NAMESPACE, selector=selector, state=_STATE) as states:
         kube.create(obj)
         for state in states:
             name, *conditions = state.split()

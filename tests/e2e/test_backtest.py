@@ -51,10 +51,10 @@ def stored(kube: Kube, bucket: InBucket, story: Story, tag: str) -> list[tuple[s
     return [(manifest.id, name) for manifest, name in zip(manifests, names, strict=True)]
 
 
-def many(name: str, *, capture: str, versions: tuple[str, ...], **reference: object) -> Object:
+def many(name: str, reference: Object, *versions: str, parallelism: int = PARALLELISM) -> Object:
     """A replay of many archives."""
-    source = {"captureRef": {"name": capture, **reference}}
-    return replay(name, of=source, versions=list(versions), repetitions=1, parallelism=PARALLELISM)
+    of = {"captureRef": reference}
+    return replay(name, of=of, versions=list(versions), repetitions=1, parallelism=parallelism)
 
 
 def test_an_operator_that_is_killed_in_the_middle_replays_nothing_twice_that_is_stored(
@@ -62,7 +62,8 @@ def test_an_operator_that_is_killed_in_the_middle_replays_nothing_twice_that_is_
 ) -> None:
     damaged = next(key for key in bucket if key.endswith(".zip") and stored[DAMAGED][0] in key)
     bucket.put(damaged, b"damaged")
-    obj = story.create(many(f"all-{tag}", capture=f"hourly-{tag}", versions=VERSIONS, select="Last", last=MANY))
+    newest = {"name": f"hourly-{tag}", "select": "Last", "last": MANY}
+    obj = story.create(many(f"all-{tag}", newest, *VERSIONS))
 
     def results() -> list[str]:
         return [key for key in bucket if f"/replays/all-{tag}-" in key and key.endswith("result.json")]
@@ -109,9 +110,9 @@ def test_an_operator_that_is_killed_in_the_middle_replays_nothing_twice_that_is_
 def test_a_range_is_all_there_is_from_one_moment_to_another(
     bucket: InBucket, story: Story, stored: list[tuple[str, str]], tag: str
 ) -> None:
-    moments = {"from": stamp(FIRST + timedelta(hours=3)), "to": stamp(FIRST + timedelta(hours=5, minutes=59))}
-    obj = many(f"range-{tag}", capture=f"hourly-{tag}", versions=VERSIONS[1:], select="Range", **moments)
-    over = story.finished(story.create(obj))
+    first, last = FIRST + timedelta(hours=3), FIRST + timedelta(hours=5, minutes=59)
+    between = {"name": f"hourly-{tag}", "select": "Range", "from": stamp(first), "to": stamp(last)}
+    over = story.finished(story.create(many(f"range-{tag}", between, "v0.17.0")))
     assert verdict(over) == "Current"
     archives = over["status"]["resolvedSource"]["archives"]
     assert (archives["count"], archives["first"], archives["last"]) == (3, stored[3][0], stored[5][0])
@@ -119,6 +120,38 @@ def test_a_range_is_all_there_is_from_one_moment_to_another(
     assert [each["id"] for each in plan["archives"]] == [id_ for id_, _ in stored[3:6]]
     (told,) = over["status"]["results"]
     assert told["archives"] == {"total": 3, "done": 3, "succeeded": 3, "failed": 0}
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_replay_that_is_suspended_holds_its_pods_back_and_goes_on_where_it_was(
+    kube: Kube, bucket: InBucket, story: Story, tag: str
+) -> None:
+    newest = {"name": f"hourly-{tag}", "select": "Last", "last": 4}
+    obj = story.create(many(f"held-{tag}", newest, "v0.17.0", parallelism=1))
+
+    def suspend(value: bool) -> None:
+        kube.patch("snapshotreplay", obj["metadata"]["name"], stage.NAMESPACE, {"spec": {"suspend": value}})
+
+    def at_work() -> list[Object]:
+        uid = obj["metadata"]["uid"]
+        pods = kube.list("pods", stage.NAMESPACE, selector=f"kai-snapshot.io/replay-uid={uid}")
+        return [pod for pod in pods if pod["status"]["phase"] in ("Pending", "Running")]
+
+    def results() -> dict[str, tuple[str, datetime]]:
+        return {key: bucket.written(key) for key in bucket if key.endswith("result.json")}
+
+    eventually(results, what="one is replayed")
+    suspend(True)
+    held = story.until(obj, lambda seen: (condition(seen, "Ready") or {}).get("reason") == "Suspended")
+    assert verdict(held) == "InProgress"
+    eventually(lambda: not at_work(), what="no pod is at work")
+    before = results()
+    assert 0 < len(before) < 4
+    suspend(False)
+    over = story.finished(obj)
+    (told,) = over["status"]["results"]
+    assert told["archives"] == {"total": 4, "done": 4, "succeeded": 4, "failed": 0}
+    assert {key: results()[key] for key in before} == before
 
 
 def recordings_of(name: str) -> tuple[Object, Object]:
