@@ -92,9 +92,10 @@ class Kube:
         return self.run("create", "--raw", path, "--filename=-", input=body)
 
     @contextmanager
-    def watch(self, kind: str, namespace: str, *, state: str) -> Iterator[Iterable[str]]:
+    def watch(self, kind: str, namespace: str, *, selector: str, state: str) -> Iterator[Iterable[str]]:
         """A line for each state of each object as it comes, by a JSONPath template that ends in a line feed."""
-        command = [*self._command, "get", kind, "--watch", f"--output=jsonpath={state}", *_in(namespace)]
+        what = ["get", kind, f"--selector={selector}", *_in(namespace)]
+        command = [*self._command, *what, "--watch", f"--output=jsonpath={state}"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
