@@ -1,7 +1,6 @@
 """Captures by schedule."""
 
 from support.archives import InBucket, OnVolume
-from support.eventually import eventually
 from support.kstatus import condition, verdict
 from support.objects import Object, capture
 from support.story import Story
@@ -35,7 +34,7 @@ def test_a_schedule_fires_twice_and_retention_leaves_what_it_should(
         assert {key.rpartition("/")[2][:16] for key in place} == {newest}, "archive and manifest of the newest run"
         assert verdict(seen) == "Current"
         assert condition(seen, "LastCaptureSucceeded")["status"] == "True"  # type: ignore[index]
-        eventually(lambda created=created: "ArchivesPruned" in [e["reason"] for e in story.events(created)])  # type: ignore[misc]
+        story.events(created, until="ArchivesPruned")
 
 
 def test_a_run_can_be_requested_also_while_the_schedule_is_suspended(story: Story, bucket: InBucket, tag: str) -> None:

@@ -50,13 +50,19 @@ class Story:
         """The object once it is Finished."""
         return self.until(obj, lambda seen: kstatus.is_true(seen, "Finished"), timeout=timeout)
 
-    def events(self, obj: Object) -> list[Object]:
-        """The events about the object, oldest first."""
-        found = self.kube.run(
-            "get", "events", f"--namespace={obj['metadata']['namespace']}", "--output=json",
-            f"--field-selector=involvedObject.uid={obj['metadata']['uid']}",
-        )  # fmt: skip
-        return sorted(json.loads(found)["items"], key=lambda event: str(event["metadata"]["creationTimestamp"]))
+    def events(self, obj: Object, *, until: str) -> list[Object]:
+        """The events about the object, oldest first, once one has the reason `until`: the status is written first."""
+
+        def look() -> list[Object]:
+            found = self.kube.run(
+                "get", "events", f"--namespace={obj['metadata']['namespace']}", "--output=json",
+                f"--field-selector=involvedObject.uid={obj['metadata']['uid']}",
+            )  # fmt: skip
+            events = json.loads(found)["items"]
+            assert until in [event["reason"] for event in events], events
+            return sorted(events, key=lambda event: str(event["metadata"]["creationTimestamp"]))
+
+        return eventually(look, what=f"the event {until}")
 
     def annotate(self, obj: Object, name: str, value: str) -> None:
         """Sets an annotation."""

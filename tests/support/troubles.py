@@ -16,5 +16,5 @@ def failed(story: Story, obj: Object, *, reason: str, says: str) -> Object:
         assert (told["reason"], says in told["message"]) == (reason, True), told
     assert "lastSuccessfulCapture" not in status
     assert [record["reason"] for record in status["history"]] == [reason]
-    assert [event["reason"] for event in story.events(over)] == [reason]
+    assert [event["reason"] for event in story.events(over, until=reason)] == [reason]
     return over
