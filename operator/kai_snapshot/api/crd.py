@@ -127,6 +127,7 @@ REPLAY_COLUMNS = [
     _column("Outcome", "string", ".status.outcome"),
     _column("Snapshot", "string", ".status.resolvedSource.id"),
     _column("Summary", "string", ".status.summary"),
+    _column("First Different", "string", ".status.comparison.firstDifferent", wide=True),
     _column("Message", "string", _condition("Ready", "message"), wide=True),
     _column("Started", "date", ".status.startTime", wide=True),
     _column("Completed", "date", ".status.completionTime", wide=True),
