@@ -16,6 +16,7 @@ import pytest
 from kai_snapshot.api.preparation import Patch, PatchTarget
 from kai_snapshot.archive.prepare import Preparation, prepare
 from support.eventually import eventually
+from toolchain.programs import find_go
 
 TESTS = Path(__file__).parent.parent
 CORPUS = TESTS / "data" / "corpus"
@@ -26,13 +27,9 @@ CASES = sorted(path.parent.name for path in CORPUS.glob("*/snapshot.zip"))
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if shutil.which("go") is None:
-        if (SOURCE / "app").exists():
-            return SOURCE / "app"
-        pytest.skip("Go is not installed")
     built = tmp_path_factory.mktemp("standin") / "app"
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
-    subprocess.run(["go", "build", "-C", SOURCE, "-buildvcs=false", "-o", built, "."], check=True, env=environment)
+    subprocess.run([find_go(), "build", "-C", SOURCE, "-buildvcs=false", "-o", built, "."], check=True, env=environment)
     return built
 
 
