@@ -13,7 +13,7 @@ class PlannedArchive(ApiModel):
     key: str
     """Its key in the storage."""
     sha256: str
-    """SHA-256 it must have."""
+    """SHA-256 it must have: when it was pinned, and in each Job."""
     size_bytes: int
     """Its size."""
     captured_at: Time | None = None

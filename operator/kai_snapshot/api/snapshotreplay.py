@@ -9,6 +9,7 @@ from kai_snapshot.api.expectations import Expectations
 from kai_snapshot.api.metadata import Metadata
 from kai_snapshot.api.podtemplate import PodTemplate
 from kai_snapshot.api.preparation import Prepare
+from kai_snapshot.api.replayplan import PlannedArchive
 from kai_snapshot.api.replaysource import ReplaySource
 from kai_snapshot.api.storage import Storage
 
@@ -129,29 +130,17 @@ class ResolvedArchives(ApiModel):
     """The plan: all of them by name."""
 
 
-class ResolvedSource(ApiModel):
+class ResolvedSource(PlannedArchive):
     """The archive this replay is about, pinned once; of many, the newest, beside which all results lie."""
 
-    id: str
-    """The capture run's id, or the key's file name."""
     capture: str | None = None
     """The SnapshotCapture it is of."""
     storage: Storage
     """Where it is."""
-    key: str
-    """Its key there."""
     uri: str
-    """The same as one string."""
-    sha256: str
-    """SHA-256 of the archive, checked when it was pinned."""
-    size_bytes: int
-    """Size of the archive."""
-    captured_at: Time | None = None
-    """When the scheduler answered."""
+    """Storage and key as one string."""
     scheduler_version: str = ""
     """The version that made it; empty if unknown, or if many archives are of different versions."""
-    healed: bool = False
-    """Whether the configuration comes from the manifest."""
     archives: ResolvedArchives | None = None
     """All of them, if there can be many."""
 

@@ -75,15 +75,7 @@ def archive_of(source: ResolvedSource, plan: ReplayPlan | None, archive: int | N
     Raises TerminalError(TransferRefused) if there is none at that position.
     """
     if plan is None and archive is None:
-        return PlannedArchive(
-            id=source.id,
-            key=source.key,
-            sha256=source.sha256,
-            size_bytes=source.size_bytes,
-            captured_at=source.captured_at,
-            scheduler_version=source.scheduler_version,
-            healed=source.healed,
-        )
+        return source
     if plan is None:
         raise TerminalError(Reason.TRANSFER_REFUSED, f"the replay is about one archive, not about an archive {archive}")
     if archive is None or not 0 <= archive < len(plan.archives):
