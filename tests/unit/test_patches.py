@@ -56,7 +56,7 @@ VALUES_OF_JSON = st.recursive(
 
 def patch(text: object, *, kind: str = "Queue", name: str = "team", namespace: str = "") -> Patch:
     """A patch for an object; what is no text is written as YAML."""
-    text = text if isinstance(text, str) else yaml.safe_dump(text)
+    text = text if isinstance(text, str) else yaml.safe_dump(text, sort_keys=False)
     return Patch(target=PatchTarget(kind=kind, name=name, namespace=namespace), patch=text)
 
 
