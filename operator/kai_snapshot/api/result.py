@@ -56,8 +56,8 @@ class JobOutcome(StrEnum):
 class Engine(ApiModel):
     """What ran."""
 
-    name: Literal["SnapshotTool"] = "SnapshotTool"
-    """SnapshotTool: KAI's own snapshot-tool."""
+    name: Literal["SnapshotTool", "Simulator"] = "SnapshotTool"
+    """SnapshotTool: KAI's own snapshot-tool. Simulator: this project's own engine."""
     version: str = ""
     """The scheduler's version, as `v0.17.0`; empty if unknown."""
     image: str | None = None
@@ -261,6 +261,10 @@ class ResultFacts(ApiModel):
     """The 20 most frequent warnings."""
     adaptations: tuple[str, ...] = ()
     """What was changed in the archive before the tool got it."""
+    unmodelled: tuple[str, ...] = ()
+    """What the archive uses that the Simulator does not know, with the objects concerned."""
+    approximate: tuple[str, ...] = ()
+    """What of the Simulator's result rests on a choice that the scheduler may make otherwise."""
 
 
 class ReplayResult(ResultFacts):

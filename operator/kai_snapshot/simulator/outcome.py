@@ -1,0 +1,94 @@
+"""What a cycle decided, as a `ReplayResult`, with what it does not know and what rests on a choice."""
+
+from collections.abc import Mapping
+
+from kai_snapshot.api.result import (
+    Durations,
+    Engine,
+    Eviction,
+    JobOutcome,
+    Outcome,
+    Pipelined,
+    Placement,
+    PodGroupResult,
+    QueueResources,
+    QueueResult,
+    QueueShare,
+    ReplayResult,
+)
+from kai_snapshot.simulator.fairshare import requestable
+from kai_snapshot.simulator.journal import Journal
+from kai_snapshot.simulator.model import UNLIMITED, Queue
+from kai_snapshot.simulator.session import Session
+from kai_snapshot.simulator.unmodelled import named
+
+MODELS = "v0.17.0"
+"""The scheduler whose rules these are."""
+_SEARCHED = {
+    JobOutcome.RECLAIMED: "whom `reclaim` evicts",
+    JobOutcome.PREEMPTED: "whom `preempt` evicts",
+    JobOutcome.CONSOLIDATED: "whom `consolidation` moves",
+}
+_PER_UNIT = (1000.0, 1e9, 1.0)
+"""Millicores of a core, bytes of a GB."""
+
+
+def result(session: Session, queues: tuple[QueueResult, ...], durations: Durations, unknown: str) -> ReplayResult:
+    """The result of a cycle; `unknown` names an action that there is not."""
+    journal, names = session.journal, session.nodes.names
+    return ReplayResult(
+        engine=Engine(name="Simulator", version=MODELS),
+        outcome=Outcome.INCOMPLETE if unknown else Outcome.SUCCEEDED,
+        message=f"There is no action `{unknown}`, and so the scheduler runs none." if unknown else "",
+        durations_ms=durations,
+        placements=tuple(
+            Placement(pod=pod, node=names[node], gpu_groups=groups) for pod, (node, groups) in journal.bound.items()
+        ),
+        evictions=tuple(
+            Eviction(pod=pod, action=each.action, preemptor=each.preemptor.name if each.preemptor else None)
+            for pod, each in journal.evicted.items()
+        ),
+        pipelined=tuple(Pipelined(pod=pod, node=names[node]) for pod, node in journal.pipelined.items()),
+        pod_groups=tuple(
+            PodGroupResult(name=name, queue=job.queue_name, outcome=outcome)
+            for name, (job, outcome) in sorted(journal.outcomes.items())
+        ),
+        queues=queues,
+        unmodelled=session.cluster.unmodelled,
+        approximate=tuple(_approximate(journal)),
+    )
+
+
+def queue_results(queues: Mapping[str, Queue]) -> tuple[QueueResult, ...]:
+    """The shares of all queues as they stand, by name."""
+    listed = [
+        QueueResult(
+            name=queue.display_name or name,
+            resources=QueueResources(cpu=_share(queue, 0), memory=_share(queue, 1), gpu=_share(queue, 2)),
+        )
+        for name, queue in queues.items()
+    ]
+    return tuple(sorted(listed, key=lambda each: each.name))
+
+
+def _share(queue: Queue, i: int) -> QueueShare:
+    quota, limit = queue.quota[i], queue.limit[i]
+    return QueueShare(
+        deserved=None if quota == UNLIMITED else quota / _PER_UNIT[i],
+        requested=requestable(queue, i) / _PER_UNIT[i],
+        limit=None if limit == UNLIMITED else limit / _PER_UNIT[i],
+        allocated=queue.allocated[i] / _PER_UNIT[i],
+        fair_share=queue.share[i] / _PER_UNIT[i],
+    )
+
+
+def _approximate(journal: Journal) -> list[str]:
+    """What rests on a search among several right answers."""
+    texts = []
+    for outcome, what in _SEARCHED.items():
+        jobs = [name for name, (_, each) in journal.outcomes.items() if each is outcome]
+        if jobs:
+            texts.append(f"{what} for {named(jobs)}: other victims may do as well")
+    if constrained := sorted({job.name for job, _ in journal.outcomes.values() if job.topology is not None}):
+        texts.append(f"where pods with a required topology level go: {named(constrained)}")
+    return texts

@@ -1,0 +1,147 @@
+"""Places the pods of a job one after the other, all of them or none."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kai_snapshot.simulator import capacity
+from kai_snapshot.simulator.changes import Changes
+from kai_snapshot.simulator.model import Job, Settings, Task
+from kai_snapshot.simulator.nexttasks import total_claimed
+from kai_snapshot.simulator.nodes import GPU_COLUMN, PODS_COLUMN, Flags, Floats, Nodes
+from kai_snapshot.simulator.predicates import Predicates
+from kai_snapshot.simulator.request import GpuKind
+from kai_snapshot.simulator.scores import Placement, scores
+from kai_snapshot.simulator.sharedgpus import portion_of
+from kai_snapshot.simulator.status import Status
+from kai_snapshot.simulator.topology import Domains
+
+_NEW = "new-"
+
+
+class Placer:
+    """Finds places."""
+
+    def __init__(self, nodes: Nodes, changes: Changes, settings: Settings, domains: Domains) -> None:
+        self._nodes = nodes
+        self._changes = changes
+        self._domains = domains
+        self.predicates = Predicates(nodes)
+        self._placement = Placement(
+            gpu_spread=settings.argument("nodeplacement", "gpu", "binpack") == "spread",
+            cpu_spread=settings.argument("nodeplacement", "cpu", "binpack") == "spread",
+            plugins=frozenset(settings.plugins),
+        )
+        self._groups = itertools.count(1)
+
+    def place(self, job: Job, tasks: Sequence[Task], within: Flags | None = None, *, wait: bool = False) -> bool:
+        """Places these pods of a job on nodes `within`, or none; where they must stay together, in one domain."""
+        if job.topology is None:
+            return self._place_all(job, tasks, within, wait=wait)
+        return any(
+            self._place_all(job, tasks, domain if within is None else domain & within, wait=wait)
+            for domain in self._domains.of(job, tasks)
+        )
+
+    def _place_all(self, job: Job, tasks: Sequence[Task], within: Flags | None = None, *, wait: bool = False) -> bool:
+        """`wait`: pipelined only. Where a gang cannot start at once, all of it is pipelined."""
+        if not tasks or not capacity.fits(job, total_claimed(tasks)):
+            return False
+        mark = self._changes.mark()
+        for task in tasks:
+            if not self._place(job, task, within, wait=wait):
+                self._changes.undo(mark)
+                return False
+        if not wait and _must_wait(job, tasks):
+            self._changes.pipeline_bound(mark)
+        return True
+
+    def fits_somewhere(self, task: Task, within: Flags) -> bool:
+        """Whether a node of `within` has room for a pod, now or later."""
+        return bool(self._candidates(task, within).any())
+
+    def _place(self, job: Job, task: Task, within: Flags | None, *, wait: bool) -> bool:
+        if task.shape.impossible or task.missing:
+            return False
+        able = self._candidates(task, within)
+        able = able & self._within_capacity(job, task)
+        if not able.any():
+            return False
+        nodes = self._nodes
+        fits_idle = self._fits(task, nodes.idle)
+        score = scores(nodes, task, within, fits_idle, self._placement)
+        score[~able] = -math.inf
+        node = int(score.argmax())
+        groups, waits = self._gpus(task, node) if task.shape.request.shared else ((), False)
+        if self._changes.can_restore(task, node, groups):
+            self._changes.restore(task)
+            return True
+        status = Status.PIPELINED if wait or waits or not fits_idle[node] else Status.ALLOCATED
+        self._changes.place(task, node, groups, status)
+        return True
+
+    def _candidates(self, task: Task, within: Flags | None) -> Flags:
+        nodes, request = self._nodes, task.shape.request
+        free = nodes.idle + nodes.releasing
+        able = self.predicates.allowed(task.shape) & self._fits(task, free)
+        if request.shared:
+            able &= free[:, PODS_COLUMN] >= 2  # one for the pod that may have to hold the GPU
+        if within is not None:
+            able &= within
+        return able
+
+    def _fits(self, task: Task, free: Floats) -> Flags:
+        nodes, request = self._nodes, task.shape.request
+        enough: Flags = free >= task.shape.vector
+        if not request.shared:
+            return np.asarray(enough.all(axis=1))
+        devices = np.floor(free[:, GPU_COLUMN])
+        if request.devices == 1:
+            devices += nodes.shareable(request)
+        else:
+            for node in nodes.sharing:
+                devices[node] += len(nodes.shared[node].fitting(nodes.device_share(request, node)))
+        enough[:, GPU_COLUMN] = devices >= request.devices
+        if request.kind is GpuKind.MEMORY:
+            enough[:, GPU_COLUMN] &= nodes.device_memory >= request.device_memory
+        return np.asarray(enough.all(axis=1))
+
+    def _within_capacity(self, job: Job, task: Task) -> Flags | bool:
+        request, (cpu, memory, _) = task.shape.request, task.shape.claimed
+        if not request.shared:
+            return capacity.fits(job, task.shape.claimed)
+        by_device = {}
+        for device in set(self._nodes.device_memory.tolist()):
+            asked = request.device_memory if request.kind is GpuKind.MEMORY else int(request.portion * device)
+            by_device[device] = capacity.fits(job, (cpu, memory, request.devices * portion_of(asked, device)))
+        return np.array([by_device[device] for device in self._nodes.device_memory.tolist()], dtype=np.bool_)
+
+    def _gpus(self, task: Task, node: int) -> tuple[tuple[str, ...], bool]:
+        """The GPUs that a pod is to share, the fullest first, and whether it has to wait for one."""
+        nodes, request = self._nodes, task.shape.request
+        shared, memory = nodes.shared[node], nodes.device_share(task.shape.request, node)
+        fitting = shared.fitting(memory)
+        spread = "gpuspread" in self._placement.plugins
+        sign = 1.0 if spread or "gpupack" not in self._placement.plugins else -1.0
+        offers: list[tuple[float, str]] = [(sign * shared.gpus[each].used / shared.device, each) for each in fitting]
+        whole = int(nodes.idle[node, GPU_COLUMN]) + int(nodes.releasing[node, GPU_COLUMN])
+        offers += [(0.0, "")] * max(whole, 0)
+        offers.sort(key=lambda offer: offer[0])
+        chosen = [name for _, name in offers[: request.devices]]
+        waits = any(
+            name and (shared.device - shared.gpus[name].allocated - memory < 0 or shared.gpus[name].allocated == 0)
+            for name in chosen
+        )
+        return tuple(name or f"{_NEW}{next(self._groups)}" for name in chosen), waits
+
+
+def _must_wait(job: Job, tasks: Sequence[Task]) -> bool:
+    """Whether a gang has too few pods that can start without waiting."""
+    placed = {id(task) for task in tasks if task.status is Status.PIPELINED}
+    return any(
+        any(id(task) in placed for task in pod_set.tasks)
+        and sum(task.status.allocated for task in pod_set.tasks) < pod_set.minimum
+        for pod_set in job.pod_sets
+    )

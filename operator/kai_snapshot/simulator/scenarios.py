@@ -1,0 +1,165 @@
+"""Which sets of victims are tried for a job: the two generators of KAI, `sg-nodelocalgreedy` and `sg-multinodegang`."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kai_snapshot.simulator.jobtree import JobTree
+from kai_snapshot.simulator.model import Task
+from kai_snapshot.simulator.nodes import Flags, Floats, Nodes
+from kai_snapshot.simulator.predicates import Predicates
+from kai_snapshot.simulator.victims import Batch, Victim
+
+Batches = list[Batch]
+Generator = Callable[["Search"], Iterator[Batches]]
+"""Yields potential victims, in addition to the recorded ones."""
+
+
+@dataclass(slots=True)
+class Search:
+    """What a generator knows: the pods that want a place, and who may have to go for them."""
+
+    nodes: Nodes
+    predicates: Predicates
+    pending: Sequence[Task]
+    tree: Callable[[], JobTree]
+    """The jobs that may have to go."""
+    recorded: Batches
+    feasible: Flags
+    """Nodes to place the pods on."""
+    steps: Batches = field(default_factory=list)
+    """The victims so far."""
+    freed: Floats = field(init=False)
+    """The GPUs that recorded victims and those so far free, by node."""
+
+    def __post_init__(self) -> None:
+        self.freed = self.nodes.sum_idle() + self.nodes.sum_releasing()
+        self._free(self.recorded)
+
+    def free_without(self) -> Floats:
+        """The GPUs that are free, get free, or are freed by recorded victims, by node."""
+        free = self.nodes.sum_idle() + self.nodes.sum_releasing()
+        for batch in self.recorded:
+            for task in batch.tasks:
+                free[task.node] += self.nodes.accepted(task, task.node)[2]
+        return free
+
+    def walk(self) -> Iterator[Batch]:
+        """Takes one step after the other; those after which a place is possible at all."""
+        recorded = {id(task) for batch in self.recorded for task in batch.tasks}
+        tree = self.tree()
+        while tree:
+            victim = tree.pop()
+            assert isinstance(victim, Victim)
+            batch = victim.first_to_go()
+            chosen = {id(task) for task in batch.tasks}
+            known = bool(chosen & recorded)
+            if rest := victim.without(recorded if known else chosen):
+                tree.push(rest)
+            if known:
+                continue
+            self.steps.append(batch)
+            self._free([batch])
+            if self.possible():
+                yield batch
+
+    def possible(self) -> bool:
+        """Whether the pods could have places, as far as a rough look says."""
+        return self._selectable() and self._enough_gpus()
+
+    def _free(self, batches: Sequence[Batch]) -> None:
+        for batch in batches:
+            for task in batch.tasks:
+                self.freed[task.node] += self.nodes.accepted(task, task.node)[2]
+
+    def _selectable(self) -> bool:
+        selecting = {id(task.shape): task.shape for task in self.pending if task.shape.constraints.selects}
+        if not selecting:
+            return True
+        within = self.feasible.copy()
+        within[[task.node for batch in (*self.recorded, *self.steps) for task in batch.tasks]] = True
+        return all((self.predicates.selected(shape) & within).any() for shape in selecting.values())
+
+    def _enough_gpus(self) -> bool:
+        recorded = [id(task) for batch in self.recorded for task in batch.tasks]
+        if len(set(recorded)) < len(recorded):  # KAI fails here, and goes on as if there were enough
+            return True
+        wanted = sorted((task.shape.counted_gpus for task in self.pending), reverse=True)
+        room = np.sort(self.freed)[::-1][: len(wanted)].tolist()
+        for gpus in wanted:
+            if gpus == 0:
+                return True
+            place = next((i for i, free in enumerate(room) if free >= gpus), None)
+            if place is None:
+                return False
+            room[place] -= gpus
+        return True
+
+
+def node_by_node(search: Search) -> Iterator[Batches]:
+    """`sg-nodelocalgreedy`: after each step the victims that have a pod on one of the nodes of the last one.
+
+    Each with all its pods so far, recorded ones too, which KAI then evicts twice.
+    """
+    if search.recorded and search.possible():
+        yield []
+    for last in search.walk():
+        tried: set[frozenset[int]] = set()
+        before = [*search.recorded, *search.steps]
+        for node in sorted({task.node for task in last.job.tasks if task.node >= 0}):
+            jobs = {
+                id(batch.job): batch.job for batch in search.steps if any(task.node == node for task in batch.tasks)
+            }
+            if frozenset(jobs) in tried:
+                continue
+            tried.add(frozenset(jobs))
+            yield [
+                Batch(job, tuple(task for each in before if each.job is job for task in each.tasks))
+                for job in jobs.values()
+            ]
+
+
+def gang_of_nodes(search: Search) -> Iterator[Batches]:
+    """`sg-multinodegang`: after each step the victims on as many nodes as are needed, the emptiest last."""
+    if search.possible():
+        yield []
+    before = search.free_without()
+    for _ in search.walk():
+        touched = list(dict.fromkeys(task.node for batch in search.steps for task in batch.tasks))
+        wanted = [task.shape.counted_gpus for task in search.pending]
+        least = min(wanted)
+        listed = sorted(
+            (node for node in touched if search.freed[node] >= least or least <= 0), key=lambda node: search.freed[node]
+        )
+        others = search.feasible.copy()
+        others[touched] = False
+        need = sum(wanted) - float(before[others].sum())
+        first = _prefix([float(search.freed[node]) for node in listed], need)
+        if first is None:
+            continue
+        for length in _lengths(first, len(listed)):
+            chosen = set(listed[:length])
+            yield [batch for batch in search.steps if any(task.node in chosen for task in batch.tasks)]
+
+
+def _prefix(capacities: Sequence[float], need: float) -> int | None:
+    if need <= 0:
+        return 0
+    total = 0.0
+    for i, capacity in enumerate(capacities, start=1):
+        total += capacity
+        if total >= need:
+            return i
+    return None
+
+
+def _lengths(first: int, full: int) -> Iterator[int]:
+    more = 0
+    while first + more < full:
+        yield first + more
+        more = 2 * more + 1
+    yield full
+
+
+GENERATORS: dict[str, Generator] = {"sg-nodelocalgreedy": node_by_node, "sg-multinodegang": gang_of_nodes}

@@ -1,0 +1,202 @@
+"""Made-up clusters as snapshot documents: of any size, the same for a seed."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Object = dict[str, Any]
+
+PLUGINS = (
+    "predicates", "proportion", "priority", "elastic", "kubeflow", "ray", "nodeavailability", "gpusharingorder",
+    "gpupack", "resourcetype", "subgrouporder", "taskorder", "nominatednode", "dynamicresources", "nodeplacement",
+    "minruntime", "topology", "snapshot", "sg-nodelocalgreedy", "sg-multinodegang",
+)  # fmt: skip
+ACTIONS = "allocate, consolidation, reclaim, preempt, stalegangeviction"
+CLASSES = {"train": 50, "interactive-preemptible": 75, "build": 100, "inference": 125}
+GPUS_OF_A_NODE = 8
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What clusters are like; the numbers are probabilities."""
+
+    nodes: int = 15
+    jobs_per_node: float = 5.0
+    full: float = 0.9
+    """The part of the GPUs that is in use."""
+    shared: float = 0.25
+    cpu_only: float = 0.0
+    elastic: float = 0.0
+    selecting: float = 0.0
+    tainted: float = 0.0
+    limited: float = 0.0
+    priorities: bool = True
+    spread: bool = False
+    departments: tuple[int, ...] = (2, 3, 3)
+    """Queues of each."""
+
+
+def snapshot(kind: Kind, seed: int) -> Object:
+    """The document of a cluster of that kind."""
+    return _Maker(kind, random.Random(seed)).document()
+
+
+class _Maker:
+    def __init__(self, kind: Kind, chance: random.Random) -> None:
+        self.kind = kind
+        self.chance = chance
+        self.nodes = [self._node(i) for i in range(kind.nodes)]
+        self.free = {node["metadata"]["name"]: float(GPUS_OF_A_NODE) for node in self.nodes}
+        self.parts: dict[str, tuple[str, float]] = {}
+        """Shared GPUs with room: their node, and how much."""
+        self.queues = list(self._queues())
+        self.leaves = [each["metadata"]["name"] for each in self.queues if "parentQueue" in each["spec"]]
+        self.groups: list[Object] = []
+        self.pods: list[Object] = []
+        self.to_use = kind.full * kind.nodes * GPUS_OF_A_NODE
+
+    def document(self) -> Object:
+        for i in range(int(self.kind.nodes * self.kind.jobs_per_node)):
+            self._job(i)
+        placement = "spread" if self.kind.spread else "binpack"
+        plugins: list[Object] = [{"name": name} for name in PLUGINS]
+        plugins[PLUGINS.index("nodeplacement")]["arguments"] = {"cpu": placement, "gpu": placement}
+        return {
+            "config": {"actions": ACTIONS, "tiers": [{"plugins": plugins}]},
+            "schedulerParams": {
+                "schedulerName": "kai-scheduler",
+                "partitionParams": {"NodePoolLabelKey": "kai.scheduler/node-pool", "NodePoolLabelValue": ""},
+                "maxNumberConsolidationPreemptees": 16,
+                "useSchedulingSignatures": True,
+                "fullHierarchyFairness": True,
+                "allowConsolidatingReclaim": True,
+                "globalDefaultStalenessGracePeriod": 60_000_000_000,
+                "stuckInReleasingThreshold": 120_000_000_000,
+            },
+            "rawObjects": {
+                "pods": self.pods,
+                "nodes": self.nodes,
+                "queues": self.queues,
+                "podGroups": self.groups,
+                "priorityClasses": [{"metadata": {"name": name}, "value": value} for name, value in CLASSES.items()],
+            },
+        }
+
+    def _node(self, i: int) -> Object:
+        name, zone = f"node-{i:04}", f"z{i % 3}"
+        offered = {"cpu": "126", "memory": "1008Gi", "pods": "110", "nvidia.com/gpu": str(GPUS_OF_A_NODE)}
+        labels = {"zone": zone, "nvidia.com/gpu.count": str(GPUS_OF_A_NODE), "nvidia.com/gpu.memory": "81559"}
+        taints = [{"key": "dedicated", "value": "x", "effect": "NoSchedule"}] if self._hit(self.kind.tainted) else []
+        return {
+            "metadata": {"name": name, "uid": name, "labels": labels},
+            "spec": {"taints": taints},
+            "status": {"allocatable": offered, "conditions": [{"type": "Ready", "status": "True"}]},
+        }
+
+    def _queues(self) -> Iterator[Object]:
+        gpus = self.kind.nodes * GPUS_OF_A_NODE
+        of_department = gpus * 0.8 / len(self.kind.departments)
+        for i, leaves in enumerate(self.kind.departments):
+            yield self._queue(f"d{i}", of_department)
+            for j in range(leaves):
+                yield self._queue(f"d{i}-{j}", round(of_department / leaves, 2), parent=f"d{i}")
+
+    def _queue(self, name: str, quota: float, parent: str = "") -> Object:
+        limit = round(quota * self.chance.choice((1.0, 1.25, 1.5))) if self._hit(self.kind.limited) else -1
+        unlimited = {"quota": -1, "overQuotaWeight": 1, "limit": -1}
+        gpu = {"quota": quota, "overQuotaWeight": self.chance.choice((1, 1, 2)), "limit": limit}
+        spec: Object = {"resources": {"gpu": gpu, "cpu": unlimited, "memory": unlimited}}
+        if parent:
+            spec["parentQueue"] = parent
+        if self.kind.priorities:
+            spec["priority"] = self.chance.choice((90, 100, 100, 110))
+        metadata = {"name": name, "uid": name, "creationTimestamp": "2026-11-20T08:00:00Z"}
+        return {"metadata": metadata, "spec": spec}
+
+    def _job(self, i: int) -> None:
+        chance, kind = self.chance, self.kind
+        queue = chance.choice(self.leaves)
+        name = f"{chance.choice(('train', 'eval', 'serve', 'sweep'))}-{i:05}"
+        created = f"2026-11-20T{8 + i // 3600 % 12:02}:{i // 60 % 60:02}:{i % 60:02}Z"
+        count = chance.choice((1, 1, 1, 1, 2, 2, 4, 8))
+        sort = chance.random()
+        shared = sort < kind.shared
+        gpus = 0 if shared or sort > 1 - kind.cpu_only else chance.choice((1, 1, 1, 2, 4, 8))
+        portion = chance.choice((0.25, 0.5, 0.75)) if shared else 0.0
+        classes = ("train", "train", "interactive-preemptible", "build", "inference")
+        priority = chance.choice(classes) if kind.priorities else "train"
+        minimum = chance.randint(1, count) if self._hit(kind.elastic) else count
+        spec = self._pod_spec(gpus, priority)
+        places = self._places(count, gpus, portion)
+        self.groups.append(
+            {
+                "metadata": {"name": name, "namespace": queue, "uid": f"g-{name}", "creationTimestamp": created},
+                "spec": {"minMember": minimum, "queue": queue, "priorityClassName": priority},
+            }
+        )
+        for j in range(count):
+            annotations = {"pod-group-name": name} | ({"gpu-fraction": str(portion)} if shared else {})
+            pod: Object = {
+                "metadata": {
+                    "name": f"{name}-{j}", "namespace": queue, "uid": f"{chance.getrandbits(64):016x}",
+                    "creationTimestamp": created, "annotations": annotations, "labels": {},
+                },
+                "spec": dict(spec),
+                "status": {"phase": "Pending"},
+            }  # fmt: skip
+            if places:
+                node, group = places[j]
+                pod["spec"]["nodeName"], pod["status"]["phase"] = node, "Running"
+                if group:
+                    pod["metadata"]["labels"]["runai-gpu-group"] = group
+            self.pods.append(pod)
+
+    def _pod_spec(self, gpus: int, priority: str) -> Object:
+        chance = self.chance
+        requests = {"cpu": str(chance.choice((1, 2, 4, 8))), "memory": f"{chance.choice((2, 4, 16, 32))}Gi"}
+        if gpus:
+            requests["nvidia.com/gpu"] = str(gpus)
+        spec: Object = {
+            "schedulerName": "kai-scheduler",
+            "priorityClassName": priority,
+            "containers": [{"name": "main", "resources": {"requests": requests}}],
+        }
+        if self._hit(self.kind.selecting):
+            spec["nodeSelector"] = {"zone": chance.choice(("z0", "z1", "z2"))}
+        if self.kind.tainted and self._hit(0.5):
+            spec["tolerations"] = [{"key": "dedicated", "operator": "Exists"}]
+        return spec
+
+    def _places(self, count: int, gpus: int, portion: float) -> list[tuple[str, str]]:
+        """Nodes, and shared GPUs, for all pods of a job; none if it waits."""
+        if self.to_use <= 0 or self._hit(0.2):
+            return []
+        places: list[tuple[str, str]] = []
+        free, parts = dict(self.free), dict(self.parts)
+        for _ in range(count):
+            group = next((name for name, (_, room) in parts.items() if portion and room >= portion), "")
+            if group:
+                node, room = parts[group]
+                parts[group] = node, room - portion
+            else:
+                need = 1.0 if portion else float(gpus)
+                node = self._roomy(free, need)
+                if not node:
+                    return []
+                free[node] -= need
+                if portion:
+                    group = f"{node}-{self.chance.getrandbits(32):08x}"
+                    parts[group] = node, 1 - portion
+            places.append((node, group))
+        self.to_use -= sum(self.free.values()) - sum(free.values())
+        self.free, self.parts = free, {name: part for name, part in parts.items() if part[1] > 0}
+        return places
+
+    def _roomy(self, free: dict[str, float], need: float) -> str:
+        start = self.chance.randrange(len(self.nodes))
+        names = [each["metadata"]["name"] for each in self.nodes]
+        return next((name for name in (*names[start:], *names[:start]) if free[name] >= need), "")
+
+    def _hit(self, probability: float) -> bool:
+        return self.chance.random() < probability
