@@ -42,6 +42,9 @@ e2e: setup ## The e2e stories on a cluster of their own; ARGS go to pytest (--ke
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench
 
+agreement: venv ## Write docs/simulator-agreement.md: the simulator beside the tool's recorded runs
+	@PYTHONPATH=tests $(BIN)/python -m bench.agreement docs/simulator-agreement.md
+
 crds: venv ## Render crds/ and docs/api.md from the models, docs/command-reference.md from the command
 	@$(BIN)/python -m kai_snapshot.api.crd crds && $(BIN)/python -m kai_snapshot.api.reference docs/api.md
 	@$(BIN)/typer kai_snapshot.cli.app utils docs --name kai-snapshot --title "Command reference" --output docs/command-reference.md
@@ -51,4 +54,4 @@ lock: venv ## Lock the newest dependencies into requirements/
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt; done
 
-.PHONY: help demo test down setup venv lint format unit e2e bench crds lock
+.PHONY: help demo test down setup venv lint format unit e2e bench agreement crds lock
