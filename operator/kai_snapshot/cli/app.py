@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "replay": "replay:replay",
     "parse-log": "parse_log:parse_log",
     "compare": "compare:compare",
+    "simulate": "simulate:simulate",
 }
 """Where each command is: module in this package, and what is in it."""
 HIDDEN: Final = {"job": "job:app"}

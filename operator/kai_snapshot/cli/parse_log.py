@@ -1,16 +1,16 @@
 """`kai-snapshot parse-log`: what a log of snapshot-tool says, as a document."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kai_snapshot import toollog
-from kai_snapshot.api.result import Outcome, ReplayResult
+from kai_snapshot.api.result import Outcome
 from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.cli import output
+from kai_snapshot.cli.result_page import page
 
 
 def parse_log(
@@ -58,22 +58,6 @@ def parse_log(
     if form == "json":
         output.document(result.dump())
     else:
-        typer.echo(_text(result), nl=False)
+        typer.echo(page(result), nl=False)
     if result.outcome is not Outcome.SUCCEEDED:
         raise typer.Exit(output.FINDING_IS_BAD)
-
-
-def _text(result: ReplayResult) -> str:
-    """A page for a person: the outcome, how much of everything there is, the jobs, the errors."""
-    outcomes = Counter(job.outcome for job in result.pod_groups)
-    times = ", ".join(f"{action} {ms} ms" for action, ms in result.durations_ms.actions.items())
-    lines = [
-        f"{result.outcome}{': ' if result.message else ''}{result.message}",
-        f"pods:   {len(result.placements)} bound, {len(result.evictions)} evicted, {len(result.pipelined)} pipelined",
-        f"jobs:   {', '.join(f'{count} {outcome}' for outcome, count in outcomes.most_common()) or 'none tried'}",
-        f"times:  {times or 'no action ran to its end'}",
-        f"log:    {result.error_count} errors, {result.warning_count} warnings",
-    ]
-    lines += [f"  {job.outcome:<14} {job.name}{f': {job.reason}' if job.reason else ''}" for job in result.pod_groups]
-    lines += [f"  {error.count} x {error.source} {error.message}" for error in (*result.errors, *result.warnings)]
-    return "".join(f"{line}\n" for line in lines)
