@@ -29,6 +29,8 @@ class Placer:
         self._changes = changes
         self._domains = domains
         self.predicates = Predicates(nodes)
+        self._full: set[int] = set()
+        """Shapes of pods that no node has room for, until something is freed."""
         self._placement = Placement(
             gpu_spread=settings.argument("nodeplacement", "gpu", "binpack") == "spread",
             cpu_spread=settings.argument("nodeplacement", "cpu", "binpack") == "spread",
@@ -49,14 +51,23 @@ class Placer:
         """`wait`: pipelined only. Where a gang cannot start at once, all of it is pipelined."""
         if not tasks or not capacity.fits(job, total_claimed(tasks)):
             return False
+        everywhere = within is None and not wait
+        if everywhere and id(tasks[0].shape) in self._full:
+            return False
         mark = self._changes.mark()
         for task in tasks:
             if not self._place(job, task, within, wait=wait):
+                if everywhere and task is tasks[0] and not self._candidates(task, None).any():
+                    self._full.add(id(task.shape))
                 self._changes.undo(mark)
                 return False
         if not wait and _must_wait(job, tasks):
             self._changes.pipeline_bound(mark)
         return True
+
+    def freed(self) -> None:
+        """Something was evicted: there may be room again."""
+        self._full.clear()
 
     def fits_somewhere(self, task: Task, within: Flags) -> bool:
         """Whether a node of `within` has room for a pod, now or later."""

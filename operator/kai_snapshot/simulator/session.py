@@ -50,6 +50,8 @@ class Session:
     def commit(self) -> Committed:
         """Carries out what is planned."""
         done = self.changes.commit()
+        if done.evicted:
+            self.placer.freed()
         for queue in {job.queue.name: job.queue for job in done.jobs if job.queue is not None}.values():
             self._sort(queue)
         self._stocks = self._new_stocks()
