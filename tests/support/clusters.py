@@ -37,6 +37,25 @@ class Kind:
     """Queues of each."""
 
 
+def drawn(number: int) -> Kind:
+    """A kind of cluster for each number: none of them was looked at when the simulator was made."""
+    chance = random.Random(number * 7919)
+    return Kind(
+        nodes=chance.randint(4, 18),
+        jobs_per_node=chance.choice((3.0, 5.0, 7.5)),
+        full=chance.choice((0.0, 0.6, 0.9, 0.95)),
+        shared=chance.choice((0, 0, 0.25, 0.5)),
+        cpu_only=chance.choice((0, 0, 0.15)),
+        elastic=chance.choice((0, 0, 0.4)),
+        selecting=chance.choice((0, 0, 0.3)),
+        tainted=chance.choice((0, 0, 0.2)),
+        limited=chance.choice((0, 0, 0.4)),
+        priorities=chance.random() < 0.6,
+        spread=chance.random() < 0.2,
+        departments=chance.choice(((2, 3, 3), (3, 3), (2, 2, 2, 3), (5,))),
+    )
+
+
 def snapshot(kind: Kind, seed: int) -> Object:
     """The document of a cluster of that kind."""
     return _Maker(kind, random.Random(seed)).document()

@@ -55,7 +55,18 @@ def expected_mini(case: str) -> dict[str, Any]:
 
 def tool(case: str) -> Ensemble:
     """Twelve runs of the tool."""
-    found = json.loads((CORPUS / case / "v0.17.0.ensemble.json").read_bytes())
+    return as_ensemble(json.loads((CORPUS / case / "v0.17.0.ensemble.json").read_bytes()))
+
+
+@cache
+def made() -> dict[str, Any]:
+    """Eight runs of the tool on each of the first made-up clusters (`support.clusters.drawn`), by number."""
+    found: dict[str, Any] = json.loads((CORPUS.parent / "made-clusters.json").read_bytes())
+    return found
+
+
+def as_ensemble(found: dict[str, Any]) -> Ensemble:
+    """Runs of the tool as they are written down."""
     return Ensemble(
         found["runs"],
         {

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from kai_snapshot.api.schedulerconfig import wants_usage_history
 from kai_snapshot.archive.clock import Newest
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.document import Span, Visitor
@@ -75,6 +76,8 @@ class Collected(Visitor):
         del span
         if path == ("config",):
             self.config = config_object(value)
+            if self.config is not None and wants_usage_history(self.config):
+                self.unmodelled.add("past usage of queues", "usageDBConfig")
         elif path == ("schedulerParams",) and isinstance(value, dict):
             self.params = value
 
