@@ -38,7 +38,7 @@ class Kind:
 
 
 def drawn(number: int) -> Kind:
-    """A kind of cluster for each number: none of them was looked at when the simulator was made."""
+    """A kind of cluster for each number: none is in the corpus; some were looked into where the tool did otherwise."""
     chance = random.Random(number * 7919)
     return Kind(
         nodes=chance.randint(4, 18),

@@ -1,4 +1,4 @@
-"""The simulator beside the real tool v0.17.0 on clusters that it was not made with."""
+"""The simulator beside the real tool v0.17.0 on clusters that are not in the corpus."""
 
 import time
 from functools import cache
