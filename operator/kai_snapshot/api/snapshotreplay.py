@@ -202,7 +202,7 @@ class VersionResult(ApiModel):
     """Its digest, as the node resolved it."""
     outcome: str = "Pending"
     """Pending, Running, Succeeded, Panicked, Failed, Incomplete, DeadlineExceeded, OOMKilled, ImagePullFailed,
-    IncompatibleSnapshot or ResultLost."""
+    IncompatibleSnapshot or ResultLost; with many archives PartiallyFailed, if it is neither Succeeded nor Failed."""
     attempt: int = 1
     """The Job of this result: a second one is started when the first was lost."""
     exit_code: int | None = None

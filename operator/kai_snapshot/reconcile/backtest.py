@@ -7,14 +7,12 @@ result is stored is never replayed again: a second Job passes it over.
 from collections.abc import Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
 from kai_snapshot.api.conditions import shorten
 from kai_snapshot.api.snapshotreplay import ActionDuration, ArchiveProgress, SnapshotReplay, VersionResult
+from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.read import JobFacts
 from kai_snapshot.reconcile import version
-
-PARTIALLY_FAILED: Final = "PartiallyFailed"
 
 
 @dataclass(frozen=True)
@@ -79,11 +77,11 @@ def _over(result: VersionResult, job: JobFacts | None, total: int, collected: Co
 
 def _final(result: VersionResult, total: int, totals: Totals, trouble: str) -> VersionResult:
     failed = total - totals.succeeded
-    outcome = "Succeeded" if not failed else PARTIALLY_FAILED if totals.succeeded else "Failed"
+    outcome = Reason.SUCCEEDED if not failed else Reason.PARTIALLY_FAILED if totals.succeeded else Reason.FAILED
     told = totals.first_failure or trouble
     return result.model_copy(
         update={
-            "outcome": outcome,
+            "outcome": outcome.value,
             "total_ms": totals.total_ms,
             "actions": totals.actions,
             "archives": ArchiveProgress(

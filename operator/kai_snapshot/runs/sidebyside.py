@@ -37,12 +37,13 @@ def side_by_side(
 
 
 def _one_archive(store: Store, folder: layout.ReplayFolder, replay: SnapshotReplay) -> ComparisonDocument:
-    results = dict(enumerate(replay.status.results))
-    first = next(index for index, result in results.items() if result.name == baseline(replay.spec))
-    return compare.compare(
-        _findings(store, folder, first, results[first]),
-        (_findings(store, folder, index, result) for index, result in results.items()),
+    results = replay.status.results
+    first = next(index for index, result in enumerate(results) if result.name == baseline(replay.spec))
+    base = _findings(store, folder, first, results[first])
+    versions = (
+        base if index == first else _findings(store, folder, index, result) for index, result in enumerate(results)
     )
+    return compare.compare(base, versions)
 
 
 def _findings(store: Store, folder: layout.ReplayFolder, index: int, result: VersionResult) -> Findings:
