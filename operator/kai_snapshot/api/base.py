@@ -29,7 +29,7 @@ class ApiModel(BaseModel):
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-22T10:15:00Z`: whole seconds in UTC, the form of metav1.Time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def unchanged(field: str) -> str:

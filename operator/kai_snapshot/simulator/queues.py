@@ -24,7 +24,7 @@ def queue_tree(objects: Iterable[Mapping[str, Any]], *, full_hierarchy: bool) ->
         queues["default"] = _everything()
         for name, each in listed.items():
             if (each.get("spec") or {}).get("parentQueue"):
-                queues[name] = _queue(each, queues["default"])
+                queues[name] = make_queue(each, queues["default"])
     for queue in queues.values():
         queue.path = tuple(_upward(queue))
     return queues
@@ -41,11 +41,12 @@ def _build(
     parent = _build(parent_name, listed, queues, above | {name}) if parent_name else None
     if parent_name and parent is None:
         return None
-    queues[name] = _queue(listed[name], parent)
+    queues[name] = make_queue(listed[name], parent)
     return queues[name]
 
 
-def _queue(value: Mapping[str, Any], parent: Queue | None) -> Queue:
+def make_queue(value: Mapping[str, Any], parent: Queue | None) -> Queue:
+    """The queue of an object, below its parent."""
     metadata, spec = value["metadata"], value.get("spec") or {}
     resources = spec.get("resources") or {}
     priority = spec.get("priority")
