@@ -60,14 +60,14 @@ class Fragments:
         if not self._demands or not any(free):
             return [""] * len(slots)
         room = _room(node, slots)
+        if any(_fits(each, room) and self._allowed(node, each) for each in self._demands):
+            return [""] * len(slots)
         able = [each for each in self._demands if self._allowed(node, each)]
         reason = _closed(node) if not able else ""
         for name in ("cpu", "memory"):
             if not reason:
                 able = [each for each in able if getattr(each, name) <= getattr(room, name)]
                 reason = "" if able else f"{name} exhausted"
-        if any(_fits(each, room) for each in able):
-            return [""] * len(slots)
         return [(reason or _too_small(able, slot, room)) * here for slot, here in zip(slots, free, strict=True)]
 
     def _allowed(self, node: Node, demand: _Demand) -> bool:
@@ -118,6 +118,8 @@ def _room(node: Node, slots: Sequence[Slot]) -> _Room:
 
 
 def _fits(demand: _Demand, room: _Room) -> bool:
+    if demand.cpu > room.cpu or demand.memory > room.memory:
+        return False
     if any(room.mig.get(name, 0.0) < count for name, count in demand.mig.items()):
         return False
     part = demand.part(room.device_memory)
