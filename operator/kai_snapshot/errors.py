@@ -164,6 +164,14 @@ class Reason(StrEnum):
     PATCH_FAILED = "PatchFailed"
     """A patch of a replay cannot be read, or does not fit what is in the archive."""
 
+    # the pages and the visualizer API
+    PAGE_NOT_FOUND = "PageNotFound"
+    """There is no page or document at that address."""
+    METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    """The pages and the API are read only."""
+    HOST_NOT_SERVED = "HostNotServed"
+    """The request was made to a name that is not this server's."""
+
 
 ARCHIVE_REASONS = frozenset(
     {

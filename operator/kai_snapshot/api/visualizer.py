@@ -233,11 +233,32 @@ class NodeView(ApiModel):
     """How its GPUs are divided, as its label says."""
 
 
+class ArchiveView(ApiModel):
+    """An archive that `?snapshot=` can name."""
+
+    snapshot: str
+    """What `?snapshot=` calls it: its key."""
+    id: str
+    """The capture run's id, which will do where only one capture has it."""
+    capture: str
+    """Its capture: namespace/name."""
+    captured_at: Time
+    """When the scheduler answered."""
+    size_bytes: Count
+    """Its size."""
+    object_counts: dict[str, Count]
+    """Objects in each list of the snapshot."""
+    kai_version: str | None = None
+    """The scheduler's version, where it is known."""
+
+
 QUEUES: TypeAdapter[tuple[QueueView, ...]] = TypeAdapter(tuple[QueueView, ...])
 """`/api/v1/visualizer/queues`."""
 JOBS: TypeAdapter[tuple[JobView, ...]] = TypeAdapter(tuple[JobView, ...])
 """`/api/v1/visualizer/jobs`."""
 NODES: TypeAdapter[tuple[NodeView, ...]] = TypeAdapter(tuple[NodeView, ...])
 """`/api/v1/visualizer/nodes`."""
+ARCHIVES: TypeAdapter[tuple[ArchiveView, ...]] = TypeAdapter(tuple[ArchiveView, ...])
+"""`/api/v1/snapshots`."""
 NEVER: Time = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
 """A time that an object does not have, as Go writes it."""

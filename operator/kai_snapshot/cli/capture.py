@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest
-from kai_snapshot.api.source import SchedulerSource, Source
-from kai_snapshot.cli import output
+from kai_snapshot.api.source import Source
+from kai_snapshot.cli import output, source_options
 from kai_snapshot.cli import storage_options as options
 from kai_snapshot.runs.capture import check_ours, commit, describe, identify
 from kai_snapshot.runs.take import Taken, take, take_url
 from kai_snapshot.source import ApiConnection
 from kai_snapshot.source.kubeconfig import from_kubeconfig
-
-_SOURCE = "Which scheduler"
 
 
 def capture(
@@ -40,46 +37,14 @@ def capture(
         str,
         typer.Option("--capture", metavar="NAMESPACE/NAME", help="The name that a bucket or directory keeps it under."),
     ] = "command/manual",
-    namespace: Annotated[
-        str, typer.Option("--namespace", "-n", help="The scheduler's namespace.", rich_help_panel=_SOURCE)
-    ] = "kai-scheduler",
-    scheduler: Annotated[
-        str, typer.Option("--scheduler", help="The scheduler's name.", rich_help_panel=_SOURCE)
-    ] = "kai-scheduler",
-    shard: Annotated[
-        str, typer.Option("--shard", help="The name of the SchedulingShard.", rich_help_panel=_SOURCE)
-    ] = "default",
-    port: Annotated[
-        int | None,
-        typer.Option(
-            "--port",
-            min=1,
-            max=65535,
-            help="The port of its plugin server. Default: as its arguments say, else 8081.",
-            rich_help_panel=_SOURCE,
-        ),
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option("--url", help="Ask this address, and not through the API server.", rich_help_panel=_SOURCE),
-    ] = None,
-    kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", help="The kubeconfig, as for kubectl.", rich_help_panel=_SOURCE)
-    ] = None,
-    context: Annotated[
-        str | None, typer.Option("--context", help="The context in it, as for kubectl.", rich_help_panel=_SOURCE)
-    ] = None,
-    timeout: Annotated[
-        int,
-        typer.Option(
-            "--timeout",
-            metavar="SECONDS",
-            min=1,
-            max=3600,
-            help="The longest silence. Before v0.15 the scheduler is silent until all is built.",
-            rich_help_panel=_SOURCE,
-        ),
-    ] = 60,
+    namespace: source_options.Namespace = source_options.NAMESPACE,
+    scheduler: source_options.Scheduler = source_options.SCHEDULER,
+    shard: source_options.Shard = source_options.SHARD,
+    port: source_options.Port = None,
+    url: source_options.Url = None,
+    kubeconfig: source_options.Kubeconfig = None,
+    context: source_options.Context = None,
+    timeout: source_options.Timeout = source_options.TIMEOUT,
     form: output.Format = "text",
 ) -> None:
     """Take a snapshot from the scheduler's leader, check it, and keep it.
@@ -94,7 +59,7 @@ def capture(
             s3=s3, endpoint=endpoint, region=region, path_style=path_style, ca_file=ca_file, directory=directory
         )
     folder = options.folder(name)
-    source = _source(namespace, scheduler, shard=shard, port=port, timeout=timeout)
+    source = source_options.source(namespace, scheduler, shard=shard, port=port, timeout=timeout)
     connection = from_kubeconfig(kubeconfig, context=context) if url is None else None
     identity = CaptureIdentity(namespace=folder.namespace, name=folder.capture)
     if place is not None:
@@ -113,16 +78,6 @@ def capture(
         else:
             where = str(_keep(taken, target, manifest))
     _print(manifest, where, form)
-
-
-def _source(namespace: str, scheduler: str, *, shard: str, port: int | None, timeout: int) -> Source:
-    try:
-        return Source(
-            scheduler=SchedulerSource(namespace=namespace, name=scheduler, shard=shard, port=port),
-            timeout_seconds=timeout,
-        )
-    except ValidationError as error:
-        raise options.bad_parameter(error, {"name": "--scheduler"}) from error
 
 
 def _take(connection: ApiConnection | None, url: str | None, source: Source, spool: Path) -> Taken:

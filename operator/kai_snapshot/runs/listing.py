@@ -62,6 +62,19 @@ def choose(store: Store, wanted: str, folder: layout.CaptureFolder | None = None
     return where.prefix + manifest.archive, manifest
 
 
+def newest(store: Store, folder: layout.CaptureFolder | None = None) -> tuple[str, Manifest]:
+    """Key and manifest of the newest archive of a capture, or of all.
+
+    Raises TerminalError: ArchiveNotFound; and what reading the manifest raises.
+    """
+    found = max(_manifests(store, folder), key=lambda at: at[1], default=None)
+    if found is None:
+        raise TerminalError(Reason.ARCHIVE_NOT_FOUND, "There is no archive there yet: see `kai-snapshot list`.")
+    where, id_ = found
+    manifest = catalog.manifest(store, where.manifest(id_))
+    return where.prefix + manifest.archive, manifest
+
+
 def _manifests(store: Store, folder: layout.CaptureFolder | None) -> Iterator[tuple[layout.CaptureFolder, str]]:
     for entry in store.list(folder.prefix if folder is not None else ""):
         parsed = layout.parse(entry.key)

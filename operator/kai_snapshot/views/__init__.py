@@ -22,6 +22,7 @@ class Views:
     queues: tuple[QueueView, ...]
     jobs: tuple[JobView, ...]
     nodes: tuple[NodeView, ...]
+    source: Source
 
     def jobs_in(self, namespace: str) -> tuple[JobView, ...]:
         """Those of a namespace; all if it is empty."""
@@ -58,4 +59,4 @@ def _compute(gathered: Gathered, source: Source) -> Views:
         warnings=(*of_nodes.warnings, *of_queues.warnings),
         source=source,
     )
-    return Views(summary, of_queues.views, jobs(facts), of_nodes.views)
+    return Views(summary, of_queues.views, jobs(facts), of_nodes.views, source)

@@ -1,0 +1,98 @@
+"""`kai-snapshot serve`: what the scheduler saw, for a browser and for programs."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kai_snapshot.api.source import Source
+from kai_snapshot.cli import source_options
+from kai_snapshot.cli import storage_options as options
+from kai_snapshot.runs.look import InFile, Live, Place, Stored
+from kai_snapshot.runs.take import Taken, take, take_url
+from kai_snapshot.source.kubeconfig import from_kubeconfig
+from kai_snapshot.web.app import application
+from kai_snapshot.web.server import LOOPBACK, listen, server, url_of
+
+
+def serve(
+    archive: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, metavar="ARCHIVE", help="A snapshot archive.")
+    ] = None,
+    *,
+    s3: options.S3 = None,
+    endpoint: options.Endpoint = None,
+    region: options.Region = None,
+    path_style: options.PathStyle = False,
+    ca_file: options.CaFile = None,
+    directory: options.Directory = None,
+    capture: options.Capture = None,
+    live: Annotated[bool, typer.Option("--live", help="Show what the scheduler sees now.")] = False,
+    namespace: source_options.Namespace = source_options.NAMESPACE,
+    scheduler: source_options.Scheduler = source_options.SCHEDULER,
+    shard: source_options.Shard = source_options.SHARD,
+    port: source_options.Port = None,
+    url: source_options.Url = None,
+    kubeconfig: source_options.Kubeconfig = None,
+    context: source_options.Context = None,
+    timeout: source_options.Timeout = source_options.TIMEOUT,
+    listen_on: Annotated[
+        str,
+        typer.Option("--listen", metavar="HOST:PORT", help="The address to serve on; port 0 is any that is free."),
+    ] = "127.0.0.1:8080",
+    allow_origin: Annotated[
+        str,
+        typer.Option(
+            "--allow-origin",
+            metavar="ORIGIN",
+            help="Whose pages may read the API in your browser: `*` for anybody's, `none` for these pages only.",
+        ),
+    ] = "*",
+) -> None:
+    """Show an archive, those of a storage, or what the scheduler sees now: as pages, and as the visualizer API.
+
+    Nothing is changed, and neither data of ConfigMaps nor environment variables are shown. Ctrl-C ends it.
+    """
+    if [archive is not None, s3 is not None or directory is not None, live].count(True) != 1:
+        raise typer.BadParameter("say what to show: an archive, --s3, --dir or --live")
+    place: Place
+    if archive is not None:
+        place = InFile(archive)
+    elif live:
+        source = source_options.source(namespace, scheduler, shard=shard, port=port, timeout=timeout)
+        place = _live(source, url, kubeconfig, context)
+    else:
+        where = options.open_place(
+            s3=s3, endpoint=endpoint, region=region, path_style=path_style, ca_file=ca_file, directory=directory
+        )
+        place = Stored(where.store, options.folder(capture) if capture is not None else None)
+    host, number = _address(listen_on)
+    with listen(host, number) as listener:
+        address = url_of(listener)
+        local = host in ("localhost", "::1") or host.startswith("127.")
+        hosts = {*LOOPBACK, host} if local else None
+        typer.echo(f"{address} shows it. Ctrl-C ends it.", err=True)
+        if not local:
+            typer.echo(f"Whoever reaches {listen_on} sees it: there is no sign-in.", err=True)
+        origin = None if allow_origin == "none" else allow_origin
+        server(application(place, origin=origin, hosts=hosts)).run(sockets=[listener])
+
+
+def _live(source: Source, url: str | None, kubeconfig: Path | None, context: str | None) -> Place:
+    if url is not None:
+        return Live(lambda path: asyncio.run(take_url(url, path, silence_seconds=source.timeout_seconds)))
+    from_kubeconfig(kubeconfig, context=context)  # what is wrong with it is said at once
+
+    def ask(path: Path) -> Taken:
+        connection = from_kubeconfig(kubeconfig, context=context)  # anew: its credentials may last for minutes only
+        return asyncio.run(take(connection, source, path))
+
+    return Live(ask)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise typer.BadParameter(f"{text!r} is not HOST:PORT", param_hint="--listen")
+    return host.removeprefix("[").removesuffix("]"), int(port)

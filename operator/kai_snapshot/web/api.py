@@ -1,0 +1,78 @@
+"""The visualizer API: four documents about an archive, and the list of archives."""
+
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kai_snapshot import __version__
+from kai_snapshot.api.visualizer import ARCHIVES, JOBS, NODES, QUEUES, ArchiveView
+from kai_snapshot.runs.listing import Archive
+from kai_snapshot.views import Views
+from kai_snapshot.web.openapi import openapi
+from kai_snapshot.web.turns import Turns
+
+VISUALIZER = "/api/v1/visualizer"
+Write = Callable[[Views, Request], bytes]
+"""One of the documents about an archive, as JSON."""
+
+
+def routes(turns: Turns) -> list[Route]:
+    """All of the API."""
+
+    async def snapshots(request: Request) -> Response:
+        del request
+        listed = tuple(_archive(each) for each in await turns.archives())
+        return _json(ARCHIVES.dump_json(listed, by_alias=True, exclude_none=True))
+
+    async def document(request: Request) -> Response:
+        del request
+        return _json(openapi())
+
+    return [
+        *(Route(f"{VISUALIZER}/{name}", _about(turns, write)) for name, write in _DOCUMENTS.items()),
+        Route("/api/v1/snapshots", snapshots),
+        Route("/api/v1/openapi.json", document),
+    ]
+
+
+def _about(turns: Turns, write: Write) -> Callable[[Request], object]:
+    async def answer(request: Request) -> Response:
+        views = await turns.see(request.query_params.get("snapshot", ""))
+        if views.source.kind == "live":
+            return _json(write(views, request), **{"Cache-Control": "no-store"})
+        tag = f'W/"{views.source.sha256}-{__version__}"'
+        headers = {"Cache-Control": "no-cache", "ETag": tag}
+        if tag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        return _json(write(views, request), **headers)
+
+    return answer
+
+
+def _json(content: bytes, **headers: str) -> Response:
+    return Response(content + b"\n", headers=headers, media_type="application/json")
+
+
+def _archive(archive: Archive) -> ArchiveView:
+    manifest = archive.manifest
+    return ArchiveView(
+        snapshot=archive.key,
+        id=manifest.id,
+        capture=f"{manifest.capture.namespace}/{manifest.capture.name}",
+        captured_at=manifest.captured_at,
+        size_bytes=manifest.size_bytes,
+        object_counts=manifest.object_counts,
+        kai_version=manifest.scheduler.version,
+    )
+
+
+_DOCUMENTS: dict[str, Write] = {
+    "summary": lambda views, _: views.summary.model_dump_json(by_alias=True, exclude_none=True).encode(),
+    "queues": lambda views, _: QUEUES.dump_json(views.queues, by_alias=True, exclude_none=True),
+    "jobs": lambda views, request: JOBS.dump_json(
+        views.jobs_in(request.query_params.get("namespace", "")), by_alias=True, exclude_none=True
+    ),
+    "nodes": lambda views, _: NODES.dump_json(views.nodes, by_alias=True, exclude_none=True),
+}

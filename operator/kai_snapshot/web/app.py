@@ -1,0 +1,42 @@
+"""The application: addresses, failures, and what holds for every answer."""
+
+from collections.abc import Collection
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from kai_snapshot.errors import SnapshotError
+from kai_snapshot.runs.look import Place
+from kai_snapshot.web import api, problems
+from kai_snapshot.web.guard import Guard
+from kai_snapshot.web.turns import Turns
+
+
+def application(place: Place, *, origin: str | None, hosts: Collection[str] | None) -> ASGIApp:
+    """What is served of a place.
+
+    `origin`: whose pages may read the API, `*` for anybody's, None for our own only. `hosts`: the names that requests
+    may be made to; None for any.
+    """
+    app = Starlette(
+        routes=[*api.routes(Turns(place)), Route("/healthz", _healthy)],
+        middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+        exception_handlers={
+            SnapshotError: problems.of_snapshot_error,
+            OSError: problems.of_os_error,
+            HTTPException: problems.of_http,
+            Exception: problems.of_fault,
+        },
+    )
+    return Guard(app, origin=origin, hosts=hosts)  # outermost: what holds for every answer holds for faults too
+
+
+async def _healthy(request: Request) -> Response:
+    del request
+    return PlainTextResponse("ok\n")

@@ -1,0 +1,74 @@
+"""What holds for every answer: who may read it, and what a browser may do with it."""
+
+from collections.abc import Collection, Mapping
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kai_snapshot.errors import Reason
+from kai_snapshot.web.problems import problem
+
+POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+API: Final = "/api/"
+
+
+class Guard:
+    """Puts the headers on, and refuses requests to names that are not ours.
+
+    A page of another site can have a name of its own lead to this address; its browser then takes our answers for that
+    site's. The Host header tells.
+    """
+
+    def __init__(self, app: ASGIApp, *, origin: str | None, hosts: Collection[str] | None) -> None:
+        """`origin`: whose pages may read the API, `*` for anybody's; `hosts`: our names, None for any."""
+        self._app = app
+        self._origin = origin
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if self._origin is not None and scope["path"].startswith(API):
+                    headers["Access-Control-Allow-Origin"] = self._origin
+                    if self._origin != "*":
+                        headers.add_vary_header("Origin")
+            await send(message)
+
+        host = _name(Headers(scope=scope).get("host", ""))
+        app = self._app
+        if self._hosts is not None and host not in self._hosts:
+            app = problem(421, Reason.HOST_NOT_SERVED, f"{host[:200]!r} is not a name of this server: use localhost.")
+        await app(scope, receive, send_with_headers)
+
+
+def _name(host: str) -> str:
+    """The Host header without its port."""
+    name, bracket, _ = host.partition("]")
+    return name + bracket if bracket else host.partition(":")[0].lower()

@@ -1,0 +1,28 @@
+"""One look at a time: whoever else asks waits for it, and then mostly finds what it left behind."""
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.concurrency import run_in_threadpool
+
+from kai_snapshot.runs.listing import Archive
+from kai_snapshot.runs.look import Place
+from kai_snapshot.views import Views
+
+
+class Turns:
+    """A place to look at, for any number of requests: reading a large archive takes a processor and memory."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._turn = asyncio.Lock()
+
+    async def see(self, wanted: str) -> Views:
+        """The views of an archive. Raises SnapshotError, OSError."""
+        async with self._turn:
+            return await run_in_threadpool(self._place.see, wanted)
+
+    async def archives(self) -> Sequence[Archive]:
+        """Those there are, oldest first. Raises SnapshotError, OSError."""
+        async with self._turn:
+            return await run_in_threadpool(self._place.archives)

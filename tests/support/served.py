@@ -1,0 +1,61 @@
+"""The pages and the API, served as they are in life: uvicorn on loopback, asked with a plain HTTP client."""
+
+import json
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPMessage
+from typing import Any
+
+from kai_snapshot.runs.look import Place
+from kai_snapshot.web.app import application
+from kai_snapshot.web.server import LOOPBACK, listen, server
+from support.eventually import eventually
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+    @property
+    def document(self) -> Any:
+        """Its JSON."""
+        assert self.headers["Content-Type"] == "application/json"
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Something that is served."""
+
+    port: int
+
+    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+        """One request; `_` in the name of a header stands for `-`."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+            response = connection.getresponse()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+
+
+@contextmanager
+def served(place: Place, *, origin: str | None = "*", hosts: Collection[str] | None = LOOPBACK) -> Iterator[Site]:
+    """Serves a place as long as the block lasts."""
+    with listen("127.0.0.1", 0) as listener:
+        running = server(application(place, origin=origin, hosts=hosts))
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            eventually(lambda: running.started, timeout=10, interval=0.01)
+            yield Site(listener.getsockname()[1])
+        finally:
+            running.should_exit = True
+            thread.join()

@@ -1,0 +1,73 @@
+"""`kai-snapshot serve` as people use it."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from kai_snapshot.cli.app import app
+from support.served import Site
+from support.simulated import CORPUS
+
+ARCHIVE = CORPUS / "10-gang+running" / "snapshot.zip"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["serve", *map(str, arguments)])
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[Site]:
+    """The command in a process of its own, until it is told to end, which it does at once and well."""
+    command = [sys.executable, "-m", "kai_snapshot", "serve", *map(str, arguments), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stderr.readline())
+        assert found is not None
+        yield Site(int(found[1]))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) in (0, 130)
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_it_serves_an_archive_until_it_is_told_to_end() -> None:
+    with serving(ARCHIVE) as site:
+        assert site.ask("/api/v1/visualizer/summary").document["totalNodes"] == 14
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "say what to show"),
+        ([ARCHIVE, "--live"], "say what to show"),
+        ([ARCHIVE, "--dir", "x"], "say what to show"),
+        ([ARCHIVE, "--listen", "8080"], "is not HOST:PORT"),
+        ([ARCHIVE, "--listen", "127.0.0.1:99999"], "is not HOST:PORT"),
+        (["absent.zip"], "absent.zip"),
+        (["--live", "--shard", ""], "--shard"),
+    ],
+    ids=["nothing", "two things", "two places", "no host", "no port", "no file", "no shard"],
+)
+def test_wrong_usage_ends_with_2(arguments: list[object], says: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_an_address_that_is_taken_is_said() -> None:
+    with serving(ARCHIVE) as site:
+        result = run(ARCHIVE, "--listen", f"127.0.0.1:{site.port}")
+    assert result.exit_code == 3
+    assert "ddress already in use" in result.stderr
+
+
+def test_a_kubeconfig_that_cannot_be_used_is_said_before_anything_is_served(tmp_path: Path) -> None:
+    result = run("--live", "--kubeconfig", tmp_path / "absent")
+    assert result.exit_code == 3
+    assert result.stderr.startswith("kai-snapshot: InvalidKubeconfig: ")
