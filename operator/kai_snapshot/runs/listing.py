@@ -1,6 +1,6 @@
 """Listing: which archives a location holds, whoever's they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -31,10 +31,19 @@ class Listing:
     """Why a manifest could not be read, each naming its file."""
 
 
-def listing(store: Store, folder: layout.CaptureFolder | None = None) -> Listing:
-    """Reads every manifest of a capture, or of all, several at once. A damaged one spoils nothing but itself."""
+def listing(
+    store: Store,
+    folder: layout.CaptureFolder | None = None,
+    *,
+    known: Mapping[tuple[layout.CaptureFolder, str], Archive] | None = None,
+) -> Listing:
+    """Reads every manifest of a capture, or of all, several at once. A damaged one spoils nothing but itself.
+
+    `known`: those read before, by capture and id; they do not change.
+    """
+    before = known or {}
     with ThreadPoolExecutor(READERS) as readers:
-        found = list(readers.map(lambda at: _read_or_why(store, *at), _manifests(store, folder)))
+        found = list(readers.map(lambda at: before.get(at) or _read_or_why(store, *at), _manifests(store, folder)))
     return Listing(
         archives=[item for item in found if isinstance(item, Archive)],
         unreadable=[item for item in found if isinstance(item, SnapshotError)],

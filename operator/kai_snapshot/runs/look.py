@@ -41,6 +41,7 @@ class Stored:
         self._store = store
         self._folder = folder
         self._kept: OrderedDict[Source, Views] = OrderedDict()
+        self._known: dict[tuple[layout.CaptureFolder, str], listing.Archive] = {}
 
     def see(self, wanted: str) -> Views:
         """By key or id; of an archive that has a manifest."""
@@ -61,7 +62,8 @@ class Stored:
 
     def archives(self) -> Sequence[listing.Archive]:
         """As their manifests say; one that cannot be read is left out."""
-        found = listing.listing(self._store, self._folder).archives
+        found = listing.listing(self._store, self._folder, known=self._known).archives
+        self._known = {(layout.CaptureFolder(*_capture(each)), each.manifest.id): each for each in found}
         return sorted(found, key=lambda each: (each.manifest.captured_at, each.key))
 
     def _read(self, key: str, manifest: Manifest, source: Source) -> Views:
@@ -148,6 +150,11 @@ class Live:
                 sha256=taken.inspection.sha256,
             )
             return _compute(taken.path, source, taken.config)
+
+
+def _capture(archive: listing.Archive) -> tuple[str, str]:
+    namespace, _, rest = archive.key.partition("/")
+    return namespace, rest.partition("/")[0]
 
 
 def _compute(path: Path, source: Source, config: dict[str, Any] | None) -> Views:

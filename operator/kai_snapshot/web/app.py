@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.look import Place
-from kai_snapshot.web import api, problems
+from kai_snapshot.web import api, pages, problems
 from kai_snapshot.web.guard import Guard
 from kai_snapshot.web.turns import Turns
 
@@ -24,8 +24,9 @@ def application(place: Place, *, origin: str | None, hosts: Collection[str] | No
     `origin`: whose pages may read the API, `*` for anybody's, None for our own only. `hosts`: the names that requests
     may be made to; None for any.
     """
+    turns = Turns(place)
     app = Starlette(
-        routes=[*api.routes(Turns(place)), Route("/healthz", _healthy)],
+        routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
         middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={
             SnapshotError: problems.of_snapshot_error,

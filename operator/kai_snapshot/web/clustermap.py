@@ -1,0 +1,164 @@
+"""The cluster as a picture: a tile for each node, a cell for each GPU, in few shapes however many there are.
+
+All cells of one colour are one path, so that a thousand nodes are drawn as fast as ten; which cell is where follows
+from a few numbers, which the page's script has too.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from kai_snapshot.api.visualizer import GPUSlot, NodeView, Occupant
+from kai_snapshot.views import Views
+
+By = Literal["queue", "job"]
+COLOURS: Final = 10
+"""That can be told apart; whoever has less than these has one together."""
+OTHER: Final = COLOURS
+CELL: Final = 12
+"""With the space around it; so is all else."""
+GAP: Final = 2
+COLUMNS: Final = 8
+"""Cells of a row of a tile."""
+ROWS: Final = 4
+"""Of cells in a tile, at most."""
+LABEL: Final = 14
+"""Above the cells: the node's name."""
+MARGIN: Final = 8
+WIDTH: Final = 1120
+LETTERS: Final = 15
+"""Of a name that fit above a tile."""
+
+Owner = tuple[str, str]
+"""Namespace and name of a pod."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the legend."""
+
+    colour: int
+    name: str
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Label:
+    """A node's name, above its tile."""
+
+    x: int
+    y: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ClusterMap:
+    """The picture. Paths are in SVG's language."""
+
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    tiles_in_row: int
+    labels: Sequence[Label]
+    used: Mapping[int, str]
+    """What is taken of cells, by colour."""
+    cells: str
+    """The outlines of all."""
+    fragmented: str
+    """What is free and of use to nobody."""
+    closed: str
+    """The tiles of nodes that are not ready, or cordoned."""
+    legend: Sequence[Entry]
+
+
+def cluster_map(views: Views, by: By) -> ClusterMap:
+    """The picture of a cluster, coloured by the queues or the jobs that GPUs are used by."""
+    nodes = [node for node in views.nodes if node.gpu_slots]
+    owner = _owners(views, by)
+    legend = _legend(nodes, owner)
+    colours = {entry.name: entry.colour for entry in legend}
+    most = max((len(node.gpu_slots) for node in nodes), default=0)
+    rows = min(max(-(-most // COLUMNS), 1), ROWS)
+    columns = min(max(most, 1), COLUMNS)
+    tile_width = max(columns * CELL + MARGIN, 8 * CELL + MARGIN)
+    tile_height = LABEL + rows * CELL + MARGIN
+    in_row = WIDTH // tile_width
+    used: dict[int, list[str]] = defaultdict(list)
+    cells, fragmented, closed = [], [], []
+    for number, node in enumerate(nodes):
+        left, top = number % in_row * tile_width, number // in_row * tile_height
+        if node.status != "Ready" or node.unschedulable:
+            closed.append(_box(left, top, tile_width - 2, tile_height - 2))
+        for slot in node.gpu_slots[: COLUMNS * ROWS]:
+            x, y = left + slot.id % COLUMNS * CELL + GAP, top + LABEL + slot.id // COLUMNS * CELL
+            cells.append(_box(x, y, CELL - GAP, CELL - GAP))
+            for colour, base, part in _parts(slot, lambda pod: colours.get(owner(pod), OTHER)):
+                used[colour].append(_slice(x, y, base, part))
+            if slot.fragmented:
+                fragmented.append(_slice(x, y, slot.used_fraction or 0.0, 1 - (slot.used_fraction or 0.0)))
+    return ClusterMap(
+        width=WIDTH,
+        height=max(-(-len(nodes) // in_row), 1) * tile_height,
+        tile_width=tile_width,
+        tile_height=tile_height,
+        tiles_in_row=in_row,
+        labels=list(_labels(nodes, in_row, tile_width, tile_height)),
+        used={colour: "".join(paths) for colour, paths in sorted(used.items())},
+        cells="".join(cells),
+        fragmented="".join(fragmented),
+        closed="".join(closed),
+        legend=legend,
+    )
+
+
+def _owners(views: Views, by: By) -> Callable[[Occupant], str]:
+    known: dict[Owner, str] = {}
+    names = {}
+    waiting = list(views.queues)
+    while waiting:
+        queue = waiting.pop()
+        names[queue.id] = queue.name
+        waiting.extend(queue.children)
+    for job in views.jobs:
+        name = names.get(job.queue, job.queue) if by == "queue" else f"{job.namespace}/{job.name}"
+        known.update(((job.namespace, task.name), name) for task in job.tasks)
+    return lambda pod: known.get((pod.namespace, pod.pod), "")
+
+
+def _legend(nodes: Sequence[NodeView], owner: Callable[[Occupant], str]) -> list[Entry]:
+    """Who uses most has a colour, the same for equal use by name; pods without a job are others."""
+    use: Counter[str] = Counter()
+    for node in nodes:
+        for slot in node.gpu_slots:
+            for pod in slot.occupants or ():
+                use[owner(pod)] += pod.portion  # type: ignore[assignment] # a sum of parts
+    ranked = sorted((name for name in use if name), key=lambda name: (-use[name], name))
+    entries = [Entry(colour, name, round(use[name], 2)) for colour, name in enumerate(ranked[:COLOURS])]
+    rest = sum(use.values()) - sum(use[name] for name in ranked[:COLOURS])
+    return [*entries, Entry(OTHER, "", round(rest, 2))] if rest > 0 else entries
+
+
+def _parts(slot: GPUSlot, colour: Callable[[Occupant], int]) -> Iterator[tuple[int, float, float]]:
+    base = 0.0
+    for pod in slot.occupants or ():
+        yield colour(pod), base, pod.portion
+        base += pod.portion
+
+
+def _box(x: float, y: float, width: float, height: float) -> str:
+    return f"M{x:g} {y:g}h{width:g}v{height:g}h{-width:g}z"
+
+
+def _slice(x: float, y: float, base: float, part: float) -> str:
+    """A part of a cell, from its floor up."""
+    size = CELL - GAP
+    height = round(part * size, 2)
+    return _box(x, round(y + size * (1 - base) - height, 2), size, height)
+
+
+def _labels(nodes: Sequence[NodeView], in_row: int, width: int, height: int) -> Iterator[Label]:
+    for number, node in enumerate(nodes):
+        text = node.name if len(node.name) <= LETTERS else node.name[: LETTERS - 6] + "…" + node.name[-5:]
+        yield Label(number % in_row * width + GAP, number // in_row * height + LABEL - 4, text)
