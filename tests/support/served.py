@@ -2,13 +2,15 @@
 
 import json
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any
 
+from kai_snapshot.runs.listing import Archive
 from kai_snapshot.runs.look import Place
+from kai_snapshot.views import Views
 from kai_snapshot.web.app import application
 from kai_snapshot.web.server import LOOPBACK, listen, server
 from support.eventually import eventually
@@ -44,6 +46,31 @@ class Site:
             return Answer(response.status, response.headers, response.read())
         finally:
             connection.close()
+
+
+class Given:
+    """A place whose views, or failures, are given; it counts how often it is looked at, and by how many at once."""
+
+    def __init__(self, *answers: Views | Exception) -> None:
+        self.answers = list(answers)
+        self.wanted: list[str] = []
+        self.most = 0
+        self._now = 0
+
+    def see(self, wanted: str) -> Views:
+        """The next of the answers; the last again and again."""
+        self._now += 1
+        self.most = max(self.most, self._now)
+        self.wanted.append(wanted)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        self._now -= 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def archives(self) -> Sequence[Archive]:
+        """None."""
+        return ()
 
 
 @contextmanager

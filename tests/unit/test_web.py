@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,38 +10,13 @@ import pytest
 from openapi_spec_validator import validate
 
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.runs.listing import Archive
 from kai_snapshot.runs.look import InFile
-from kai_snapshot.views import Views
-from support.served import Site, served
+from support.served import Given, Site, served
 from support.simulated import CORPUS
 from support.viewed import SCHEMAS, documents, job, node, pod, queue, views, views_of
 
 RUNNING = CORPUS / "18-gang+fraction+cpu+selector+taint+running+overq+prio+limit+elastic+three" / "snapshot.zip"
 API = "/api/v1/visualizer"
-
-
-class Given:
-    """A place whose views, or failures, are given; it counts how often it is looked at, and by how many at once."""
-
-    def __init__(self, *answers: Views | Exception) -> None:
-        self.answers = list(answers)
-        self.wanted: list[str] = []
-        self.most = 0
-        self._now = 0
-
-    def see(self, wanted: str) -> Views:
-        self._now += 1
-        self.most = max(self.most, self._now)
-        self.wanted.append(wanted)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        self._now -= 1
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def archives(self) -> Sequence[Archive]:
-        return ()
 
 
 @pytest.fixture(scope="module")

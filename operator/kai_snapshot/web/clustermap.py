@@ -26,7 +26,9 @@ ROWS: Final = 4
 LABEL: Final = 14
 """Above the cells: the node's name."""
 MARGIN: Final = 8
-WIDTH: Final = 1120
+IN_A_ROW: Final = ((30, 5), (120, 7))
+"""Tiles, for up to so many nodes: the fewer, the larger they are shown."""
+MOST_IN_A_ROW: Final = 10
 LETTERS: Final = 15
 """Of a name that fit above a tile."""
 
@@ -67,10 +69,12 @@ class ClusterMap:
     cells: str
     """The outlines of all."""
     fragmented: str
-    """What is free and of use to nobody."""
+    """What is free and fits no pod that waits."""
     closed: str
     """The tiles of nodes that are not ready, or cordoned."""
     legend: Sequence[Entry]
+    without: int
+    """Nodes that have no GPU, and no tile."""
 
 
 def cluster_map(views: Views, by: By) -> ClusterMap:
@@ -84,7 +88,7 @@ def cluster_map(views: Views, by: By) -> ClusterMap:
     columns = min(max(most, 1), COLUMNS)
     tile_width = max(columns * CELL + MARGIN, 8 * CELL + MARGIN)
     tile_height = LABEL + rows * CELL + MARGIN
-    in_row = WIDTH // tile_width
+    in_row = next((tiles for most_nodes, tiles in IN_A_ROW if len(nodes) <= most_nodes), MOST_IN_A_ROW)
     used: dict[int, list[str]] = defaultdict(list)
     cells, fragmented, closed = [], [], []
     for number, node in enumerate(nodes):
@@ -99,7 +103,7 @@ def cluster_map(views: Views, by: By) -> ClusterMap:
             if slot.fragmented:
                 fragmented.append(_slice(x, y, slot.used_fraction or 0.0, 1 - (slot.used_fraction or 0.0)))
     return ClusterMap(
-        width=WIDTH,
+        width=in_row * tile_width,
         height=max(-(-len(nodes) // in_row), 1) * tile_height,
         tile_width=tile_width,
         tile_height=tile_height,
@@ -110,6 +114,7 @@ def cluster_map(views: Views, by: By) -> ClusterMap:
         fragmented="".join(fragmented),
         closed="".join(closed),
         legend=legend,
+        without=len(views.nodes) - len(nodes),
     )
 
 

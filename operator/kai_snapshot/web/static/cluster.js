@@ -35,7 +35,7 @@ function text(node, slot) {
   const pods = (found.occupants ?? []).map((pod) =>
     `\u2068${pod.namespace}/${pod.pod}\u2069` + (pod.portion < 1 ? ` ${+pod.portion.toFixed(2)}` : ""));
   const what = pods.length ? pods.join(", ") : "free";
-  return `${head}. GPU ${slot}: ${what}` + (found.fragmented ? ` – of use to nobody: ${found.fragmentedReason}` : "");
+  return `${head}. GPU ${slot}: ${what}` + (found.fragmented ? ` – fragmented: ${found.fragmentedReason}` : "");
 }
 
 function show(nodes, place) {

@@ -1,0 +1,269 @@
+"""The pages, as they are served: whole without scripts, and nothing in them but what the views say."""
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from kai_snapshot.api.ids import run_id
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest
+from kai_snapshot.errors import Reason, TransientError
+from kai_snapshot.runs.look import InFile, Stored
+from kai_snapshot.stores import layout
+from kai_snapshot.stores.memory import MemoryStore
+from kai_snapshot.web.clustermap import COLOURS, OTHER, cluster_map
+from support.served import Answer, Given, Site, served
+from support.simulated import CASES, CORPUS
+from support.viewed import job, node, pod, queue, shared, views
+
+PAGES = ("/", "/?by=job", "/queues", "/queues?resource=cpu", "/queues?resource=memory", "/jobs", "/nodes", "/archives")
+FIRST = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
+
+
+class Page(HTMLParser):
+    """A page's elements and its text."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(answer.body.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def links(self) -> Iterator[str]:
+        """Where it leads, and what it loads."""
+        for _, attributes in self.elements:
+            for name in ("href", "src", "action", "data-nodes", "data-page"):
+                if (target := attributes.get(name)) is not None:
+                    yield target
+
+    def all(self, tag: str) -> Sequence[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def page(site: Site, path: str) -> Page:
+    answer = site.ask(path)
+    assert answer.status == 200, answer.body
+    return Page(answer)
+
+
+@pytest.mark.parametrize("case", [*CASES, "21-config-null"])
+def test_every_page_of_every_archive_is_whole_and_needs_nothing_from_elsewhere(case: str) -> None:
+    with served(InFile(CORPUS / case / "snapshot.zip")) as site:
+        for path in PAGES:
+            found = page(site, path)
+            assert len(found.all("h1")) == len(found.all("main")) == len(found.all("title")) == 1
+            for tag, attributes in found.elements:
+                assert "style" not in attributes
+                assert not any(name.startswith("on") for name in attributes)
+                assert tag != "style"
+                assert tag != "script" or attributes.get("src")
+            for target in found.links():
+                assert target.startswith(("/", "#"))
+
+
+def test_what_pages_lead_to_is_there() -> None:
+    with served(InFile(CORPUS / CASES[-1] / "snapshot.zip")) as site:
+        targets = {target for path in PAGES for target in page(site, path).links() if target.startswith("/")}
+        assert {target: site.ask(target).status for target in targets} == dict.fromkeys(targets, 200)
+
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{7*7}}",
+    "a" * 63,
+    "\u202egnp.exe",
+    "' onfocus='x",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_are_text_and_nothing_else(name: str) -> None:
+    group = job(name, name, namespace=name) | {"status": {"schedulingConditions": [{"message": name}]}}
+    found = views(
+        nodes=[node(name, labels={"nvidia.com/gpu.product": name, "nvidia.com/gpu.count": "9"})],
+        queues=[queue(name, name, spec={"displayName": name, "parentQueue": name})],
+        podGroups=[group, job("waits", name) | {"status": group["status"]}],
+        pods=[pod(name, name, gpus=1, job=name, namespace=name), pod("w", gpus=9, job="waits")],
+    )
+    with served(Given(found)) as site, served(Given(views(nodes=[node()]))) as plain:
+        for path in PAGES:
+            tags = [tag for tag, _ in page(site, path).elements]
+            assert tags.count("script") == [tag for tag, _ in page(plain, path).elements].count("script")
+            assert "img" not in tags
+        for path in ("/queues", "/jobs", "/nodes"):
+            assert name in page(site, path).text
+        shown = page(site, "/jobs")
+        assert any(each.get("value") == name for each in shown.all("option"))
+        address = next(target for target in page(site, "/queues").links() if target.startswith("/jobs?queue"))
+        assert parse_qs(urlsplit(address).query)["queue"] == [name]
+        assert name in page(site, address).text
+
+
+class TestClusterMap:
+    def test_a_thousand_nodes_are_a_few_shapes(self) -> None:
+        nodes = [node(f"n{i:04}") for i in range(1000)]
+        pods = [pod(f"p{i}", f"n{i % 1000:04}", gpus=1, job=f"j{i % 50}") for i in range(5000)]
+        groups = [job(f"j{i}", f"q{i % 20}") for i in range(50)]
+        found = views(nodes=nodes, queues=[queue(f"q{i}") for i in range(20)], podGroups=groups, pods=pods)
+        with served(Given(found)) as site:
+            shown = page(site, "/")
+        assert len(shown.all("path")) < 20
+        assert len(shown.all("text")) == 1000
+
+    def test_who_uses_most_has_a_colour_and_the_rest_one_together(self) -> None:
+        count = COLOURS + 3
+        pods = [pod(f"p{i}", f"n{i}", gpus=8 if i < COLOURS else 1, job=f"j{i}") for i in range(count)]
+        found = views(
+            nodes=[node(f"n{i}") for i in range(count)],
+            queues=[queue(f"q{i}", spec={"displayName": f"Team {i}"}) for i in range(count)],
+            podGroups=[job(f"j{i}", f"q{i}") for i in range(count)],
+            pods=pods,
+        )
+        legend = cluster_map(found, "queue").legend
+        assert {each.name for each in legend[:-1]} == {f"Team {i}" for i in range(COLOURS)}
+        assert (legend[-1].colour, legend[-1].name, legend[-1].gpus) == (OTHER, "", 3)
+        assert cluster_map(found, "job").legend[0].name == "ns/j0"
+
+    def test_shared_gpus_are_filled_as_far_as_they_are_used(self) -> None:
+        pods = [shared("a", "n", part=0.5, group="g"), shared("b", "n", part=0.2, group="g", job="k")]
+        found = views(nodes=[node(gpus=1)], podGroups=[job("j", "q"), job("k", "r")], pods=pods)
+        assert cluster_map(found, "queue").used == {0: "M2 19h10v5h-10z", 1: "M2 17h10v2h-10z"}
+
+    def test_nodes_without_gpus_are_counted_only(self) -> None:
+        found = cluster_map(views(nodes=[node("a", gpus=0), node("b")]), "queue")
+        assert (len(found.labels), found.without) == (1, 1)
+
+    def test_an_empty_cluster_has_a_map_too(self) -> None:
+        with served(Given(views())) as site:
+            for path in PAGES:
+                page(site, path)
+
+
+@pytest.fixture(scope="module")
+def many_jobs() -> Iterator[Site]:
+    groups = [job(f"j{i:03}", f"q{i % 2}", namespace=f"ns{i % 3}") for i in range(450)]
+    pods = [pod("p", "n", job="j000", namespace="ns0")]
+    with served(Given(views(nodes=[node()], podGroups=groups, pods=pods))) as site:
+        yield site
+
+
+class TestJobs:
+    @pytest.mark.parametrize(
+        ("query", "says"),
+        [
+            ("", "450 jobs, page 1 of 3"),
+            ("?page=3", "450 jobs, page 3 of 3"),
+            ("?page=99", "450 jobs, page 3 of 3"),
+            ("?page=x", "450 jobs, page 1 of 3"),
+            ("?page=²", "450 jobs, page 1 of 3"),
+            ("?status=Running", "1 jobs"),
+            ("?queue=q1&namespace=ns0", "75 jobs"),
+            ("?name=j00", "10 jobs"),
+            ("?name=%3Cb%3E", "0 jobs"),
+        ],
+    )
+    def test_they_are_filtered_and_shown_in_parts(self, many_jobs: Site, query: str, says: str) -> None:
+        path = "/jobs" + query.replace("²", "%C2%B2")
+        assert page(many_jobs, path).text.count(says) == 2
+
+    def test_the_next_part_is_of_the_same_filter(self, many_jobs: Site) -> None:
+        found = page(many_jobs, "/jobs?queue=q1&name=j")
+        (following,) = {target for target in found.links() if "page=2" in target}
+        assert parse_qs(urlsplit(following).query) == {"queue": ["q1"], "name": ["j"], "page": ["2"]}
+
+
+@pytest.fixture(scope="module")
+def keys() -> list[str]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def hourly(keys: list[str]) -> Iterator[Site]:
+    store = MemoryStore()
+    content = (CORPUS / "10-gang+running" / "snapshot.zip").read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    for hour in range(3):
+        moment = FIRST + timedelta(hours=hour)
+        manifest = Manifest(
+            id=run_id(moment),
+            archive=layout.archive_name(run_id(moment), sha256),
+            capture=CaptureIdentity(cluster_uid="u", namespace="ns", name="hourly"),
+            sha256=sha256,
+            size_bytes=len(content),
+            uncompressed_bytes=100,
+            object_counts={"pods": 12},
+            scheduled_for=moment,
+            captured_at=moment,
+            trigger="Schedule",
+        )
+        folder = layout.CaptureFolder("ns", "hourly")
+        keys.append(folder.prefix + manifest.archive)
+        store.put(keys[-1], io.BytesIO(content))
+        store.put(folder.manifest(manifest.id), io.BytesIO(manifest.encode()))
+    with served(Stored(store)) as site:
+        yield site
+
+
+class TestTime:
+    def test_one_can_step_to_earlier_and_later_archives(self, hourly: Site, keys: list[str]) -> None:
+        newest = page(hourly, "/queues?resource=cpu")
+        assert "10:15:00" not in newest.text
+        assert "12:15:00" in newest.text
+        (earlier,) = {each["href"] for each in newest.all("a") if each.get("rel") == "prev"}
+        assert parse_qs(urlsplit(earlier or "").query) == {"resource": ["cpu"], "snapshot": [keys[1]]}
+        middle = page(hourly, earlier or "")
+        assert [each.get("rel") for each in middle.all("a") if each.get("rel")] == ["prev", "next"]
+
+    def test_all_pages_stay_with_the_archive(self, hourly: Site, keys: list[str]) -> None:
+        for path in ("/", "/queues", "/jobs", "/nodes"):
+            found = page(hourly, f"{path}?snapshot={keys[0]}")
+            inner = [
+                each
+                for each in found.links()
+                if each.split("?")[0] in ("/", "/queues", "/jobs", "/nodes") and "action" not in each
+            ]
+            with_archive = [each for each in inner if keys[0].split("/")[-1] in each]
+            forms = [each["action"] for each in found.all("form")]
+            assert len(with_archive) >= len(inner) - len(forms) - 2  # to the neighbours
+            assert all(each.get("value") == keys[0] for each in found.all("input") if each.get("name") == "snapshot")
+
+    def test_all_archives_are_listed_newest_first(self, hourly: Site) -> None:
+        text = page(hourly, "/archives").text
+        assert "3 archives" in text
+        assert text.index("12:15:00") < text.index("10:15:00")
+
+
+def test_what_cannot_be_shown_is_said_on_a_page() -> None:
+    with served(Given(TransientError(Reason.SOURCE_UNREACHABLE, "It is <away>."))) as site:
+        answer = site.ask("/queues")
+    assert answer.status == 503
+    assert "It is <away>." in Page(answer).text
+    assert "SourceUnreachable" in Page(answer).text
+
+
+def test_nothing_of_config_maps_and_environments_is_shown(tmp_path: Path) -> None:
+    secret = "s3cr3t-value"
+    uses = pod("p", "n", gpus=1)
+    uses["spec"]["containers"][0]["env"] = [{"name": "PASSWORD", "value": secret}]
+    uses["spec"]["containers"][0]["args"] = [secret]
+    found = views(
+        nodes=[node()], podGroups=[job()], pods=[uses],
+        configMaps=[{"metadata": {"name": "c", "namespace": "ns"}, "data": {"k": secret}}],
+    )  # fmt: skip
+    with served(Given(found)) as site:
+        for path in (*PAGES, *(f"/api/v1/visualizer/{name}" for name in ("summary", "queues", "jobs", "nodes"))):
+            assert secret.encode() not in site.ask(path).body
