@@ -37,6 +37,11 @@ class Site:
 
     port: int
 
+    @property
+    def url(self) -> str:
+        """Where it is, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
     def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
         """One request; `_` in the name of a header stands for `-`."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
