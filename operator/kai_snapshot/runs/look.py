@@ -1,10 +1,12 @@
 """Look: the views of an archive, wherever it is: in a storage, in a file, or with the scheduler now."""
 
+import gc
 import hashlib
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -101,10 +103,11 @@ class InFile:
         with self._path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if self._last is None or self._last.source.sha256 != digest:
-            gathered = gather(self._path, not_after=datetime.now(UTC))
-            taken = gathered.collected.captured_at
-            source = Source(kind="file", capture=self._path.name, captured_at=taken, sha256=digest)
-            self._last = compute(gathered, source=source)
+            with _nothing_thrown_away():
+                gathered = gather(self._path, not_after=datetime.now(UTC))
+                taken = gathered.collected.captured_at
+                source = Source(kind="file", capture=self._path.name, captured_at=taken, sha256=digest)
+                self._last = compute(gathered, source=source)
         return self._last
 
     def archives(self) -> Sequence[listing.Archive]:
@@ -158,7 +161,18 @@ def _capture(archive: listing.Archive) -> tuple[str, str]:
 
 
 def _compute(path: Path, source: Source, config: dict[str, Any] | None) -> Views:
-    return compute(gather(path, not_after=source.captured_at), source=source, config=config)
+    with _nothing_thrown_away():
+        return compute(gather(path, not_after=source.captured_at), source=source, config=config)
+
+
+@contextmanager
+def _nothing_thrown_away() -> Iterator[None]:
+    """Nearly all that is made of an archive is kept: to look for garbage meanwhile takes as long as all the rest."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _not_found(wanted: str) -> TerminalError:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 
 from kai_snapshot.api.visualizer import ResourceStats
 from kai_snapshot.simulator.model import UNLIMITED, Triple
@@ -12,6 +13,12 @@ def stats(amount: Triple, *, devices: int | None = None, mig: Mapping[str, int] 
 
     Nothing is less than nothing: what is unlimited has no amount.
     """
+    return _stats(amount, devices, tuple(sorted(mig.items())) if mig else ())
+
+
+@lru_cache(maxsize=1 << 12)
+def _stats(amount: Triple, devices: int | None, mig: tuple[tuple[str, int], ...]) -> ResourceStats:
+    """The same for the same: most pods ask for what others do."""
     cpu, memory, gpus = (max(each, 0.0) for each in amount)
     gpus = round(gpus, 6)
     return ResourceStats(
@@ -19,7 +26,7 @@ def stats(amount: Triple, *, devices: int | None = None, mig: Mapping[str, int] 
         memory=round(memory),
         gpu=math.floor(gpus) if devices is None else devices,
         gpu_fraction=gpus,
-        scalar_resources=dict(sorted(mig.items())) if mig else None,
+        scalar_resources=dict(mig) or None,
     )
 
 
