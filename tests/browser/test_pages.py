@@ -1,16 +1,19 @@
 """What people see, and do with it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from kai_snapshot.runs.look import InFile
+from kai_snapshot.runs.look import InFile, Stored
+from kai_snapshot.stores.memory import MemoryStore
 from support import clusters
 from support.browser import Tab
 from support.eventually import eventually
 from support.served import Given, Site, served
 from support.simulated import CORPUS, write
+from support.stored import FIRST, keep
 from support.viewed import job, node, pod, queue, views
 
 PAGES = ("/", "/?by=job", "/queues", "/jobs", "/jobs?status=Pending", "/nodes", "/archives", "/queues?snapshot=none")
@@ -117,6 +120,27 @@ def test_a_thousand_nodes_are_there_at_once_and_scroll_smoothly(tab: Tab, large:
         tab.send("Input.synthesizeScrollGesture", x=600, y=500, yDistance=-800, speed=4000)
     assert tab.tell("scrollY") > 1000
     assert tab.tell("longTasks") == []
+
+
+def test_one_steps_through_time_and_sees_where_it_goes(tab: Tab, axe: str) -> None:
+    store = MemoryStore()
+    for hour, case in enumerate(("10", "11", "18")):
+        keep(store, case, FIRST + timedelta(hours=hour))
+    with served(Stored(store)) as site:
+        tab.open(site.url + "/?by=job")
+        shown = [str(tab.tell("document.querySelector('.figures dd').textContent")).split()]
+        for _ in range(2):
+            tab.follow("document.querySelector('.steps [rel=prev]')")
+            shown.append(str(tab.tell("document.querySelector('.figures dd').textContent")).split())
+        assert [each[0] for each in shown] == ["10", "21", "14"]
+        tab.open(site.url + "/archives")
+        tab.tell("document.querySelector('button.compute').click()")
+        eventually(lambda: "All 3" in str(tab.tell("document.querySelector('output').textContent")), timeout=20)
+        cells = "[...document.querySelectorAll('[data-value=allocatedGPUs]')].map((each) => each.textContent)"
+        assert tab.tell(cells) == ["43", "153", "70"]
+        assert str(tab.tell("document.querySelector('[data-series=pending] path').getAttribute('d')")).count("L") == 2
+        assert serious(tab, axe) == []
+    assert tab.complaints() == []
 
 
 @pytest.mark.parametrize("path", ["/", "/queues", "/jobs"])

@@ -97,6 +97,17 @@ class Tab:
         )
         return time.monotonic() - begun
 
+    def follow(self, link: str) -> None:
+        """Clicks on a link, which leads to another page."""
+        here = self.tell("location.href")
+        self.tell(f"{link}.click()")
+        eventually(
+            lambda: self.tell("document.readyState") == "complete" and self.tell("location.href") != here,
+            timeout=30,
+            interval=0.02,
+            what=link,
+        )
+
     def tell(self, expression: str) -> Any:
         """The value of an expression in the page, a promise waited for."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)

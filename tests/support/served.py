@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any
 
+from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.runs.look import Place
 from kai_snapshot.views import Views
@@ -72,6 +73,10 @@ class Given:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def summary(self, wanted: str) -> ClusterSummary:
+        """The next of the answers, in short."""
+        return self.see(wanted).summary
 
     def archives(self) -> Sequence[Archive]:
         """None."""

@@ -1,32 +1,25 @@
 """Looking at archives in a storage, in a file, and at the scheduler now."""
 
 import asyncio
-import hashlib
 import io
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from kai_snapshot.api.ids import run_id
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
 from kai_snapshot.errors import Reason, SnapshotError, TransientError
 from kai_snapshot.runs.look import FRESH_SECONDS, KEPT, InFile, Live, Stored
 from kai_snapshot.runs.take import Taken, take_url
 from kai_snapshot.stores import layout
 from kai_snapshot.stores.memory import MemoryStore
 from support.scheduler import PluginHandler, Server, StandIn
-from support.simulated import CORPUS
+from support.stored import FIRST, archive, keep
 from support.viewed import documents, views_of
 
-FIRST = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
-HOURLY, ONCE = layout.CaptureFolder("ns", "hourly"), layout.CaptureFolder("ns", "once")
-
-
-def archive(case: str) -> Path:
-    return next(CORPUS.glob(f"{case}-*")) / "snapshot.zip"
+ONCE = layout.CaptureFolder("ns", "once")
 
 
 class Counting(MemoryStore):
@@ -42,31 +35,6 @@ class Counting(MemoryStore):
 
     def downloads(self) -> int:
         return sum(key.endswith(".zip") for key in self.opened)
-
-
-def keep(store: MemoryStore, case: str, moment: datetime, folder: layout.CaptureFolder = HOURLY) -> str:
-    """Puts an archive there; its key."""
-    content = archive(case).read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    config = {"actions": "allocate", "tiers": []} if case == "21" else None
-    manifest = Manifest(
-        id=run_id(moment),
-        archive=layout.archive_name(run_id(moment), sha256),
-        capture=CaptureIdentity(cluster_uid="u", namespace=folder.namespace, name=folder.capture),
-        sha256=sha256,
-        size_bytes=len(content),
-        uncompressed_bytes=100,
-        object_counts={"pods": 12},
-        scheduler=SchedulerIdentity(version="v0.17.0"),
-        scheduled_for=moment,
-        captured_at=moment + timedelta(seconds=3),
-        trigger="Schedule",
-        healed=config is not None,
-        config=config,
-    )
-    store.put(folder.prefix + manifest.archive, io.BytesIO(content))
-    store.put(folder.manifest(manifest.id), io.BytesIO(manifest.encode()))
-    return folder.prefix + manifest.archive
 
 
 def refused(place: Stored | InFile | Live, wanted: str) -> Reason:

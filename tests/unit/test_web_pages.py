@@ -1,28 +1,23 @@
 """The pages, as they are served: whole without scripts, and nothing in them but what the views say."""
 
-import hashlib
-import io
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from kai_snapshot.api.ids import run_id
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.runs.look import InFile, Stored
-from kai_snapshot.stores import layout
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.clustermap import COLOURS, OTHER, cluster_map
 from support.served import Answer, Given, Site, served
 from support.simulated import CASES, CORPUS
+from support.stored import FIRST, keep
 from support.viewed import job, node, pod, queue, shared, views
 
 PAGES = ("/", "/?by=job", "/queues", "/queues?resource=cpu", "/queues?resource=memory", "/jobs", "/nodes", "/archives")
-FIRST = datetime(2026, 11, 22, 10, 15, tzinfo=UTC)
 
 
 class Page(HTMLParser):
@@ -194,26 +189,7 @@ def keys() -> list[str]:
 @pytest.fixture(scope="module")
 def hourly(keys: list[str]) -> Iterator[Site]:
     store = MemoryStore()
-    content = (CORPUS / "10-gang+running" / "snapshot.zip").read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    for hour in range(3):
-        moment = FIRST + timedelta(hours=hour)
-        manifest = Manifest(
-            id=run_id(moment),
-            archive=layout.archive_name(run_id(moment), sha256),
-            capture=CaptureIdentity(cluster_uid="u", namespace="ns", name="hourly"),
-            sha256=sha256,
-            size_bytes=len(content),
-            uncompressed_bytes=100,
-            object_counts={"pods": 12},
-            scheduled_for=moment,
-            captured_at=moment,
-            trigger="Schedule",
-        )
-        folder = layout.CaptureFolder("ns", "hourly")
-        keys.append(folder.prefix + manifest.archive)
-        store.put(keys[-1], io.BytesIO(content))
-        store.put(folder.manifest(manifest.id), io.BytesIO(manifest.encode()))
+    keys.extend(keep(store, "10", FIRST + timedelta(hours=hour)) for hour in range(3))
     with served(Stored(store)) as site:
         yield site
 
@@ -221,8 +197,8 @@ def hourly(keys: list[str]) -> Iterator[Site]:
 class TestTime:
     def test_one_can_step_to_earlier_and_later_archives(self, hourly: Site, keys: list[str]) -> None:
         newest = page(hourly, "/queues?resource=cpu")
-        assert "10:15:00" not in newest.text
-        assert "12:15:00" in newest.text
+        assert "10:15:03" not in newest.text
+        assert "12:15:03" in newest.text
         (earlier,) = {each["href"] for each in newest.all("a") if each.get("rel") == "prev"}
         assert parse_qs(urlsplit(earlier or "").query) == {"resource": ["cpu"], "snapshot": [keys[1]]}
         middle = page(hourly, earlier or "")
@@ -236,9 +212,11 @@ class TestTime:
             assert all(each.get("value") == keys[0] for each in found.all("input") if each.get("type") == "hidden")
 
     def test_all_archives_are_listed_newest_first(self, hourly: Site) -> None:
-        text = page(hourly, "/archives").text
-        assert "3 archives" in text
-        assert text.index("12:15:00") < text.index("10:15:00")
+        found = page(hourly, "/archives")
+        assert "3 archives" in found.text
+        assert found.text.index("12:15:03") < found.text.index("10:15:03")
+        assert "Pods: 12 → 12, at most 12" in found.text
+        assert next(each["d"] for each in found.all("path") if "d" in each) == "M0.0 0.0L500.0 0.0L1000.0 0.0"
 
 
 def test_what_cannot_be_shown_is_said_on_a_page() -> None:

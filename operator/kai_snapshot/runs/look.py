@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from kai_snapshot.api.manifest import Manifest
-from kai_snapshot.api.visualizer import Source
+from kai_snapshot.api.visualizer import ClusterSummary, Source
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import catalog, listing
 from kai_snapshot.runs.download import download
@@ -22,8 +22,11 @@ from kai_snapshot.views import Views, compute, gather
 
 KEPT: Final = 4
 """Archives whose views are kept: those of a large cluster take 100 MB."""
+SUMMARIES_KEPT: Final = 2000
 FRESH_SECONDS: Final = 5.0
 """How long what the scheduler said counts as what it says now."""
+
+T = TypeVar("T")
 
 
 class Place(Protocol):
@@ -31,6 +34,9 @@ class Place(Protocol):
 
     def see(self, wanted: str) -> Views:
         """The views of the archive that is wanted; of the newest if that is empty. Raises SnapshotError, OSError."""
+
+    def summary(self, wanted: str) -> ClusterSummary:
+        """Its summary alone, which is kept for longer than all views. Raises SnapshotError, OSError."""
 
     def archives(self) -> Sequence[listing.Archive]:
         """Those that can be wanted, oldest first. Raises SnapshotError, OSError."""
@@ -43,30 +49,34 @@ class Stored:
         self._store = store
         self._folder = folder
         self._kept: OrderedDict[Source, Views] = OrderedDict()
+        self._summaries: OrderedDict[Source, ClusterSummary] = OrderedDict()
         self._known: dict[tuple[layout.CaptureFolder, str], listing.Archive] = {}
 
     def see(self, wanted: str) -> Views:
         """By key or id; of an archive that has a manifest."""
+        return self._see(*self._find(wanted))
+
+    def summary(self, wanted: str) -> ClusterSummary:
+        """By key or id; of an archive that has a manifest."""
         key, manifest = self._find(wanted)
-        source = Source(
-            kind="stored",
-            capture=key,
-            captured_at=manifest.captured_at,
-            kai_version=manifest.scheduler.version,
-            sha256=manifest.sha256,
-        )
-        if source not in self._kept:
-            self._kept[source] = self._read(key, manifest, source)
-        self._kept.move_to_end(source)
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return self._kept[source]
+        known = self._summaries.get(_source(key, manifest))
+        return known if known is not None else self._see(key, manifest).summary
 
     def archives(self) -> Sequence[listing.Archive]:
         """As their manifests say; one that cannot be read is left out."""
         found = listing.listing(self._store, self._folder, known=self._known).archives
         self._known = {(layout.CaptureFolder(*_capture(each)), each.manifest.id): each for each in found}
         return sorted(found, key=lambda each: (each.manifest.captured_at, each.key))
+
+    def _see(self, key: str, manifest: Manifest) -> Views:
+        source = _source(key, manifest)
+        if source not in self._kept:
+            self._kept[source] = self._read(key, manifest, source)
+            self._summaries[source] = self._kept[source].summary
+        self._kept.move_to_end(source)
+        _at_most(KEPT, self._kept)
+        _at_most(SUMMARIES_KEPT, self._summaries)
+        return self._kept[source]
 
     def _read(self, key: str, manifest: Manifest, source: Source) -> Views:
         with tempfile.TemporaryDirectory(prefix="kai-snapshot-") as spool:
@@ -110,6 +120,10 @@ class InFile:
                 self._last = compute(gathered, source=source)
         return self._last
 
+    def summary(self, wanted: str) -> ClusterSummary:
+        """By the file's name."""
+        return self.see(wanted).summary
+
     def archives(self) -> Sequence[listing.Archive]:
         """None: a file has no manifest."""
         return ()
@@ -139,6 +153,10 @@ class Live:
             raise self._answer
         return self._answer
 
+    def summary(self, wanted: str) -> ClusterSummary:
+        """The present has no name."""
+        return self.see(wanted).summary
+
     def archives(self) -> Sequence[listing.Archive]:
         """None: there is only the present."""
         return ()
@@ -153,6 +171,21 @@ class Live:
                 sha256=taken.inspection.sha256,
             )
             return _compute(taken.path, source, taken.config)
+
+
+def _source(key: str, manifest: Manifest) -> Source:
+    return Source(
+        kind="stored",
+        capture=key,
+        captured_at=manifest.captured_at,
+        kai_version=manifest.scheduler.version,
+        sha256=manifest.sha256,
+    )
+
+
+def _at_most(most: int, kept: "OrderedDict[Source, T]") -> None:
+    while len(kept) > most:
+        kept.popitem(last=False)
 
 
 def _capture(archive: listing.Archive) -> tuple[str, str]:

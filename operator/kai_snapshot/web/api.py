@@ -1,13 +1,13 @@
 """The visualizer API: four documents about an archive, and the list of archives."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from kai_snapshot import __version__
-from kai_snapshot.api.visualizer import ARCHIVES, JOBS, NODES, QUEUES, ArchiveView
+from kai_snapshot.api.visualizer import ARCHIVES, JOBS, NODES, QUEUES, ArchiveView, Source
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
 from kai_snapshot.web.openapi import openapi
@@ -30,25 +30,39 @@ def routes(turns: Turns) -> list[Route]:
         del request
         return _json(openapi())
 
+    async def summary(request: Request) -> Response:
+        found = await turns.summary(_wanted(request))
+        assert found.source is not None
+        return _about(request, found.source, lambda: found.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+    def one_of(write: Write) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            views = await turns.see(_wanted(request))
+            return _about(request, views.source, lambda: write(views, request))
+
+        return answer
+
     return [
-        *(Route(f"{VISUALIZER}/{name}", _about(turns, write)) for name, write in _DOCUMENTS.items()),
+        Route(f"{VISUALIZER}/summary", summary),
+        *(Route(f"{VISUALIZER}/{name}", one_of(write)) for name, write in _DOCUMENTS.items()),
         Route("/api/v1/snapshots", snapshots),
         Route("/api/v1/openapi.json", document),
     ]
 
 
-def _about(turns: Turns, write: Write) -> Callable[[Request], object]:
-    async def answer(request: Request) -> Response:
-        views = await turns.see(request.query_params.get("snapshot", ""))
-        if views.source.kind == "live":
-            return _json(write(views, request), **{"Cache-Control": "no-store"})
-        tag = f'W/"{views.source.sha256}-{__version__}"'
-        headers = {"Cache-Control": "no-cache", "ETag": tag}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        return _json(write(views, request), **headers)
+def _wanted(request: Request) -> str:
+    return request.query_params.get("snapshot", "")
 
-    return answer
+
+def _about(request: Request, source: Source, write: Callable[[], bytes]) -> Response:
+    """A document about an archive; nothing, if who asks has it."""
+    if source.kind == "live":
+        return _json(write(), **{"Cache-Control": "no-store"})
+    tag = f'W/"{source.sha256}-{__version__}"'
+    headers = {"Cache-Control": "no-cache", "ETag": tag}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return _json(write(), **headers)
 
 
 def _json(content: bytes, **headers: str) -> Response:
@@ -69,7 +83,6 @@ def _archive(archive: Archive) -> ArchiveView:
 
 
 _DOCUMENTS: dict[str, Write] = {
-    "summary": lambda views, _: views.summary.model_dump_json(by_alias=True, exclude_none=True).encode(),
     "queues": lambda views, _: QUEUES.dump_json(views.queues, by_alias=True, exclude_none=True),
     "jobs": lambda views, request: JOBS.dump_json(
         views.jobs_in(request.query_params.get("namespace", "")), by_alias=True, exclude_none=True

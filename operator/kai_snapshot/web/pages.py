@@ -21,6 +21,7 @@ from kai_snapshot.views import Views
 from kai_snapshot.web.clustermap import CELL, COLUMNS, GAP, LABEL, ROWS, By, cluster_map
 from kai_snapshot.web.problems import status_of
 from kai_snapshot.web.queuebars import LENGTH, amount, bars
+from kai_snapshot.web.trends import HEIGHT, WIDTH, trends
 from kai_snapshot.web.turns import Turns
 
 HERE: Final = Path(__file__).parent
@@ -58,7 +59,11 @@ async def _archives(turns: Turns, request: Request) -> Response:
         archives = await turns.archives()
     except SnapshotError as error:
         return _failed(request, "/archives", error)
-    return _render("/archives", request, archives=archives, views=None)
+    captures: dict[str, list[Archive]] = {}
+    for each in archives:
+        captures.setdefault(each.key.rpartition("/")[0], []).append(each)
+    shown = {name: {"archives": listed, "trends": trends(listed)} for name, listed in sorted(captures.items())}
+    return _render("/archives", request, archives=archives, captures=shown, width=WIDTH, height=HEIGHT, views=None)
 
 
 def _failed(request: Request, path: str, error: SnapshotError) -> Response:

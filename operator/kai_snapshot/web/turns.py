@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
+from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.runs.look import Place
 from kai_snapshot.views import Views
@@ -21,6 +22,11 @@ class Turns:
         """The views of an archive. Raises SnapshotError, OSError."""
         async with self._turn:
             return await run_in_threadpool(self._place.see, wanted)
+
+    async def summary(self, wanted: str) -> ClusterSummary:
+        """The summary of an archive. Raises SnapshotError, OSError."""
+        async with self._turn:
+            return await run_in_threadpool(self._place.summary, wanted)
 
     async def archives(self) -> Sequence[Archive]:
         """Those there are, oldest first. Raises SnapshotError, OSError."""
