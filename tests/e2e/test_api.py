@@ -62,6 +62,24 @@ REFUSED: dict[str, tuple[Object, str]] = {
         "exactly one of captureRef and archive must be given",
     ),
     "no version": (replay("x", of="x", versions=[]), "at least 1 item"),
+    "no version, of the tool": (replay("x", of="x", versions=None), "versions are missing"),
+    "versions, of the Simulator": (
+        replay("x", of="x", versions=["v0.17.0"], engine="Simulator"),
+        "versions and profile are for snapshot-tool",
+    ),
+    "a profile of the Simulator": (
+        replay("x", of="x", versions=None, engine="Simulator", profile=True),
+        "versions and profile are for snapshot-tool",
+    ),
+    "a baseline without versions": (
+        replay("x", of="x", versions=None, engine="Simulator", baseline="v0.17.0"),
+        "baseline must be the name of one of the versions",
+    ),
+    "an expectation of one engine beside none": (
+        replay("x", of="x", versions=None, engine="Simulator", expectations={"maxTotalSlowdownPercent": 25}),
+        "need a second version to compare with",
+    ),
+    "an engine there is not": (replay("x", of="x", versions=None, engine="Crystal"), "Unsupported value"),
     "a version twice": (replay("x", of="x", versions=["v0.17.0", "v0.17.0"]), "Duplicate value"),
     "as of when": (of(select="AsOf"), "asOf goes with select: AsOf"),
     "a moment for the latest": (of(asOf=MOMENT), "asOf goes with select: AsOf"),
@@ -122,6 +140,7 @@ def test_a_replay_is_immutable_but_for_suspend(story: Story, kube: Kube, tag: st
 
     changes: list[Object] = [
         {"verbosity": 6},
+        {"engine": "Simulator", "versions": None},
         {"versions": [{"name": "v0.17.0"}]},
         {"versions": [{"name": "v0.14.7"}, {"name": "v0.17.0"}]},
         {"source": {"captureRef": {"name": "other"}}},

@@ -20,16 +20,17 @@ def capture(
 
 
 def replay(
-    name: str, *, of: str | Object, versions: list[str | Object], namespace: str = NAMESPACE, **spec: Any
+    name: str, *, of: str | Object, versions: list[str | Object] | None, namespace: str = NAMESPACE, **spec: Any
 ) -> Object:
-    """A SnapshotReplay of a capture by its name, or of any source."""
+    """A SnapshotReplay of a capture by its name, or of any source; versions are None with the Simulator."""
+    listed = [{"name": version} if isinstance(version, str) else version for version in versions or ()]
     return {
         "apiVersion": API_VERSION,
         "kind": "SnapshotReplay",
         "metadata": {"name": name, "namespace": namespace},
         "spec": {
             "source": {"captureRef": {"name": of}} if isinstance(of, str) else of,
-            "versions": [{"name": version} if isinstance(version, str) else version for version in versions],
+            **({"versions": listed} if versions is not None else {}),
             # the stand-in for the tool is quick and small, and so is the cluster
             "podTemplate": {"spec": {"resources": {"requests": {"cpu": "10m", "memory": "32Mi"}}}},
             **spec,

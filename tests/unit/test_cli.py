@@ -139,6 +139,9 @@ except ValueError:
     def test_inspect_does_not_wait_for_the_networks_libraries(self) -> None:
         assert not self.loaded("import kai_snapshot.cli.app, kai_snapshot.cli.inspect_archive") & {"aiohttp", "boto3"}
 
+    def test_only_the_simulators_container_of_a_pod_takes_the_memory_of_numpy(self) -> None:
+        assert "numpy" not in self.loaded("import kai_snapshot.cli.app, kai_snapshot.cli.job, kai_snapshot.runs.report")
+
 
 class TestCapture:
     def test_into_a_file_it_is_the_bytes_that_were_served(self, scheduler: tuple[StandIn, str], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The Job of a replay: who may do what in it, how it fails, what it is called."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -108,6 +108,27 @@ class TestRestrictedPodSecurityStandard:
         assert "ephemeralContainers" not in pod()
 
 
+class TestTheSimulator:
+    SPEC: ClassVar[dict[str, Any]] = {"engine": "Simulator", "versions": None}
+
+    def test_it_takes_the_place_of_the_tool(self) -> None:
+        found = containers(**self.SPEC)
+        assert list(found) == [names.FETCH, names.SIMULATOR, names.REPORT]
+        assert found[names.SIMULATOR]["command"][-4:] == ["kai-snapshot", "job", "simulate", "."]
+        assert "env" not in found[names.SIMULATOR]
+        assert {mount["name"] for mount in found[names.SIMULATOR]["volumeMounts"]} == {"work"}
+
+    def test_what_is_killed_for_its_memory_would_be_again(self) -> None:
+        rules = build(**self.SPEC)["spec"]["podFailurePolicy"]["rules"]
+        killed = {"containerName": names.SIMULATOR, "operator": "In", "values": [137]}
+        assert {"action": "FailJob", "onExitCodes": killed} in rules
+
+    def test_resources_of_the_pod_template_are_its(self) -> None:
+        limits = {"memory": "2Gi"}
+        found = containers(**self.SPEC, podTemplate={"spec": {"resources": {"limits": limits}}})
+        assert found[names.SIMULATOR]["resources"]["limits"]["memory"] == "2Gi"
+
+
 class TestWhatThePodHolds:
     def test_no_service_account_token_and_no_service_variables(self) -> None:
         assert (pod()["automountServiceAccountToken"], pod()["enableServiceLinks"]) == (False, False)
@@ -125,7 +146,8 @@ class TestWhatThePodHolds:
         tool = containers()[names.TOOL]
         assert tool["image"] == "ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0"
         assert tool["command"][:2] == ["/replay/busybox", "sh"]
-        assert tool["command"][-6:] == ["/replay", "/workspace/app", "4", "1800", "3", ""]
+        assert tool["command"][-9:-5] == ["/replay", "1800", "3", ""]
+        assert tool["command"][-5:] == ["/workspace/app", "--filename", "snapshot.zip", "--verbosity", "4"]
 
     @pytest.mark.parametrize(
         ("version", "profiles"),
@@ -139,7 +161,7 @@ class TestWhatThePodHolds:
     )
     def test_a_version_is_asked_for_the_profiles_it_can_write(self, version: dict[str, str], profiles: str) -> None:
         found = containers(versions=[version], profile=True, repetitions=5)[names.TOOL]
-        assert found["command"][-2:] == ["5", profiles]
+        assert found["command"][-7:-5] == ["5", profiles]
 
     def test_the_replays_own_labels_and_annotations_are_not_copied(self) -> None:
         built = build()

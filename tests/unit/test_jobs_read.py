@@ -382,7 +382,7 @@ class TestIndexedJobs:
                     fallen(created=5, fetch=ended(), snapshot_tool=ended(9, **OOM)),
                     pod(created=9, fetch=RUNNING),
                 ),
-                "the tool needed more memory than its container may have (512Mi)",
+                "snapshot-tool needed more memory than its container may have (512Mi)",
             ),
             (
                 indexed(SOME_FAILED, failed="3"),

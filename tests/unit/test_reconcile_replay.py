@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.result import Outcome
+from kai_snapshot.api.result import SIMULATED, Outcome
+from kai_snapshot.compatibility import SnapshotFacts
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.pods import Finding
 from kai_snapshot.reconcile.observed import Refused
@@ -80,6 +81,19 @@ def test_versions_run_one_after_the_other() -> None:
 
 def test_parallelism_lets_versions_run_side_by_side() -> None:
     assert pinned(parallelism=2).actions(CreateJob) == [CreateJob(0, 1), CreateJob(1, 1)]
+
+
+def test_the_simulator_has_one_result_of_the_version_whose_rules_it_has() -> None:
+    world = World(engine="Simulator", versions=None)
+    world.look(resolution=replace(FOUND, facts=(SnapshotFacts(version="v0.9.0"),)))
+    world.look()
+    assert world.actions(CreateJob) == [CreateJob(0, 1)]
+    (result,) = world.resource["status"]["results"]
+    assert result["name"] == SIMULATED
+    assert "compatibility" not in result or result["compatibility"] == [], "that is about the tool"
+    world.finish(results={0: stored()})
+    assert world.condition("Ready") == ("True", "Succeeded")
+    assert world.resource["status"]["summary"] == f"1/1 replayed: {SIMULATED} 41 ms"
 
 
 def test_all_versions_replayed_is_ready() -> None:

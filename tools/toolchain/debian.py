@@ -15,7 +15,7 @@ PACKAGES = (
     "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "openssl",
     "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates",
 )  # fmt: skip
-BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "busybox-static", "ca-certificates")
+BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "libstdc++6", "busybox-static", "ca-certificates")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 

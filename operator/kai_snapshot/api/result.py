@@ -10,6 +10,9 @@ from kai_snapshot.api.base import ApiModel
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """A number of things or milliseconds, which every reader of JSON takes as it is."""
+EngineName = Literal["SnapshotTool", "Simulator"]
+SIMULATED: Final = "v0.17.0"
+"""The version of the scheduler whose rules the Simulator has."""
 ActionName = Annotated[str, Field(max_length=63)]
 MOST_ACTIONS: Final = 64
 """That one result may tell the times of: they are all in the status."""
@@ -56,7 +59,7 @@ class JobOutcome(StrEnum):
 class Engine(ApiModel):
     """What ran."""
 
-    name: Literal["SnapshotTool", "Simulator"] = "SnapshotTool"
+    name: EngineName = "SnapshotTool"
     """SnapshotTool: KAI's own snapshot-tool. Simulator: this project's own engine."""
     version: str = ""
     """The scheduler's version, as `v0.17.0`; empty if unknown."""

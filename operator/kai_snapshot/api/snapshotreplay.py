@@ -1,4 +1,4 @@
-"""The kind SnapshotReplay: run a stored archive through the scheduler's snapshot-tool, at one or more versions."""
+"""The kind SnapshotReplay: run a stored archive through the scheduler's snapshot-tool, or through the Simulator."""
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from kai_snapshot.api.podtemplate import PodTemplate
 from kai_snapshot.api.preparation import Prepare
 from kai_snapshot.api.replayplan import PlannedArchive
 from kai_snapshot.api.replaysource import ReplaySource
+from kai_snapshot.api.result import SIMULATED, EngineName
 from kai_snapshot.api.storage import Storage
 
 AS_CAPTURED = "AsCaptured"
@@ -26,9 +27,11 @@ class ReplayVersion(ApiModel):
     """The snapshot-tool image, in place of the published one of that tag."""
 
 
+_SIMULATED = (ReplayVersion(name=SIMULATED),)
 _IMMUTABLE = (
-    "source", "versions", "baseline", "prepare", "verbosity", "repetitions", "profile", "parallelism", "expectations",
-    "startingDeadlineSeconds", "activeDeadlineSeconds", "backoffLimit", "jobTTLSecondsAfterFinished", "podTemplate",
+    "source", "engine", "versions", "baseline", "prepare", "verbosity", "repetitions", "profile", "parallelism",
+    "expectations", "startingDeadlineSeconds", "activeDeadlineSeconds", "backoffLimit", "jobTTLSecondsAfterFinished",
+    "podTemplate",
 )  # fmt: skip
 
 
@@ -41,11 +44,20 @@ class SnapshotReplaySpec(ApiModel):
                 {
                     # lists of the type `map` are equal in any order, but a result goes by its index
                     "rule": " && ".join(unchanged(field) for field in _IMMUTABLE)
-                    + " && self.versions.map(v, v.name) == oldSelf.versions.map(v, v.name)",
+                    + " && (!has(self.versions) || self.versions.map(v, v.name) == oldSelf.versions.map(v, v.name))",
                     "message": "a replay is immutable (but for suspend): create a new SnapshotReplay",
                 },
                 {
-                    "rule": "!has(self.baseline) || self.versions.exists(v, v.name == self.baseline)",
+                    "rule": "self.engine == 'Simulator' || has(self.versions)",
+                    "message": "versions are missing: name those to replay with, or set engine: Simulator",
+                },
+                {
+                    "rule": "self.engine == 'SnapshotTool' || !(has(self.versions) || self.profile)",
+                    "message": "versions and profile are for snapshot-tool: the Simulator has the rules of one version",
+                },
+                {
+                    "rule": "!has(self.baseline) || "
+                    "has(self.versions) && self.versions.exists(v, v.name == self.baseline)",
                     "message": "baseline must be the name of one of the versions",
                 },
                 {
@@ -55,7 +67,7 @@ class SnapshotReplaySpec(ApiModel):
                     "may be six and a half days (561600) together",
                 },
                 {
-                    "rule": "!has(self.expectations) || size(self.versions) > 1 || !("
+                    "rule": "!has(self.expectations) || has(self.versions) && size(self.versions) > 1 || !("
                     "size(self.expectations.unchanged) > 0 || has(self.expectations.maxTotalSlowdownPercent) || "
                     "has(self.expectations.maxActionSlowdownPercent))",
                     "message": "expectations of what is unchanged or not slower need a second version to compare with",
@@ -77,21 +89,27 @@ class SnapshotReplaySpec(ApiModel):
 
     source: ReplaySource
     """The archive to replay. It is pinned once, when the replay is first looked at."""
-    versions: tuple[ReplayVersion, ...] = Field(
+    engine: EngineName = "SnapshotTool"
+    """SnapshotTool: the scheduler's own code, from its published images. Simulator: this project's own, which needs no
+    image but the operator's, takes seconds and says why jobs wait; the tool is the authority."""
+    versions: tuple[ReplayVersion, ...] | None = Field(
+        default=None,
         min_length=1,
         max_length=32,
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    """The versions to replay with, a Job each."""
+    """The versions of snapshot-tool to replay with, a Job each. Not with the Simulator."""
     baseline: str | None = Field(default=None, min_length=1, max_length=63)
     """The name of the version that the others are compared with; the first if not given."""
     prepare: Prepare = Field(default_factory=Prepare)
     """What is done to the archive before the tool gets it."""
     verbosity: int = Field(default=4, ge=0, le=8)
-    """The tool's log level. Placements need 3, evictions and jobs 4, reasons 6 (much larger logs)."""
+    """The tool's log level. Placements need 3, evictions and jobs 4, reasons 6 (much larger logs). The Simulator
+    always says all."""
     repetitions: int = Field(default=3, ge=1, le=20)
     """How often each version runs: the tool is not a function of its input. Times are medians; what varies between runs
-    of one version is no difference between versions. A gate on what is unchanged wants five or more."""
+    of one version is no difference between versions. A gate on what is unchanged wants five or more. The Simulator
+    draws the order of jobs that the scheduler leaves open for each run; with 1 it is that of the archive."""
     profile: bool = False
     """Whether to keep a CPU and a memory profile of the last run, of versions whose tool can write them."""
     parallelism: int = Field(default=1, ge=1, le=32)
@@ -113,6 +131,11 @@ class SnapshotReplaySpec(ApiModel):
     """How long a Job stays once its result is in the status. The replay itself stays."""
     pod_template: PodTemplate = Field(default_factory=PodTemplate)
     """What may be set of the replay's pods."""
+
+    @property
+    def planned_versions(self) -> tuple[ReplayVersion, ...]:
+        """The versions there is a result for, in their order: of the Simulator the one whose rules it has."""
+        return self.versions or _SIMULATED
 
 
 class ResolvedArchives(ApiModel):
@@ -197,7 +220,7 @@ class VersionResult(ApiModel):
     name: str
     """The version's name in the spec."""
     image: str = ""
-    """The snapshot-tool image."""
+    """The snapshot-tool image; the operator's, with the Simulator."""
     image_id: str = Field(default="", alias="imageID")
     """Its digest, as the node resolved it."""
     outcome: str = "Pending"
@@ -266,7 +289,7 @@ class SnapshotReplayStatus(ApiModel):
 
 
 class SnapshotReplay(ApiModel):
-    """Runs a stored archive through the scheduler's own snapshot-tool, at one or more versions."""
+    """Runs a stored archive through the scheduler's own snapshot-tool, at one or more versions, or the Simulator."""
 
     metadata: Metadata
     spec: SnapshotReplaySpec

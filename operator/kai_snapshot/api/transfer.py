@@ -7,7 +7,7 @@ from pydantic import Field, computed_field
 
 from kai_snapshot.api.base import ApiModel, Time
 from kai_snapshot.api.preparation import Prepare
-from kai_snapshot.api.result import ReplayedArchive
+from kai_snapshot.api.result import Engine, EngineName, ReplayedArchive
 
 
 class Profile(StrEnum):
@@ -27,7 +27,7 @@ class Part(ApiModel):
     name: str
     """Name of the SnapshotReplay."""
     index: int = Field(ge=0)
-    """Position in `spec.versions` and `status.results`."""
+    """Position in `status.results`."""
     attempt: int = Field(ge=1)
     """1 for the first Job of this result."""
     archive: int | None = Field(default=None, ge=0)
@@ -46,8 +46,10 @@ class Instructions(ApiModel):
     """The version's name in the spec: a tag, AsCaptured, or any name if it has an image of its own."""
     target_version: str
     """The version of the scheduler it stands for, such as v0.17.0; empty if unknown."""
+    engine: EngineName = "SnapshotTool"
+    """What it is replayed with."""
     image: str
-    """The snapshot-tool image."""
+    """The engine's image."""
     archive_id: str = ""
     """Id of the archive in the storage."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -68,6 +70,11 @@ class Instructions(ApiModel):
     """How long the tool may take for one run."""
     repetitions: int = Field(default=1, ge=1)
     """How many runs are wanted."""
+
+    @property
+    def what_runs(self) -> Engine:
+        """The engine, as results say it."""
+        return Engine(name=self.engine, version=self.target_version, image=self.image)
 
     @property
     def archive(self) -> ReplayedArchive:

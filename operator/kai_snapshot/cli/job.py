@@ -1,15 +1,17 @@
-"""`kai-snapshot job fetch` and `job report`: what the containers of a replay's pod run. Not for people."""
+"""`kai-snapshot job fetch`, `simulate` and `report`: what the containers of a replay's pod run. Not for people."""
 
 import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kai_snapshot.api.problem import Problem
+from kai_snapshot.cli import output
 from kai_snapshot.errors import SnapshotError, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.runs.fetch import fetch
@@ -30,9 +32,17 @@ def fetch_command(work: Work) -> None:
     _with_client(lambda client: fetch(client, work), patience_seconds=FETCH_PATIENCE_SECONDS)
 
 
+@app.command("simulate")
+def simulate_command(work: Work) -> None:
+    """Run the Simulator once on what fetch has left, and print the result."""
+    from kai_snapshot.runs.simulate import simulate_run  # noqa: PLC0415 - fetch and report do without numpy
+
+    output.document(simulate_run(work, int(os.environ[names.RUN_VARIABLE]), now=datetime.now(UTC)).dump())
+
+
 @app.command("report")
 def report_command(work: Work) -> None:
-    """Hand in the tool's log and what it says."""
+    """Hand in the engine's log and what it says."""
     node_name = os.environ.get(names.NODE_VARIABLE, "")
     _with_client(lambda client: report(client, work, node_name), patience_seconds=REPORT_PATIENCE_SECONDS)
 

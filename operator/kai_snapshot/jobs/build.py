@@ -1,7 +1,8 @@
-"""What a replay's Job looks like: fetch, the tool, report, one after the other in one pod.
+"""What a replay's Job looks like: fetch, the engine, report, one after the other in one pod.
 
-The tool's image is upstream's, unmodified. The pod satisfies the restricted Pod Security Standard and holds no
-credentials but a token for the transfer endpoint, which only our own two containers see.
+The engine is snapshot-tool, in upstream's image, unmodified, or the Simulator, in ours. The pod satisfies the
+restricted Pod Security Standard and holds no credentials but a token for the transfer endpoint, which fetch and report
+see, and not the engine.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from kai_snapshot.api.base import API_VERSION
 from kai_snapshot.api.snapshotreplay import SnapshotReplay, SnapshotReplaySpec
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.images import target_version
-from kai_snapshot.jobs.script import profile_arguments, tool_command
+from kai_snapshot.jobs.script import profile_arguments, simulator_command, tool_command
 
 Manifest = dict[str, Any]
 """A Kubernetes object as the API server takes it."""
@@ -22,7 +23,7 @@ LONGEST_SECONDS: Final = 7 * 86400 - 3600
 """What an Indexed Job may take at the most: its pods still have to hand in with the token it was made with."""
 _NOBODY: Final = 65532
 _OURS: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
-_TOOL: Final = {
+_ENGINE: Final = {
     "requests": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"},
     # Archive, prepared copy and squeezed logs: a pod that needs more is evicted before it hurts its neighbours.
     "limits": {"ephemeral-storage": "16Gi"},
@@ -34,7 +35,7 @@ def job(
 ) -> Manifest:
     """The Job of one version; with many archives an Indexed one, of which each pod is about one of them.
 
-    `image` is the snapshot-tool's, `operator_image` ours, `transfer_url` the transfer endpoint's (scheme, host, port).
+    `image` is the engine's, `operator_image` ours, `transfer_url` the transfer endpoint's (scheme, host, port).
     """
     spec, source = replay.spec, replay.status.resolved_source
     many = source.archives if source is not None else None
@@ -78,7 +79,7 @@ def _once(spec: SnapshotReplaySpec) -> Manifest:
     return {
         "backoffLimit": spec.backoff_limit,
         "activeDeadlineSeconds": _pod_seconds(spec),
-        "podFailurePolicy": _pod_failure_policy("FailJob"),
+        "podFailurePolicy": _pod_failure_policy(names.ENGINE_OF[spec.engine], "FailJob"),
     }
 
 
@@ -91,7 +92,7 @@ def _indexed(spec: SnapshotReplaySpec, count: int) -> Manifest:
         "parallelism": parallelism,
         "backoffLimitPerIndex": spec.backoff_limit,
         "activeDeadlineSeconds": min(-(-count // parallelism) * _pod_seconds(spec), LONGEST_SECONDS),
-        "podFailurePolicy": _pod_failure_policy("FailIndex"),
+        "podFailurePolicy": _pod_failure_policy(names.ENGINE_OF[spec.engine], "FailIndex"),
     }
 
 
@@ -127,7 +128,7 @@ def token_secret(job: Mapping[str, Any], token: str) -> Manifest:
     }
 
 
-def _pod_failure_policy(give_up: Literal["FailJob", "FailIndex"]) -> Manifest:
+def _pod_failure_policy(engine: str, give_up: Literal["FailJob", "FailIndex"]) -> Manifest:
     def on_exit(container: str, code: int) -> Manifest:
         return {"action": give_up, "onExitCodes": {"containerName": container, "operator": "In", "values": [code]}}
 
@@ -135,8 +136,8 @@ def _pod_failure_policy(give_up: Literal["FailJob", "FailIndex"]) -> Manifest:
         "rules": [
             # Drained, preempted, node lost: no fault of anybody here, try again without counting.
             {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-            # The tool's shell exits 0 whatever the tool does: 137 is the kernel's, out of memory, and would come again.
-            on_exit(names.TOOL, 137),
+            # The engine's shell exits 0 whatever happens: 137 is the kernel's, out of memory, and would come again.
+            on_exit(engine, 137),
             on_exit(names.FETCH, names.HOPELESS),
             on_exit(names.REPORT, names.HOPELESS),
             # Everything else counts against the backoff limit.
@@ -159,7 +160,7 @@ def _pod(
     replay: SnapshotReplay, name: str, *, index: int, image: str, operator_image: str, transfer_url: str
 ) -> Manifest:
     wanted = replay.spec.pod_template.spec.dump()
-    resources = _tool_resources(wanted.pop("resources", {}))
+    resources = _engine_resources(wanted.pop("resources", {}))
     work = {"name": "work", "mountPath": names.WORK}
     token = {"name": "token", "mountPath": names.TOKEN_FILE.rsplit("/", 1)[0], "readOnly": True}
     ours = {
@@ -172,10 +173,10 @@ def _pod(
         "volumeMounts": [work, token],
         "securityContext": _CONTAINER_SECURITY,
     }
-    tool = {
-        "name": names.TOOL,
+    engine = {
+        "name": names.ENGINE_OF[replay.spec.engine],
         "image": image,
-        "command": _tool_command(replay, index),
+        "command": _engine_command(replay, index),
         "resources": resources,
         "volumeMounts": [work],
         "securityContext": _CONTAINER_SECURITY,
@@ -188,7 +189,7 @@ def _pod(
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
         "securityContext": _POD_SECURITY,
-        "initContainers": [{"name": names.FETCH, "command": _ours(names.FETCH), **ours}, tool],
+        "initContainers": [{"name": names.FETCH, "command": _ours(names.FETCH), **ours}, engine],
         "containers": [{"name": names.REPORT, "command": _ours(names.REPORT), **ours}],
         "volumes": [
             {"name": "work", "emptyDir": {}},
@@ -216,9 +217,11 @@ def _beside(affinity: Mapping[str, Any], node: str) -> Manifest:
     }
 
 
-def _tool_command(replay: SnapshotReplay, index: int) -> list[str]:
+def _engine_command(replay: SnapshotReplay, index: int) -> list[str]:
     spec, source = replay.spec, replay.status.resolved_source
-    version = target_version(spec.versions[index], captured_version=source.scheduler_version if source else "")
+    if spec.engine == "Simulator":
+        return simulator_command(names.WORK, limit_seconds=spec.active_deadline_seconds, repetitions=spec.repetitions)
+    version = target_version(spec.planned_versions[index], captured_version=source.scheduler_version if source else "")
     return tool_command(
         names.WORK,
         verbosity=spec.verbosity,
@@ -228,13 +231,13 @@ def _tool_command(replay: SnapshotReplay, index: int) -> list[str]:
     )
 
 
-def _tool_resources(wanted: Mapping[str, Mapping[str, int | str]]) -> Manifest:
+def _engine_resources(wanted: Mapping[str, Mapping[str, int | str]]) -> Manifest:
     """What the replay says of a resource replaces all we say of it: a limit of its own may lie below our request."""
     told = {resource for amounts in wanted.values() for resource in amounts}
     return {
         kind: {resource: amount for resource, amount in amounts.items() if resource not in told}
         | dict(wanted.get(kind, {}))
-        for kind, amounts in _TOOL.items()
+        for kind, amounts in _ENGINE.items()
     }
 
 

@@ -1,8 +1,10 @@
 """What the operator, the pods and their containers must call the same: names, labels, files, exit codes."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from kai_snapshot.api.base import GROUP
+from kai_snapshot.api.result import EngineName
 from kai_snapshot.api.transfer import Profile
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -25,6 +27,9 @@ FAILED_SHOWN: Final = 10
 
 FETCH: Final = "fetch"
 TOOL: Final = "snapshot-tool"
+SIMULATOR: Final = "simulator"
+ENGINE_OF: Final[Mapping[EngineName, str]] = {"SnapshotTool": TOOL, "Simulator": SIMULATOR}
+"""The container that does the work: the one with that engine."""
 REPORT: Final = "report"
 
 WORK: Final = "/replay"
@@ -48,6 +53,8 @@ URL_VARIABLE: Final = "KAI_SNAPSHOT_TRANSFER_URL"
 NODE_VARIABLE: Final = "KAI_SNAPSHOT_NODE_NAME"
 COMPLETION_INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
 """Put into all containers of an Indexed Job by the Job controller: which archive of the plan the pod is about."""
+RUN_VARIABLE: Final = "KAI_SNAPSHOT_RUN"
+"""Which run it is, from 1, for the Simulator: each draws another order of jobs."""
 
 HOPELESS: Final = 65
 """Exit code (EX_DATAERR) of fetch and report for a failure that another try would only repeat."""

@@ -53,15 +53,19 @@ def hopeless(problem: Problem) -> Finding:
 
 def finding(pod: Object, now: datetime) -> Finding | None:
     """What is certain to have become of it; None if it may still bring a result, or another pod may."""
-    tool, told = _ended(_status_of(pod, names.TOOL)), pod.get("status", {})
+    engine, told = _ended(_engine_status(pod)), pod.get("status", {})
     if told.get("reason") == "Evicted" and not _disrupted(pod):
         return Finding(Outcome.FAILED, f"{Reason.NO_SPACE_LEFT}: {told.get('message', '')}")
     if told.get("reason") == "DeadlineExceeded":  # the whole pod's; the tool's own ends only the tool
         return Finding(Outcome.DEADLINE_EXCEEDED, told.get("message", ""))
     # Where the kernel kills only the tool, its shell still exits 0; but the kubelet then starts no further container.
-    if (tool.get("reason") == "OOMKilled" or tool.get("exitCode") == _KILLED) and not _disrupted(pod):
-        limit = _limit(pod, "memory")
-        message = f"the tool needed more memory than its container may have ({limit}): raise podTemplate.spec.resources"
+    if (engine.get("reason") == "OOMKilled" or engine.get("exitCode") == _KILLED) and not _disrupted(pod):
+        container = _engine(pod)
+        limit = container.get("resources", {}).get("limits", {}).get("memory", "the node's")
+        message = (
+            f"{container['name']} needed more memory than its container may have ({limit}): "
+            "raise podTemplate.spec.resources"
+        )
         return Finding(Outcome.OOM_KILLED, message)
     for name in (names.FETCH, names.REPORT):
         status = _status_of(pod, name)
@@ -122,7 +126,7 @@ def has_started(pod: Object) -> bool:
 
 def image_id(pod: Object) -> str:
     """The tool's image as the node resolved it; empty until then."""
-    return str(_status_of(pod, names.TOOL).get("imageID", ""))
+    return str(_engine_status(pod).get("imageID", ""))
 
 
 def owner(pod: Object) -> str | None:
@@ -160,6 +164,16 @@ def _statuses(pod: Object) -> Sequence[Object]:
     return [known[name] for name in order if name in known]
 
 
+def _engine(pod: Object) -> Object:
+    """The container that does the work."""
+    containers = pod["spec"].get("initContainers", ())
+    return next((each for each in containers if each["name"] in names.ENGINE_OF.values()), {"name": names.TOOL})
+
+
+def _engine_status(pod: Object) -> Object:
+    return _status_of(pod, _engine(pod)["name"])
+
+
 def _status_of(pod: Object, container: str) -> Object:
     return next((s for s in _statuses(pod) if s["name"] == container), {})
 
@@ -175,9 +189,3 @@ def _termination(status: Object) -> Problem | None:
         return Problem.model_validate_json(_ended(status).get("message", ""))
     except ValidationError:
         return None
-
-
-def _limit(pod: Object, resource: str) -> str:
-    containers = pod["spec"].get("initContainers", ())
-    tool: Object = next((c for c in containers if c["name"] == names.TOOL), {})
-    return str(tool.get("resources", {}).get("limits", {}).get(resource, "the node's"))

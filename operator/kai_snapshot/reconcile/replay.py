@@ -97,11 +97,11 @@ def _resolve(
         case Found(source, facts):
             results = tuple(
                 version.first_result(wanted, source, image_for, compatibility=_compatibility(replay, wanted, facts))
-                for wanted in replay.spec.versions
+                for wanted in replay.spec.planned_versions
             )
             pinned = status.model_copy(update={"resolved_source": source, "start_time": now, "results": results})
             found = normal("SourceResolved", f"replaying {source.what()}")
-            pending = tuple(VersionResult(name=wanted.name) for wanted in replay.spec.versions)
+            pending = tuple(VersionResult(name=wanted.name) for wanted in replay.spec.planned_versions)
             # the first Job follows once the pin can be seen by who removes archives, and the archive is still there
             return _conclude(replay, pinned, (found, *_news(pending, results)), Observed(), now, again_at=now)
         case Refused(problem):
@@ -123,6 +123,8 @@ def _resolve(
 def _compatibility(
     replay: SnapshotReplay, wanted: ReplayVersion, facts: tuple[compatibility.SnapshotFacts, ...]
 ) -> tuple[str, ...]:
+    if replay.spec.engine == "Simulator":  # all that is known of versions is about the tool's
+        return ()
     mode = replay.spec.prepare.config
     reports = (
         compatibility.report(each, target_version(wanted, captured_version=each.version), config=mode) for each in facts

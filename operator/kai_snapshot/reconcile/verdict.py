@@ -28,13 +28,13 @@ class Verdict:
 
 def baseline(spec: SnapshotReplaySpec) -> str:
     """The name of the version that the others are compared with."""
-    return spec.baseline or spec.versions[0].name
+    return spec.baseline or spec.planned_versions[0].name
 
 
 def needs_comparison(spec: SnapshotReplaySpec, status: SnapshotReplayStatus) -> bool:
     """Whether there is something to compare or to sum up: several versions, or many archives."""
     many = status.resolved_source is not None and status.resolved_source.archives is not None
-    return len(spec.versions) > 1 or many
+    return len(spec.planned_versions) > 1 or many
 
 
 def verdict(spec: SnapshotReplaySpec, results: tuple[VersionResult, ...], compared: Compared) -> Verdict:

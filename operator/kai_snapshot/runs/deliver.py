@@ -33,11 +33,12 @@ class Delivery:
         """What this pod is to do."""
         found = self._open(part)
         spec, archive = found.replay.spec, found.archive
-        version = spec.versions[part.index]
+        version = spec.planned_versions[part.index]
         manifest = catalog.beside(found.store, archive.key) if archive.healed else None
         return Instructions(
             version=version.name,
             target_version=target_version(version, captured_version=archive.scheduler_version),
+            engine=spec.engine,
             image=found.replay.status.results[part.index].image,
             archive_id=archive.id,
             sha256=archive.sha256,

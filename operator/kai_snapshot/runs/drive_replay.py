@@ -52,6 +52,8 @@ async def drive(services: Services, namespace: str, name: str) -> Looked:
 
 async def _step(services: Services, replay: SnapshotReplay, resource: Object, observed: Observed) -> datetime | None:
     def image(wanted: ReplayVersion, captured_version: str) -> str:
+        if replay.spec.engine == "Simulator":
+            return services.image
         return image_for(wanted, captured_version=captured_version, template=services.settings.tool_image)
 
     plan = decision.reconcile(replay, observed, now(), image_for=image)

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.result import Engine, ReplayResult
+from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.transfer import Instructions
 from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.errors import ARCHIVE_REASONS, Reason, TerminalError
@@ -50,7 +50,8 @@ async def _get(client: TransferClient, work: Path, instructions: Instructions) -
     await client.archive(download, sha256=instructions.sha256)
     wanted = Preparation(
         config=instructions.prepare.config,
-        clock=instructions.prepare.clock,
+        # the Simulator is told what time it is instead
+        clock="Verbatim" if instructions.engine == "Simulator" else instructions.prepare.clock,
         patches=instructions.prepare.patches,
         healed_config=instructions.healed_config,
         captured_version=instructions.captured_version,
@@ -64,9 +65,12 @@ async def _get(client: TransferClient, work: Path, instructions: Instructions) -
 
 async def _hand_in(client: TransferClient, work: Path, instructions: Instructions, error: TerminalError) -> None:
     found = hopeless(Problem.of(error))
-    engine = Engine(version=instructions.target_version, image=instructions.image)
     result = ReplayResult(
-        engine=engine, archive=instructions.archive, ran=False, outcome=found.outcome, message=found.message
+        engine=instructions.what_runs,
+        archive=instructions.archive,
+        ran=False,
+        outcome=found.outcome,
+        message=found.message,
     )
     (work / names.RESULT).write_bytes(orjson.dumps(result.dump()))
     await client.put_result(work / names.RESULT)

@@ -17,7 +17,7 @@ from kai_snapshot.archive.prepare import Preparation, prepare
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.runs.localtool import ENGINE_FAILED, LAST_WORDS, Binary, Image, Tool
-from kai_snapshot.runs.outcome import Replayed, ToolRun, result_of
+from kai_snapshot.runs.outcome import EngineRun, Replayed, result_of
 from kai_snapshot.runs.process import Ended, run_process
 
 _PROFILES: Final = "profiles"
@@ -49,10 +49,9 @@ def replay(request: LocalReplay, tool: Tool, directory: Path, *, progress: Calla
     Raises OSError, and TerminalError: ToolNotFound, or what is wrong with the archive.
     """
     _remove_former(directory)
-    image = tool.image if isinstance(tool, Image) else None
+    engine = Engine(version=tool.version, image=tool.image if isinstance(tool, Image) else None)
     unavailable = tool.pull() if isinstance(tool, Image) else ""
     if unavailable:
-        engine = Engine(version=tool.version, image=image)
         return ReplayResult(
             engine=engine,
             archive=request.captured,
@@ -65,11 +64,10 @@ def replay(request: LocalReplay, tool: Tool, directory: Path, *, progress: Calla
     adaptations = prepare(request.archive, archive, preparation, now=datetime.now(UTC))
     runs = _run_all(request, tool, directory, progress)
     replayed = Replayed(
+        engine=engine,
         archive=archive,
         captured=request.captured,
         adaptations=tuple(adaptations),
-        version=tool.version,
-        image=image,
         verbosity=request.verbosity,
     )
     result = result_of(replayed, runs, wanted=request.repetitions)
@@ -85,9 +83,9 @@ def _remove_former(directory: Path) -> None:
         shutil.rmtree(former)
 
 
-def _run_all(request: LocalReplay, tool: Tool, directory: Path, progress: Callable[[int], None]) -> list[ToolRun]:
+def _run_all(request: LocalReplay, tool: Tool, directory: Path, progress: Callable[[int], None]) -> list[EngineRun]:
     """As many runs as wanted; but one that a signal ended would reach its deadline, or run out of memory, again."""
-    runs: list[ToolRun] = []
+    runs: list[EngineRun] = []
     prepared_at = time.monotonic()
     for number in range(1, request.repetitions + 1):
         began_after_seconds = time.monotonic() - prepared_at
@@ -95,7 +93,7 @@ def _run_all(request: LocalReplay, tool: Tool, directory: Path, progress: Callab
         place.mkdir(exist_ok=True)
         ended = _run(request, tool, place, progress, last=number == request.repetitions)
         runs.append(
-            ToolRun(
+            EngineRun(
                 log=place / names.STDERR,
                 stdout=place / names.STDOUT,
                 exit_code=ended.exit_code,

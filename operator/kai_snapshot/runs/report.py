@@ -1,4 +1,4 @@
-"""The last container of a replay's pod: makes a result of what the tool left, and hands in all that is kept."""
+"""The last container of a replay's pod: makes a result of what the engine left, and hands in all that is kept."""
 
 from collections.abc import Awaitable
 from itertools import count, takewhile
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import orjson
 
-from kai_snapshot.api.result import ReplayResult, ResourceUse
+from kai_snapshot.api.result import Outcome, ReplayResult, ResourceUse
 from kai_snapshot.api.transfer import Instructions, Profile
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.times import Times, read_times
-from kai_snapshot.runs.outcome import Replayed, ToolRun, result_of
+from kai_snapshot.runs.outcome import EngineRun, Replayed, result_of
 from kai_snapshot.transfer.client import TransferClient
 
 _KILL = 9
@@ -36,15 +36,14 @@ async def report(client: TransferClient, work: Path, node_name: str = "") -> Rep
 
 
 def read_work(work: Path) -> ReplayResult:
-    """The result of what fetch and the tool left in `work`."""
+    """The result of what fetch and the engine left in `work`."""
     instructions = Instructions.model_validate_json((work / names.INSTRUCTIONS).read_bytes())
     replayed = Replayed(
+        engine=instructions.what_runs,
         archive=work / names.ARCHIVE,
         captured=instructions.archive,
         adaptations=tuple(orjson.loads((work / names.ADAPTATIONS).read_bytes())),
-        version=instructions.target_version,
-        image=instructions.image,
-        verbosity=instructions.verbosity,
+        verbosity=instructions.verbosity if instructions.engine == "SnapshotTool" else None,
     )
     prepared_at = (work / names.ADAPTATIONS).stat().st_mtime
     begun = list(takewhile(Path.exists, (work / names.run_directory(run) for run in count(1))))
@@ -55,13 +54,13 @@ def read_work(work: Path) -> ReplayResult:
     return result_of(replayed, runs, wanted=instructions.repetitions)
 
 
-def _run(directory: Path, *, limit_seconds: int, prepared_at: float) -> ToolRun:
+def _run(directory: Path, *, limit_seconds: int, prepared_at: float) -> EngineRun:
     times = read_times(_text(directory / names.TIMES))
     log, stdout = directory / names.STDERR, directory / names.STDOUT
     exit_code = _exit_code(times, _text(directory / names.EXIT_CODE))
     if times is None:
-        return ToolRun(log=log, stdout=stdout, exit_code=exit_code)
-    return ToolRun(
+        return EngineRun(log=log, stdout=stdout, exit_code=exit_code)
+    return EngineRun(
         log=log,
         stdout=stdout,
         exit_code=exit_code,
@@ -82,13 +81,18 @@ async def _hand_in(client: TransferClient, work: Path, result: ReplayResult) -> 
     """Log and profiles, as far as there are any; the result says what was too large to be kept."""
     notes = []
     log = work / names.run_directory(result.runs.shown if result.runs is not None else 1) / names.STDERR
-    if log.exists() and (refused := await _refusal(client.put_log(log))):
+    if log.exists() and _tells(result) and (refused := await _refusal(client.put_log(log))):
         notes.append(f"The log was not kept: {refused} Replay with a lower verbosity.")
     for profile in Profile:
         file = work / names.profile(profile)
         if file.exists() and file.stat().st_size > 0 and (refused := await _refusal(client.put_profile(profile, file))):
             notes.append(f"The {profile} profile was not kept: {refused}")
     return result.model_copy(update={"message": " ".join([result.message, *notes]).strip()})
+
+
+def _tells(result: ReplayResult) -> bool:
+    """Whether the log has anything to say: the Simulator's only of failures."""
+    return result.engine.name == "SnapshotTool" or result.outcome is not Outcome.SUCCEEDED
 
 
 async def _refusal(put: Awaitable[None]) -> str:

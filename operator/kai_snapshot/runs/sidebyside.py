@@ -61,7 +61,7 @@ def _read(store: Store, folder: layout.ReplayFolder, index: int, *, name: str) -
 def _many_archives(
     store: Store, folder: layout.ReplayFolder, replay: SnapshotReplay, *, digest: str
 ) -> BacktestDocument:
-    names = [version.name for version in replay.spec.versions]
+    names = [version.name for version in replay.spec.planned_versions]
     first = names.index(baseline(replay.spec))
     plan = load_plan(store, folder, digest=digest)
     done = folder.done(store.list(folder.prefix))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from kai_snapshot.api.result import (
+    SIMULATED,
     Durations,
     Engine,
     Eviction,
@@ -22,8 +23,6 @@ from kai_snapshot.simulator.model import UNLIMITED, Queue
 from kai_snapshot.simulator.session import Session
 from kai_snapshot.simulator.unmodelled import named
 
-MODELS = "v0.17.0"
-"""The scheduler whose rules these are."""
 _SEARCHED = {
     JobOutcome.RECLAIMED: "whom `reclaim` evicts",
     JobOutcome.PREEMPTED: "whom `preempt` evicts",
@@ -37,7 +36,7 @@ def result(session: Session, queues: tuple[QueueResult, ...], durations: Duratio
     """The result of a cycle; `unknown` names an action that there is not."""
     journal, names = session.journal, session.nodes.names
     return ReplayResult(
-        engine=Engine(name="Simulator", version=MODELS),
+        engine=Engine(name="Simulator", version=SIMULATED),
         outcome=Outcome.INCOMPLETE if unknown else Outcome.SUCCEEDED,
         message=f"There is no action `{unknown}`, and so the scheduler runs none." if unknown else "",
         durations_ms=durations,
