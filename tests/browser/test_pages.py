@@ -2,19 +2,21 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kai_snapshot.runs.look import InFile, Stored
 from kai_snapshot.stores.memory import MemoryStore
+from kai_snapshot.web.report import report
 from support import clusters
 from support.browser import Tab
 from support.eventually import eventually
 from support.served import Given, Site, served
 from support.simulated import CORPUS, write
 from support.stored import FIRST, keep
-from support.viewed import job, node, pod, queue, views
+from support.viewed import job, node, pod, queue, views, views_of
 
 PAGES = ("/", "/?by=job", "/queues", "/jobs", "/jobs?status=Pending", "/nodes", "/archives", "/queues?snapshot=none")
 FULL = CORPUS / "18-gang+fraction+cpu+selector+taint+running+overq+prio+limit+elastic+three" / "snapshot.zip"
@@ -141,6 +143,19 @@ def test_one_steps_through_time_and_sees_where_it_goes(tab: Tab, axe: str) -> No
         assert str(tab.tell("document.querySelector('[data-series=pending] path').getAttribute('d')")).count("L") == 2
         assert serious(tab, axe) == []
     assert tab.complaints() == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_report_does_the_same_without_a_server(tab: Tab, axe: str, tmp_path: Path, scheme: str) -> None:
+    (tmp_path / "report.html").write_text(report(views_of(FULL)))
+    tab.media(prefers_color_scheme=scheme)
+    tab.open((tmp_path / "report.html").as_uri())
+    tab.tell("document.getElementById('map').focus()")
+    eventually(lambda: "GPU 0: " in told(tab), timeout=10, interval=0.05)
+    tab.press("ArrowRight")
+    eventually(lambda: "GPU 1: " in told(tab), timeout=10, interval=0.05)
+    assert tab.complaints() == []
+    assert serious(tab, axe) == []
 
 
 @pytest.mark.parametrize("path", ["/", "/queues", "/jobs"])

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "compare": "compare:compare",
     "simulate": "simulate:simulate",
     "serve": "serve:serve",
+    "report": "report:report",
 }
 """Where each command is: module in this package, and what is in it."""
 HIDDEN: Final = {"job": "job:app"}

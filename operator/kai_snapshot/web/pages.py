@@ -1,33 +1,28 @@
 """The pages: what the API tells, for people. Read only, whole without scripts, nothing from elsewhere."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.visualizer import JobView, ResourceName
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
-from kai_snapshot.web.clustermap import CELL, COLUMNS, GAP, LABEL, ROWS, By, cluster_map
+from kai_snapshot.web.clustermap import GEOMETRY, By, cluster_map
 from kai_snapshot.web.problems import status_of
-from kai_snapshot.web.queuebars import LENGTH, amount, bars
+from kai_snapshot.web.queuebars import LENGTH, amount, bars, gpus
+from kai_snapshot.web.rendering import STATIC, render
 from kai_snapshot.web.trends import HEIGHT, WIDTH, trends
 from kai_snapshot.web.turns import Turns
 
-HERE: Final = Path(__file__).parent
 ROWS_OF_A_PAGE: Final = 200
 NAVIGATION: Final = (("/", "Cluster"), ("/queues", "Queues"), ("/jobs", "Jobs"), ("/nodes", "Nodes"))
-_GEOMETRY: Final = {"cell": CELL, "gap": GAP, "label": LABEL, "columns": COLUMNS, "rows": ROWS}
 
 Fill = Callable[[Request, Views], Mapping[str, Any]]
 """What a page's template needs."""
@@ -39,7 +34,7 @@ def routes(turns: Turns) -> list[BaseRoute]:
     return [
         *(Route(path, partial(_page, turns, path, fill)) for path, fill in pages.items()),
         Route("/archives", partial(_archives, turns)),
-        Mount("/static", StaticFiles(directory=HERE / "static")),
+        Mount("/static", StaticFiles(directory=STATIC)),
     ]
 
 
@@ -72,7 +67,7 @@ def _failed(request: Request, path: str, error: SnapshotError) -> Response:
 
 def _cluster(request: Request, views: Views) -> Mapping[str, Any]:
     by = cast(By, _one_of(request, "by", get_args(By)))
-    return {"map": cluster_map(views, by), "by": by, "geometry": _GEOMETRY}
+    return {"map": cluster_map(views, by), "by": by, "choices": get_args(By), "geometry": GEOMETRY}
 
 
 def _queues(request: Request, views: Views) -> Mapping[str, Any]:
@@ -88,7 +83,7 @@ def _jobs(request: Request, views: Views) -> Mapping[str, Any]:
         "statuses": sorted(views.summary.job_counts),
         "queues": sorted({job.queue for job in views.jobs}),
         "namespaces": sorted({job.namespace for job in views.jobs}),
-        "gpus": lambda job: sum(amount(task.requested, "gpu") for task in job.tasks if task.requested is not None),
+        "gpus": gpus,
         **_part(request, found),
     }
 
@@ -143,27 +138,6 @@ def _render(path: str, request: Request, *, status: int = 200, **content: Any) -
         query = {name: value for name, value in (kept | changes).items() if value not in ("", None)}
         return (target or path) + (f"?{urlencode(query)}" if query else "")
 
-    template = _TEMPLATES.get_template((path.strip("/") or "cluster") + ".html")
-    page = template.render({"before": "", "after": "", **content}, path=path, to=to, navigation=NAVIGATION)
+    given = {"before": "", "after": "", **content}
+    page = render((path.strip("/") or "cluster") + ".html", path=path, to=to, navigation=NAVIGATION, **given)
     return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
-
-
-def _number(value: float | None) -> str:
-    """Without what is too fine to matter; a dash for nothing known."""
-    if value is None:
-        return "-"
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
-
-
-def _moment(value: datetime) -> str:
-    return rfc3339(value).replace("T", " ")
-
-
-_TEMPLATES: Final = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.filters.update(number=_number, moment=_moment)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from kai_snapshot.api.visualizer import QueueView, ResourceName, ResourceStats
+from kai_snapshot.api.visualizer import JobView, QueueView, ResourceName, ResourceStats
 
 UNITS: Final = {"cpu": "cores", "memory": "GiB", "gpu": "GPUs"}
 LENGTH: Final = 1000
@@ -77,3 +77,8 @@ def amount(stats: ResourceStats, resource: ResourceName) -> float:
     if resource == "memory":
         return stats.memory / 2**30
     return stats.gpu_fraction if stats.gpu_fraction is not None else float(stats.gpu)
+
+
+def gpus(job: JobView) -> float:
+    """What all pods of a job ask for."""
+    return sum(amount(task.requested, "gpu") for task in job.tasks if task.requested is not None)

@@ -7,10 +7,16 @@ const [tileWidth, tileHeight, tiles] = ["tileWidth", "tileHeight", "tiles"].map(
 const [cell, gap, label, columns, rows] = ["cell", "gap", "label", "columns", "rows"].map(number);
 
 let loading;
-const load = () => (loading ??= fetch(map.dataset.nodes).then(async (answer) => {
-  if (!answer.ok) throw new Error((await answer.json()).message);
-  return (await answer.json()).filter((node) => node.gpuSlots.length > 0);
-}));
+const load = () => (loading ??= read().then((nodes) => nodes.filter((node) => node.gpuSlots.length > 0)));
+const within = document.getElementById("nodes-document"); // of a report, which has nobody to ask
+
+async function read() {
+  if (within) return JSON.parse(within.textContent);
+  const answer = await fetch(map.dataset.nodes);
+  const document = await answer.json();
+  if (!answer.ok) throw new Error(document.message);
+  return document;
+}
 
 const shown = (node) => Math.min(node.gpuSlots.length, columns * rows);
 
@@ -78,7 +84,7 @@ map.addEventListener("pointermove", (event) => load().then((nodes) => show(nodes
 map.addEventListener("click", (event) => load().then((nodes) => { place = at(nodes, event) ?? place; }, fail));
 map.addEventListener("dblclick", (event) => load().then((nodes) => {
   const found = at(nodes, event);
-  if (!found) return;
+  if (!found || within) return;
   const target = new URL(map.dataset.page, location.href);
   target.searchParams.set("name", nodes[found.node].name);
   location.assign(target);
