@@ -13,6 +13,7 @@ from kai_snapshot.runs.listing import Archive
 from kai_snapshot.runs.look import Place
 from kai_snapshot.views import Views
 from kai_snapshot.web.app import application
+from kai_snapshot.web.gate import Admit
 from kai_snapshot.web.server import LOOPBACK, listen, server
 from support.eventually import eventually
 
@@ -43,11 +44,13 @@ class Site:
         """Where it is, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Answer:
+    def ask(self, path: str, method: str = "GET", body: str | None = None, **headers: str) -> Answer:
         """One request; `_` in the name of a header stands for `-`."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+            connection.request(
+                method, path, body, headers={name.replace("_", "-"): text for name, text in headers.items()}
+            )
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
@@ -84,10 +87,16 @@ class Given:
 
 
 @contextmanager
-def served(place: Place, *, origin: str | None = "*", hosts: Collection[str] | None = LOOPBACK) -> Iterator[Site]:
+def served(
+    place: Place,
+    *,
+    origin: str | None = "*",
+    hosts: Collection[str] | None = LOOPBACK,
+    admit: Admit | None = None,
+) -> Iterator[Site]:
     """Serves a place as long as the block lasts."""
     with listen("127.0.0.1", 0) as listener:
-        running = server(application(place, origin=origin, hosts=hosts))
+        running = server(application(place, origin=origin, hosts=hosts, admit=admit))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

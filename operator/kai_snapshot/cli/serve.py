@@ -1,6 +1,8 @@
 """`kai-snapshot serve`: what the scheduler saw, for a browser and for programs."""
 
 import asyncio
+import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +11,13 @@ import typer
 from kai_snapshot.api.source import Source
 from kai_snapshot.cli import source_options
 from kai_snapshot.cli import storage_options as options
+from kai_snapshot.runs.admit import admit
 from kai_snapshot.runs.look import InFile, Live, Place, Stored
 from kai_snapshot.runs.take import Taken, take, take_url
+from kai_snapshot.source import in_cluster
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 from kai_snapshot.web.app import application
+from kai_snapshot.web.gate import Admit
 from kai_snapshot.web.server import LOOPBACK, listen, server, url_of
 
 
@@ -49,6 +54,15 @@ def serve(
             help="Whose pages may read the API in your browser: `*` for anybody's, `none` for these pages only.",
         ),
     ] = "*",
+    sign_in: Annotated[
+        str | None,
+        typer.Option(
+            "--sign-in",
+            metavar="NAMESPACE",
+            help="Let in only who may list the SnapshotCaptures of this namespace: with a token of the cluster, as "
+            "Bearer or on a sign-in page. Then no other site's pages may read the API.",
+        ),
+    ] = None,
 ) -> None:
     """Show an archive, those of a storage, or what the scheduler sees now: as pages, and as the visualizer API.
 
@@ -67,16 +81,17 @@ def serve(
             s3=s3, endpoint=endpoint, region=region, path_style=path_style, ca_file=ca_file, directory=directory
         )
         place = Stored(where.store, options.folder(capture) if capture is not None else None)
+    admitted = _admitted(sign_in, kubeconfig, context) if sign_in is not None else None
     host, number = _address(listen_on)
     with listen(host, number) as listener:
         address = url_of(listener)
         local = host in ("localhost", "::1") or host.startswith("127.")
         hosts = {*LOOPBACK, host} if local else None
         typer.echo(f"{address} shows it. Ctrl-C ends it.", err=True)
-        if not local:
+        if not local and admitted is None:
             typer.echo(f"Whoever reaches {listen_on} sees it: there is no sign-in.", err=True)
-        origin = None if allow_origin == "none" else allow_origin
-        server(application(place, origin=origin, hosts=hosts)).run(sockets=[listener])
+        origin = None if allow_origin == "none" or admitted is not None else allow_origin
+        server(application(place, origin=origin, hosts=hosts, admit=admitted)).run(sockets=[listener])
 
 
 def _live(source: Source, url: str | None, kubeconfig: Path | None, context: str | None) -> Place:
@@ -89,6 +104,12 @@ def _live(source: Source, url: str | None, kubeconfig: Path | None, context: str
         return asyncio.run(take(connection, source, path))
 
     return Live(ask)
+
+
+def _admitted(namespace: str, kubeconfig: Path | None, context: str | None) -> Admit:
+    inside = kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
+    connection = in_cluster(os.environ) if inside else from_kubeconfig(kubeconfig, context=context)
+    return partial(admit, connection, namespace=namespace)
 
 
 def _address(text: str) -> tuple[str, int]:

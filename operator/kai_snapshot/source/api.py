@@ -11,7 +11,17 @@ from pydantic import ValidationError
 from kai_snapshot.api.base import ApiModel
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.source.connection import ApiConnection
-from kai_snapshot.source.objects import ConfigMap, Deployment, Lease, Namespace, Page, Pod, ServerVersion, Status
+from kai_snapshot.source.objects import (
+    AccessReview,
+    ConfigMap,
+    Deployment,
+    Lease,
+    Namespace,
+    Page,
+    Pod,
+    ServerVersion,
+    Status,
+)
 from kai_snapshot.source.text import one_line
 
 REQUEST_SECONDS = 30
@@ -131,6 +141,23 @@ class KubernetesApi:
             raise self._unlike_kubernetes(request)
         return version.git_version
 
+    async def may(self, verb: str, resource: str, *, group: str, namespace: str) -> bool:
+        """Whether the identity of this connection may do that: the API server is asked in its name.
+
+        No right is needed to ask, and none of ours is used. A token that is not valid is Unauthorized.
+        """
+        request = Request(
+            path="/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            verbs=["create"],
+            resource="selfsubjectaccessreviews",
+            group="authorization.k8s.io",
+        )
+        attributes = {"verb": verb, "resource": resource, "group": group, "namespace": namespace}
+        body = await self._ask(request, {"spec": {"resourceAttributes": attributes}})
+        if body is None:
+            raise self._unlike_kubernetes(request)
+        return self._parse(request, body, AccessReview).status.allowed
+
     async def websocket(
         self, request: Request, *, protocol: str, **params: str
     ) -> aiohttp.ClientWebSocketResponse[bool] | None:
@@ -166,10 +193,14 @@ class KubernetesApi:
         body = await self._ask(request)
         return None if body is None else self._parse(request, body, model)
 
-    async def _ask(self, request: Request, **params: str) -> bytes | None:
+    async def _ask(
+        self, request: Request, creates: Mapping[str, object] | None = None, /, **params: str
+    ) -> bytes | None:
         with self._network_errors(request):
-            async with self._session.get(
+            async with self._session.request(
+                "GET" if creates is None else "POST",
                 self._connection.server.rstrip("/") + request.path,
+                json=creates,
                 params=params,
                 headers=self._authorization(),
                 allow_redirects=False,
@@ -178,7 +209,7 @@ class KubernetesApi:
                 body = await response.read()
         if response.status == 404:
             return None
-        if response.status != 200:
+        if response.status not in (200, 201):
             raise self._refusal(request, response.status, _message(body))
         return body
 

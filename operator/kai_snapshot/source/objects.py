@@ -172,3 +172,15 @@ class Status(ApiModel):
     """What the API server says when it refuses."""
 
     message: str = ""
+
+
+class Access(ApiModel):
+    """What the API server decided about a question."""
+
+    allowed: bool = False
+
+
+class AccessReview(ApiModel):
+    """A question whether somebody may do something, with the answer."""
+
+    status: Access

@@ -14,18 +14,21 @@ from starlette.types import ASGIApp
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.look import Place
 from kai_snapshot.web import api, pages, problems
+from kai_snapshot.web.gate import Admit, Gate
 from kai_snapshot.web.guard import Guard
 from kai_snapshot.web.turns import Turns
 
 
-def application(place: Place, *, origin: str | None, hosts: Collection[str] | None) -> ASGIApp:
+def application(
+    place: Place, *, origin: str | None, hosts: Collection[str] | None, admit: Admit | None = None
+) -> ASGIApp:
     """What is served of a place.
 
     `origin`: whose pages may read the API, `*` for anybody's, None for our own only. `hosts`: the names that requests
-    may be made to; None for any.
+    may be made to; None for any. `admit`: decides who is let in; None lets in everybody.
     """
     turns = Turns(place)
-    app = Starlette(
+    app: ASGIApp = Starlette(
         routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
         middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={
@@ -35,6 +38,8 @@ def application(place: Place, *, origin: str | None, hosts: Collection[str] | No
             Exception: problems.of_fault,
         },
     )
+    if admit is not None:
+        app = Gate(app, admit)
     return Guard(app, origin=origin, hosts=hosts)  # outermost: what holds for every answer holds for faults too
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -15,9 +15,10 @@ from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
 from kai_snapshot.web.clustermap import GEOMETRY, By, cluster_map
+from kai_snapshot.web.gate import COOKIE
 from kai_snapshot.web.problems import status_of
 from kai_snapshot.web.queuebars import LENGTH, amount, bars, gpus
-from kai_snapshot.web.rendering import STATIC, render
+from kai_snapshot.web.rendering import STATIC, render_page
 from kai_snapshot.web.trends import HEIGHT, WIDTH, trends
 from kai_snapshot.web.turns import Turns
 
@@ -139,5 +140,6 @@ def _render(path: str, request: Request, *, status: int = 200, **content: Any) -
         return (target or path) + (f"?{urlencode(query)}" if query else "")
 
     given = {"before": "", "after": "", **content}
-    page = render((path.strip("/") or "cluster") + ".html", path=path, to=to, navigation=NAVIGATION, **given)
-    return HTMLResponse(page, status, headers={"Cache-Control": "no-store"})
+    name = (path.strip("/") or "cluster") + ".html"
+    signed_in = COOKIE in request.cookies
+    return render_page(name, status, path=path, to=to, navigation=NAVIGATION, signed_in=signed_in, **given)

@@ -5,10 +5,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse, Response
 
 from kai_snapshot.api.base import rfc3339
 
 STATIC: Final = Path(__file__).parent / "static"
+
+
+def render_page(template: str, status: int = 200, **content: Any) -> Response:
+    """A page as an answer, which no cache keeps."""
+    return HTMLResponse(render(template, **content), status, headers={"Cache-Control": "no-store"})
 
 
 def render(template: str, **content: Any) -> str:

@@ -1,0 +1,147 @@
+"""Lets in only who may: a Bearer token, or one that was given to the sign-in page, which keeps it in a cookie."""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Final
+from urllib.parse import parse_qs, quote, urlsplit
+
+from starlette.datastructures import URL
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.web.guard import API
+from kai_snapshot.web.problems import problem, status_of
+from kai_snapshot.web.rendering import render_page
+
+Admit = Callable[[str], Awaitable[None]]
+"""Raises SnapshotError if who has that token may not see anything."""
+COOKIE: Final = "kai-snapshot-token"
+SIGN_IN: Final = "/sign-in"
+SIGN_OUT: Final = "/sign-out"
+OPEN: Final = ("/static/", "/healthz")
+"""What everybody may see: nothing of it is of a snapshot."""
+REMEMBERED_SECONDS: Final = 30.0
+REMEMBERED: Final = 1000
+FORM_BYTES: Final = 16 << 10
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,3500}")
+_STATUS: Final = {Reason.UNAUTHORIZED: 401, Reason.FORBIDDEN: 403}
+
+
+class Gate:
+    """Stands before everything that shows something of a snapshot."""
+
+    def __init__(self, app: ASGIApp, admit: Admit, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._admit = admit
+        self._clock = clock
+        self._answers: OrderedDict[bytes, tuple[float, SnapshotError | None]] = OrderedDict()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        if scope["type"] != "http" or scope["path"].startswith(OPEN):
+            await self._app(scope, receive, send)
+            return
+        answer = await self._instead(Request(scope, receive))
+        await (answer or self._app)(scope, receive, send)
+
+    async def _instead(self, request: Request) -> Response | None:
+        """What is answered in the place of what was asked for; None if it may be seen."""
+        path = request.url.path
+        if path in (SIGN_IN, SIGN_OUT) and request.method == "POST":
+            return await self._signs(request, path)
+        if path == SIGN_IN:
+            return _form(request, 200, "")
+        token = _token(request)
+        refusal = await self.refusal(token) if token else None
+        if token and refusal is None:
+            return None
+        return _refused(request, refusal)
+
+    async def _signs(self, request: Request, path: str) -> Response:
+        if not _from_our_page(request):
+            return problem(403, Reason.FORBIDDEN, "Sign in and out on this server's own pages.")
+        if path == SIGN_OUT:
+            answer = RedirectResponse(SIGN_IN, 303)
+            answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+            return answer
+        token, target = await _filled_in(request)
+        if not _TOKEN.fullmatch(token):
+            return _form(request, 400, "That is no token.")
+        refusal = await self.refusal(token)
+        if refusal is not None:
+            return _form(request, _STATUS.get(refusal.reason, status_of(refusal)), refusal.message)
+        answer = RedirectResponse(target, 303)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
+        return answer
+
+    async def refusal(self, token: str) -> SnapshotError | None:
+        """Why its owner is not let in; asked again after a while, for rights come and go."""
+        key, now = sha256(token.encode()).digest(), self._clock()
+        until, answer = self._answers.get(key, (0.0, None))
+        if until > now:
+            return answer
+        try:
+            await self._admit(token)
+            answer = None
+        except SnapshotError as error:
+            answer = error
+        self._answers[key] = now + REMEMBERED_SECONDS, answer
+        self._answers.move_to_end(key)
+        while len(self._answers) > REMEMBERED:
+            self._answers.popitem(last=False)
+        return answer
+
+
+def _token(request: Request) -> str:
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    token = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
+    return token if _TOKEN.fullmatch(token) else ""
+
+
+def _refused(request: Request, refusal: SnapshotError | None) -> Response:
+    reason = refusal.reason if refusal is not None else Reason.UNAUTHORIZED
+    message = refusal.message if refusal is not None else "A token of the cluster is needed, as Authorization: Bearer."
+    status = _STATUS.get(reason, 503)
+    if not request.url.path.startswith(API):
+        if status == 401 and request.method in ("GET", "HEAD"):
+            here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"{SIGN_IN}?next={quote(here, safe='')}", 303)
+        return _form(request, status, message)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return problem(status, reason, message, **headers)
+
+
+def _form(request: Request, status: int, refusal: str) -> Response:
+    target = _within(request.query_params.get("next", "/"))
+    return render_page("sign-in.html", status, target=target, refusal=refusal)
+
+
+async def _filled_in(request: Request) -> tuple[str, str]:
+    """The token, and where to go with it."""
+    content = bytearray()
+    async for piece in request.stream():
+        content += piece
+        if len(content) > FORM_BYTES:
+            return "", "/"
+    fields = parse_qs(content.decode("utf-8", "replace"))
+    return fields.get("token", [""])[0].strip(), _within(fields.get("next", ["/"])[0])
+
+
+def _within(target: str) -> str:
+    """The target, if it is a page of this server; else the first page."""
+    parts = urlsplit(target)
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return target if own and target.isprintable() else "/"
+
+
+def _from_our_page(request: Request) -> bool:
+    """Whether a form was sent from a page of this server, as the browser says."""
+    origin = request.headers.get("Origin")
+    site = request.headers.get("Sec-Fetch-Site", "same-origin")
+    return site == "same-origin" and (origin is None or URL(origin).netloc == request.headers.get("Host"))
