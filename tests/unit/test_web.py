@@ -11,6 +11,7 @@ from openapi_spec_validator import validate
 
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.look import InFile
+from support.eventually import eventually
 from support.served import Given, Site, served
 from support.simulated import CORPUS
 from support.viewed import SCHEMAS, documents, job, node, pod, queue, views, views_of
@@ -172,6 +173,13 @@ def test_one_request_at_a_time_looks() -> None:
     assert statuses == [200] * 32
     assert place.most == 1
     assert sorted(map(int, place.wanted)) == list(range(32))
+
+
+def test_it_looks_before_somebody_asks_and_tells_what_went_wrong_when_somebody_does() -> None:
+    place = Given(TransientError(Reason.SOURCE_UNREACHABLE, "m"))
+    with served(place, ahead=True) as site:
+        eventually(lambda: place.wanted == [""], timeout=10, interval=0.01)
+        assert site.ask(f"{API}/summary").status == 503
 
 
 def test_a_large_cluster_is_served_in_time(tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def serve(
         if not local and admitted is None:
             typer.echo(f"Whoever reaches {listen_on} sees it: there is no sign-in.", err=True)
         origin = None if allow_origin == "none" or admitted is not None else allow_origin
-        server(application(place, origin=origin, hosts=hosts, admit=admitted)).run(sockets=[listener])
+        app = application(place, origin=origin, hosts=hosts, admit=admitted, ahead=True)
+        server(app).run(sockets=[listener])
 
 
 def _live(source: Source, url: str | None, kubeconfig: Path | None, context: str | None) -> Place:

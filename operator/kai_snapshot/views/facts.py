@@ -96,7 +96,7 @@ class Job:
     """A PodGroup, with its pods."""
 
     of: model.Job
-    """As the simulator sees it, without pods."""
+    """As the simulator sees it; its pods are not all, where another PodGroup has its name."""
     uid: str
     priority_class: str
     reason: str
@@ -136,7 +136,7 @@ def understand(gathered: Gathered, *, now: datetime) -> Facts:
     cluster = build(collected, now=now)
     begin(cluster)
     pods = tuple(_pods(gathered, cluster))
-    jobs = tuple(sorted(_jobs(gathered, pods), key=lambda each: each.of.name))
+    jobs = tuple(sorted(_jobs(gathered, cluster, pods), key=lambda each: each.of.name))
     return Facts(cluster, tuple(_nodes(gathered, cluster, pods)), pods, jobs, tuple(_queues(gathered, cluster)))
 
 
@@ -197,17 +197,20 @@ def _nodes(gathered: Gathered, cluster: Cluster, pods: tuple[Pod, ...]) -> Itera
         )
 
 
-def _jobs(gathered: Gathered, pods: tuple[Pod, ...]) -> Iterator[Job]:
+def _jobs(gathered: Gathered, cluster: Cluster, pods: tuple[Pod, ...]) -> Iterator[Job]:
+    known = {job.name: job for job in cluster.jobs if job.queue is not None}
     of_job: dict[str, list[Pod]] = {}
     for pod in sorted(pods, key=lambda each: each.name):
         of_job.setdefault(pod.job, []).append(pod)
     values, default = priorities(gathered.collected.priority_classes)
     for group in gathered.collected.pod_groups:
-        spec = group.get("spec") or {}
-        job = make_job(group, {spec.get("queue") or "": _ANY_QUEUE}, values, default)
+        metadata, spec = group["metadata"], group.get("spec") or {}
+        job = known.get(f"{metadata.get('namespace', '')}/{metadata['name']}")
+        if job is None:
+            job = make_job(group, {spec.get("queue") or "": _ANY_QUEUE}, values, default)
         yield Job(
             of=job,
-            uid=group["metadata"].get("uid") or job.name,
+            uid=metadata.get("uid") or job.name,
             priority_class=spec.get("priorityClassName") or "",
             reason=_reason(group.get("status") or {}),
             pods=of_job.get(job.name, []),

@@ -1,6 +1,8 @@
 """The application: addresses, failures, and what holds for every answer."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -20,15 +22,25 @@ from kai_snapshot.web.turns import Turns
 
 
 def application(
-    place: Place, *, origin: str | None, hosts: Collection[str] | None, admit: Admit | None = None
+    place: Place, *, origin: str | None, hosts: Collection[str] | None, admit: Admit | None = None, ahead: bool = False
 ) -> ASGIApp:
     """What is served of a place.
 
     `origin`: whose pages may read the API, `*` for anybody's, None for our own only. `hosts`: the names that requests
-    may be made to; None for any. `admit`: decides who is let in; None lets in everybody.
+    may be made to; None for any. `admit`: decides who is let in; None lets in everybody. `ahead`: look at the newest
+    archive before somebody asks.
     """
     turns = Turns(place)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        look = asyncio.create_task(turns.look_ahead()) if ahead else None
+        yield
+        if look is not None:
+            look.cancel()
+
     app: ASGIApp = Starlette(
+        lifespan=lifespan,
         routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
         middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={

@@ -28,7 +28,7 @@ def server(app: ASGIApp) -> uvicorn.Server:
             app,
             access_log=False,
             http="h11",
-            lifespan="off",
+            lifespan="on",
             log_config=None,
             loop="asyncio",
             server_header=False,

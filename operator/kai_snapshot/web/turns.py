@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from starlette.concurrency import run_in_threadpool
 
 from kai_snapshot.api.visualizer import ClusterSummary
+from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.runs.look import Place
 from kai_snapshot.views import Views
@@ -22,6 +24,11 @@ class Turns:
         """The views of an archive. Raises SnapshotError, OSError."""
         async with self._turn:
             return await run_in_threadpool(self._place.see, wanted)
+
+    async def look_ahead(self) -> None:
+        """Has the newest archive seen before somebody asks. What goes wrong is told to who asks."""
+        with suppress(SnapshotError, OSError):
+            await self.see("")
 
     async def summary(self, wanted: str) -> ClusterSummary:
         """The summary of an archive. Raises SnapshotError, OSError."""
