@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "parse-log": "parse_log:parse_log",
     "compare": "compare:compare",
     "simulate": "simulate:simulate",
+    "sweep": "sweep:sweep",
+    "agreement": "agreement:agreement",
 }
 """Where each command is: module in this package, and what is in it."""
 HIDDEN: Final = {"job": "job:app"}
