@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import backtesting, download, inspection, parselog, preparation, replayjob, wholecapture
+from bench import backtesting, download, inspection, parselog, preparation, replayjob, whatif, wholecapture
 from bench.scene import s3_server, scene
 from bench.sidebyside import Comparison
 from bench.versions import missing
@@ -57,6 +57,7 @@ def main() -> int:
         lines += preparations(Path(name))
         peaks = [backtesting.peak_memory(Path(name), archives=many) for many in ARCHIVES]
         lines += flat("comparing", *peaks, of=[f"{many} archives" for many in ARCHIVES])
+        lines += [what_if(whatif.measure(path)) for path in whatif.archives(Path(name))]
         lines += captures(Path(name))
     sys.stdout.write(table(lines))
     return 0 if all(line.met for line in lines) else 1
@@ -79,6 +80,12 @@ def flat(doing: str, peak: int, larger: int, *, of: Sequence[str] = SIZES_TOLD) 
         Line(what, f"{peak / MIB:.0f} MiB", limit, peak <= PEAK_LIMIT),
         Line(f"more than that with {of[1]}", f"{grown / MIB:.1f} MiB", f"<= {GROWTH_LIMIT >> 20} MiB", met),
     ]
+
+
+def what_if(measured: whatif.Measured) -> Line:
+    """A change to what is loaded, besides the cycle."""
+    what, met = f"a change to a loaded archive of {measured.nodes} nodes", measured.change <= whatif.LIMIT_MS
+    return Line(what, f"{measured.change:.1f} ms", f"<= {whatif.LIMIT_MS} ms", met, str(measured))
 
 
 def captures(directory: Path) -> list[Line]:

@@ -1,64 +1,187 @@
-"""How far the simulator agrees with the tool's recorded runs: writes the table in `docs/simulator-agreement.md`.
+"""How far the simulator agrees with the tool's recorded runs: writes the tables in `docs/simulator-agreement.md`.
 
-`make agreement`. The simulator runs once, in the order of the archive, at the time of the recording.
+`make agreement`. The simulator runs once, in the order of the archive, and with seeds, at the time of the recording.
 """
 
 import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
-from kai_snapshot.agreement import Agreement, Category, agreement, ensemble, overlap, overlap_within
-from kai_snapshot.api.result import ReplayResult
-from support.simulated import CASES, MINI, MINI_CASES, RANDOM, expected, expected_mini, of_case, simulated, tool
+from kai_snapshot.agreement import (
+    SAME_SHARE,
+    Agreement,
+    Category,
+    Ensemble,
+    agreement,
+    ensemble,
+    overlap,
+    overlap_within,
+)
+from support.clusters import WIDER, drawn, snapshot
+from support.simulated import (
+    CASES,
+    CORPUS,
+    MINI,
+    MINI_CASES,
+    RANDOM,
+    as_ensemble,
+    expected,
+    expected_mini,
+    made,
+    simulated,
+    tool,
+    write,
+)
 
 SAMPLES = 12
 TITLES = {
     Category.PLACEMENTS: "binds",
     Category.EVICTIONS: "evictions",
     Category.PIPELINED: "pipelined pods",
-    Category.POD_GROUPS: "job outcomes",
+    Category.JOB_OUTCOMES: "job outcomes",
 }
-HEAD = """# Agreement of the simulator with the tool
+GOALS = {
+    (Category.PLACEMENTS, "certain"): 0.98,
+    (Category.PLACEMENTS, "possible"): 0.98,
+    (Category.JOB_OUTCOMES, "certain"): 0.95,
+}
+HEAD = f"""# Agreement of the simulator with the tool
 
-Made by `make agreement` from the recorded runs of snapshot-tool v0.17.0 on made-up and captured clusters, 12 of each.
-The tool is not a function of its input, so each cell says: of what is in *all* of its runs, how much the simulator has;
-of what the simulator has, how much is in *some* run. The last columns are what two results have in common: the
-simulator's one and a run of the tool, 12 samples of the simulator and a run, and two runs of the tool.
+Made by `make agreement` from recorded runs of snapshot-tool v0.17.0. The tool is not a function of its input, so it is
+measured by many runs: what is in *all* of them the simulator should have ("certain"), what it has should be in *some*
+of them ("possible"). For an archive of your own: [`kai-snapshot agreement`](command.md#agreement).
+
+- **corpus**: {{corpus}} archives, 12 runs each. Most are made-up clusters of 4 to 23 nodes, two were captured.
+- **made-up**: {{made_up}} clusters of 4 to 18 nodes that are not in the corpus, 8 runs each. Where the simulator did
+  otherwise on some of them, the rule was looked for.
+- **wider**: {{wider}} clusters of 4 to 81 nodes with more of everything - nodes of two sizes, GPU memory, parts of two
+  GPUs, subgroups, pods on their way out, gates, quotas of CPU and memory, three levels of queues -, 8 runs each. Before
+  anything was looked into, the simulator had 98.7% of the certain binds, 99.0% of its binds were possible, and it had
+  98.2% of the certain job outcomes; overlap 0.85. Then three rules were found where the tool did otherwise.
+
+"Overlap" is what two results have in common of all that either has: of the simulator and a run of the tool, and of two
+runs of the tool. More than the latter cannot be asked. "Samples" are {SAMPLES} runs of the simulator with seeds.
 """
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One archive, or several together: then overlaps are means."""
+
+    name: str
+    equal: int
+    """Queues whose fair share of GPUs is the same."""
+    queues: int
+    found: dict[Category, Agreement]
+    one: float
+    """Overlap of the simulator's run without a seed with runs of the tool; below that of its samples."""
+    samples: float
+    itself: float
+    """Overlap of two runs of the tool."""
 
 
 def main(target: Path) -> None:
     """Writes the page."""
-    columns = ["archive", "fair shares", *TITLES.values(), "simulator", "samples", "tool"]
-    lines = [HEAD, f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
-    total: dict[Category, Agreement] = {}
-    overlaps = [0.0, 0.0, 0.0]
-    for case in CASES:
-        result, theirs = of_case(case), tool(case)
-        found = agreement(ensemble([result]), theirs)
-        total = {category: found[category] + total.get(category, Agreement(0, 0, 0, 0)) for category in found}
-        samples = ensemble(of_case(case, seed=seed) for seed in range(1, SAMPLES + 1))
-        common = [overlap(ensemble([result]), theirs), overlap(samples, theirs), overlap_within(theirs)]
-        overlaps = [sum_ + each for sum_, each in zip(overlaps, common, strict=True)]
-        lines.append(_row(case, _shares(result, expected(case)["queues"]), found, common))
-    lines.append(_row("all", "", total, [each / len(CASES) for each in overlaps]))
-    exact = [case for case in MINI_CASES if _exact(case)]
-    stable = [case for case in MINI_CASES if case not in RANDOM]
-    lines.append(
-        f"\nOf {len(stable)} small clusters that isolate a rule each and have one result in the tool, "
-        f"{len(set(exact) & set(stable))} give exactly that."
-    )
+    corpus = [
+        _measured(case, CORPUS / case / "snapshot.zip", tool(case), _gpu_shares(expected(case)["queues"]))
+        for case in CASES
+    ]
+    groups = {
+        "corpus": corpus,
+        "made-up": list(_made(number for number in made() if int(number) < WIDER)),
+        "wider": list(_made(number for number in made() if int(number) >= WIDER)),
+    }
+    lines = [HEAD.format(**{title.replace("-", "_"): len(each) for title, each in groups.items()})]
+    lines += [*_summary({title: _together(each) for title, each in groups.items()}), "", _mini()]
+    for title, measured in groups.items():
+        lines += ["", f"## {title.capitalize()}", "", *_table([*measured, _together(measured)])]
     target.write_text("\n".join(lines) + "\n")
 
 
-def _row(name: str, shares: str, found: dict[Category, Agreement], common: list[float]) -> str:
-    cells = [f"{each.found}/{each.certain}, {each.possible}/{each.own}" for each in found.values()]
-    return f"| {' | '.join([name, shares, *cells, *(f'{each:.2f}' for each in common)])} |"
+def _made(numbers: Iterable[str]) -> Iterator[Measured]:
+    with tempfile.TemporaryDirectory() as directory:
+        for number in numbers:
+            kind = drawn(int(number))
+            path = write(snapshot(kind, int(number)), Path(directory) / f"{number}.zip")
+            name = f"{number} ({kind.nodes} nodes)"
+            yield _measured(name, path, as_ensemble(made()[number]), made()[number]["shares"])
 
 
-def _shares(result: ReplayResult, queues: dict[str, dict[str, float]]) -> str:
-    mine = {each.name: each.resources.gpu.fair_share for each in result.queues}
-    equal = sum(abs((mine.get(name) or 0.0) - queue["gpuFairShare"]) <= 0.001 for name, queue in queues.items())
-    return f"{equal}/{len(queues)}"
+def _gpu_shares(queues: dict[str, dict[str, float]]) -> dict[str, float]:
+    return {name: queue["gpuFairShare"] for name, queue in queues.items()}
+
+
+def _measured(name: str, path: Path, theirs: Ensemble, shares: dict[str, float]) -> Measured:
+    result = simulated(path)
+    mine = {each.name: each.resources.gpu.fair_share or 0.0 for each in result.queues}
+    ours = ensemble([result])
+    return Measured(
+        name=name,
+        equal=sum(abs(mine[queue] - share) <= SAME_SHARE for queue, share in shares.items()),
+        queues=len(shares),
+        found=agreement(ours, theirs),
+        one=overlap(ours, theirs),
+        samples=overlap(ensemble(simulated(path, seed=seed) for seed in range(1, SAMPLES + 1)), theirs),
+        itself=overlap_within(theirs),
+    )
+
+
+def _together(measured: Sequence[Measured]) -> Measured:
+    nothing = Agreement(0, 0, 0, 0)
+    return Measured(
+        name="all",
+        equal=sum(each.equal for each in measured),
+        queues=sum(each.queues for each in measured),
+        found={category: sum((each.found[category] for each in measured), nothing) for category in Category},
+        one=fmean(each.one for each in measured),
+        samples=fmean(each.samples for each in measured),
+        itself=fmean(each.itself for each in measured),
+    )
+
+
+def _summary(groups: dict[str, Measured]) -> Iterator[str]:
+    """What was wanted, and what is reached."""
+    yield f"| | goal | {' | '.join(groups)} |"
+    yield "|---|---|" + "---|" * len(groups)
+    every = groups.values()
+    yield _line("fair shares equal", "all", [f"{each.equal}/{each.queues}" for each in every])
+    for category, title in TITLES.items():
+        for what, goal, part in (
+            ("certain", GOALS.get((category, "certain")), [each.found[category].recall for each in every]),
+            ("possible", GOALS.get((category, "possible")), [each.found[category].precision for each in every]),
+        ):
+            cells = [f"{each:.1%}{'' if goal is None or each >= goal else ' **not reached**'}" for each in part]
+            yield _line(f"{what} {title}", "" if goal is None else f"{goal:.0%}", cells)
+    yield _line("overlap, one run", "the tool's", [f"{each.one:.2f}" for each in every])
+    yield _line("overlap, samples", "the tool's", [f"{each.samples:.2f}" for each in every])
+    yield _line("overlap of the tool's runs", "", [f"{each.itself:.2f}" for each in every])
+
+
+def _line(title: str, goal: str, cells: Sequence[str]) -> str:
+    return f"| {' | '.join([title, goal, *cells])} |"
+
+
+def _table(measured: Sequence[Measured]) -> Iterator[str]:
+    """Of what is certain, how much the simulator has; of what it has, how much is possible."""
+    columns = ["archive", "fair shares", *TITLES.values(), "one run", "samples", "tool"]
+    yield f"| {' | '.join(columns)} |"
+    yield "|" + "---|" * len(columns)
+    for each in measured:
+        cells = [f"{part.found}/{part.certain}, {part.possible}/{part.own}" for part in each.found.values()]
+        overlaps = [f"{part:.2f}" for part in (each.one, each.samples, each.itself)]
+        yield f"| {' | '.join([each.name, f'{each.equal}/{each.queues}', *cells, *overlaps])} |"
+
+
+def _mini() -> str:
+    exact = {case for case in MINI_CASES if _exact(case)}
+    stable = {case for case in MINI_CASES if case not in RANDOM}
+    return (
+        f"Of {len(stable)} small clusters that isolate a rule each and have one result in the tool, "
+        f"{len(exact & stable)} give exactly that."
+    )
 
 
 def _exact(case: str) -> bool:

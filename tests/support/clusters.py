@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Object = dict[str, Any]
@@ -15,6 +15,12 @@ PLUGINS = (
 ACTIONS = "allocate, consolidation, reclaim, preempt, stalegangeviction"
 CLASSES = {"train": 50, "interactive-preemptible": 75, "build": 100, "inference": 125}
 GPUS_OF_A_NODE = 8
+LARGE_MIB, SMALL_MIB = 81559, 40960
+"""Of a GPU."""
+WIDER, LARGE = 100, 200
+"""The numbers from which kinds of clusters have more of everything, and are large."""
+LEAVING_UNTIL = "2026-12-31T00:00:00Z"
+"""Ahead of any `now`: whether a pod takes too long to end would depend on that."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,32 @@ class Kind:
     spread: bool = False
     departments: tuple[int, ...] = (2, 3, 3)
     """Queues of each."""
+    small: float = 0.0
+    """Nodes with half the GPUs, and these with half the memory."""
+    by_memory: float = 0.0
+    """Of those that share GPUs, jobs that ask for so much memory of one."""
+    devices: float = 0.0
+    """Of the others that share GPUs, jobs that ask for a part of two."""
+    contrary: float = 0.0
+    """Jobs that may be evicted, or not, other than by their priority."""
+    leaving: float = 0.0
+    """Running pods on their way out."""
+    gated: float = 0.0
+    subgroups: float = 0.0
+    """Gangs of two sorts of pods."""
+    tight: bool = False
+    """Whether queues have quotas of CPU and memory."""
+    deep: bool = False
+    """Whether departments have divisions between them and their queues."""
 
 
 def drawn(number: int) -> Kind:
-    """A kind of cluster for each number: none is in the corpus; some were looked into where the tool did otherwise."""
+    """A kind of cluster for each number: none is in the corpus.
+
+    From `WIDER` on they have more of everything. Some were looked into where the tool did otherwise.
+    """
     chance = random.Random(number * 7919)
-    return Kind(
+    kind = Kind(
         nodes=chance.randint(4, 18),
         jobs_per_node=chance.choice((3.0, 5.0, 7.5)),
         full=chance.choice((0.0, 0.6, 0.9, 0.95)),
@@ -54,6 +80,23 @@ def drawn(number: int) -> Kind:
         spread=chance.random() < 0.2,
         departments=chance.choice(((2, 3, 3), (3, 3), (2, 2, 2, 3), (5,))),
     )
+    if number < WIDER:
+        return kind
+    wider = replace(
+        kind,
+        nodes=chance.randint(60, 100) if number >= LARGE else chance.randint(4, 30),
+        departments=chance.choice(((1, 4), (4, 2, 3), (3, 3, 3, 3), (2, 2), (6,))),
+        small=chance.choice((0, 0.3)),
+        by_memory=chance.choice((0, 0.5)),
+        devices=chance.choice((0, 0, 0.2)),
+        contrary=chance.choice((0, 0, 0.15)),
+        leaving=chance.choice((0, 0, 0.1)),
+        gated=chance.choice((0, 0, 0.05)),
+        subgroups=chance.choice((0, 0, 0.3)),
+        tight=chance.random() < 0.3,
+        deep=chance.random() < 0.3,
+    )
+    return replace(wider, shared=0.3) if wider.by_memory or wider.devices else wider
 
 
 def snapshot(kind: Kind, seed: int) -> Object:
@@ -66,14 +109,17 @@ class _Maker:
         self.kind = kind
         self.chance = chance
         self.nodes = [self._node(i) for i in range(kind.nodes)]
-        self.free = {node["metadata"]["name"]: float(GPUS_OF_A_NODE) for node in self.nodes}
+        self.free = {
+            node["metadata"]["name"]: float(node["status"]["allocatable"]["nvidia.com/gpu"]) for node in self.nodes
+        }
         self.parts: dict[str, tuple[str, float]] = {}
         """Shared GPUs with room: their node, and how much."""
         self.queues = list(self._queues())
-        self.leaves = [each["metadata"]["name"] for each in self.queues if "parentQueue" in each["spec"]]
+        parents = {each["spec"].get("parentQueue") for each in self.queues}
+        self.leaves = [each["metadata"]["name"] for each in self.queues if each["metadata"]["name"] not in parents]
         self.groups: list[Object] = []
         self.pods: list[Object] = []
-        self.to_use = kind.full * kind.nodes * GPUS_OF_A_NODE
+        self.to_use = kind.full * sum(self.free.values())
 
     def document(self) -> Object:
         for i in range(int(self.kind.nodes * self.kind.jobs_per_node)):
@@ -104,8 +150,10 @@ class _Maker:
 
     def _node(self, i: int) -> Object:
         name, zone = f"node-{i:04}", f"z{i % 3}"
-        offered = {"cpu": "126", "memory": "1008Gi", "pods": "110", "nvidia.com/gpu": str(GPUS_OF_A_NODE)}
-        labels = {"zone": zone, "nvidia.com/gpu.count": str(GPUS_OF_A_NODE), "nvidia.com/gpu.memory": "81559"}
+        small = self._some(self.kind.small)
+        gpus, memory = (GPUS_OF_A_NODE // 2, SMALL_MIB) if small else (GPUS_OF_A_NODE, LARGE_MIB)
+        offered = {"cpu": "126", "memory": "1008Gi", "pods": "110", "nvidia.com/gpu": str(gpus)}
+        labels = {"zone": zone, "nvidia.com/gpu.count": str(gpus), "nvidia.com/gpu.memory": str(memory)}
         taints = [{"key": "dedicated", "value": "x", "effect": "NoSchedule"}] if self._hit(self.kind.tainted) else []
         return {
             "metadata": {"name": name, "uid": name, "labels": labels},
@@ -118,20 +166,32 @@ class _Maker:
         of_department = gpus * 0.8 / len(self.kind.departments)
         for i, leaves in enumerate(self.kind.departments):
             yield self._queue(f"d{i}", of_department)
+            divisions = min(2, leaves) if self.kind.deep else 0
+            for j in range(divisions):
+                yield self._queue(f"d{i}-v{j}", round(of_department / divisions, 2), parent=f"d{i}")
             for j in range(leaves):
-                yield self._queue(f"d{i}-{j}", round(of_department / leaves, 2), parent=f"d{i}")
+                parent = f"d{i}-v{j % divisions}" if divisions else f"d{i}"
+                yield self._queue(f"d{i}-{j}", round(of_department / leaves, 2), parent=parent)
 
     def _queue(self, name: str, quota: float, parent: str = "") -> Object:
         limit = round(quota * self.chance.choice((1.0, 1.25, 1.5))) if self._hit(self.kind.limited) else -1
         unlimited = {"quota": -1, "overQuotaWeight": 1, "limit": -1}
+        cpu, memory = self._tight(quota * 6000, unlimited), self._tight(quota * 30_000, unlimited)
         gpu = {"quota": quota, "overQuotaWeight": self.chance.choice((1, 1, 2)), "limit": limit}
-        spec: Object = {"resources": {"gpu": gpu, "cpu": unlimited, "memory": unlimited}}
+        spec: Object = {"resources": {"gpu": gpu, "cpu": cpu, "memory": memory}}
         if parent:
             spec["parentQueue"] = parent
         if self.kind.priorities:
             spec["priority"] = self.chance.choice((90, 100, 100, 110))
         metadata = {"name": name, "uid": name, "creationTimestamp": "2026-11-20T08:00:00Z"}
         return {"metadata": metadata, "spec": spec}
+
+    def _tight(self, quota: float, unlimited: Object) -> Object:
+        """In millicores, or millions of bytes."""
+        if not self.kind.tight:
+            return unlimited
+        limit = round(quota * 1.5) if self._hit(0.2) else -1
+        return {"quota": round(quota), "overQuotaWeight": self.chance.choice((1, 1, 2)), "limit": limit}
 
     def _job(self, i: int) -> None:
         chance, kind = self.chance, self.kind
@@ -147,29 +207,60 @@ class _Maker:
         priority = chance.choice(classes) if kind.priorities else "train"
         minimum = chance.randint(1, count) if self._hit(kind.elastic) else count
         spec = self._pod_spec(gpus, priority)
-        places = self._places(count, gpus, portion)
+        annotations, portion, placeable = self._shared_gpu(portion)
+        places = self._places(count, gpus, portion) if placeable else []
+        group: Object = {"minMember": minimum, "queue": queue, "priorityClassName": priority}
+        sorts = self._sorts(count, group)
+        if self._some(kind.contrary):
+            group["preemptibility"] = "non-preemptible" if CLASSES[priority] < 100 else "preemptible"
         self.groups.append(
             {
                 "metadata": {"name": name, "namespace": queue, "uid": f"g-{name}", "creationTimestamp": created},
-                "spec": {"minMember": minimum, "queue": queue, "priorityClassName": priority},
+                "spec": group,
             }
         )
         for j in range(count):
-            annotations = {"pod-group-name": name} | ({"gpu-fraction": str(portion)} if shared else {})
             pod: Object = {
                 "metadata": {
                     "name": f"{name}-{j}", "namespace": queue, "uid": f"{chance.getrandbits(64):016x}",
-                    "creationTimestamp": created, "annotations": annotations, "labels": {},
+                    "creationTimestamp": created, "annotations": {"pod-group-name": name} | annotations,
+                    "labels": {"kai.scheduler/subgroup-name": sorts[j]} if sorts else {},
                 },
                 "spec": dict(spec),
                 "status": {"phase": "Pending"},
             }  # fmt: skip
             if places:
-                node, group = places[j]
+                node, shared_gpu = places[j]
                 pod["spec"]["nodeName"], pod["status"]["phase"] = node, "Running"
-                if group:
-                    pod["metadata"]["labels"]["runai-gpu-group"] = group
+                if shared_gpu:
+                    pod["metadata"]["labels"]["runai-gpu-group"] = shared_gpu
+                if self._some(kind.leaving):
+                    pod["metadata"]["deletionTimestamp"] = LEAVING_UNTIL
+            elif self._some(kind.gated):
+                pod["spec"]["schedulingGates"] = [{"name": "example.com/quota"}]
             self.pods.append(pod)
+
+    def _shared_gpu(self, portion: float) -> tuple[dict[str, str], float, bool]:
+        """How a pod asks for its part, how much of a GPU to put it on at most, and whether to."""
+        if not portion:
+            return {}, portion, True
+        if self._some(self.kind.by_memory):
+            mebibytes = round(portion * SMALL_MIB) // 100 * 100
+            return {"gpu-memory": str(mebibytes)}, portion, True
+        annotations = {"gpu-fraction": str(portion)}
+        if self._some(self.kind.devices):
+            return annotations | {"gpu-fraction-num-devices": "2"}, portion, False
+        return annotations, portion, True
+
+    def _sorts(self, count: int, group: Object) -> list[str]:
+        """Of each pod, if the group has several."""
+        if count < 2 or not self._some(self.kind.subgroups):
+            return []
+        lead = self.chance.randint(1, count - 1)
+        del group["minMember"]
+        workers = self.chance.randint(1, count - lead)
+        group["subGroups"] = [{"name": "lead", "minMember": lead}, {"name": "work", "minMember": workers}]
+        return ["lead"] * lead + ["work"] * (count - lead)
 
     def _pod_spec(self, gpus: int, priority: str) -> Object:
         chance = self.chance
@@ -219,3 +310,7 @@ class _Maker:
 
     def _hit(self, probability: float) -> bool:
         return self.chance.random() < probability
+
+    def _some(self, probability: float) -> bool:
+        """The same, without drawing where none is meant: what clusters were before, they stay."""
+        return probability > 0 and self._hit(probability)

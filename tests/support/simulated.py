@@ -73,7 +73,7 @@ def as_ensemble(found: dict[str, Any]) -> Ensemble:
             Category.PLACEMENTS: {(pod, node): n for pod, each in found["bound"].items() for node, n in each.items()},
             Category.EVICTIONS: {(pod,): n for pod, n in found["evicted"].items()},
             Category.PIPELINED: {(pod,): n for pod, n in found["pipelined"].items()},
-            Category.POD_GROUPS: {(job, what): n for job, each in found["jobs"].items() for what, n in each.items()},
+            Category.JOB_OUTCOMES: {(job, what): n for job, each in found["jobs"].items() for what, n in each.items()},
         },
     )
 

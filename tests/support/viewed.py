@@ -40,6 +40,7 @@ def views(now: datetime = NOW, *, params: Object | None = None, **lists: Iterabl
     gathered.value(("config",), {"actions": "allocate", "tiers": []}, (0, 0))
     gathered.value(("schedulerParams",), params or {"fullHierarchyFairness": True}, (0, 0))
     for name, objects in lists.items():
+        gathered.key(("rawObjects", name))
         for each in objects or ():
             gathered.element(("rawObjects", name), each, (0, 0))
     return compute(gathered, source=Source(kind="file", captured_at=now))

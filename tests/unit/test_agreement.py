@@ -1,5 +1,7 @@
 """How far two engines agree, worked out by hand."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from kai_snapshot.agreement import (
@@ -7,11 +9,12 @@ from kai_snapshot.agreement import (
     Category,
     Ensemble,
     agreement,
+    document,
     ensemble,
     overlap,
     overlap_within,
-    share_difference,
 )
+from kai_snapshot.api.agreementdocument import AgreementDocument, Disagreement, ShareDifference
 from kai_snapshot.api.result import (
     Engine,
     Eviction,
@@ -23,6 +26,7 @@ from kai_snapshot.api.result import (
     QueueResources,
     QueueResult,
     QueueShare,
+    ReplayedArchive,
     ReplayResult,
     Runs,
 )
@@ -45,7 +49,7 @@ def test_what_is_certain_must_be_found_and_what_is_found_must_be_possible() -> N
     found = agreement(ensemble([run({"a": "n1", "b": "n3"}, jobs=("j",))]), TOOL)
     assert found[Category.PLACEMENTS] == Agreement(certain=1, found=1, own=2, possible=1)
     assert found[Category.EVICTIONS] == Agreement(certain=1, found=0, own=0, possible=0)
-    assert found[Category.POD_GROUPS] == Agreement(certain=0, found=0, own=1, possible=0)
+    assert found[Category.JOB_OUTCOMES] == Agreement(certain=0, found=0, own=1, possible=0)
 
 
 def test_of_several_runs_counts_what_most_have() -> None:
@@ -81,11 +85,74 @@ def test_a_repeated_result_counts_as_so_many_runs() -> None:
     assert ensemble([repeated]) == Ensemble(TOOL.runs, TOOL.counts)
 
 
-def test_shares_differ_by_the_most_that_one_queue_does() -> None:
-    def queue(name: str, share: float | None) -> QueueResult:
-        nothing = QueueShare()
-        shares = QueueResources(gpu=QueueShare(fair_share=share), cpu=nothing, memory=nothing)
-        return QueueResult(name=name, resources=shares)
+class TestDocument:
+    ARCHIVE = ReplayedArchive(name="incident.zip", sha256="1" * 64)
+    NOW = datetime(2026, 11, 22, 10, tzinfo=UTC)
 
-    assert share_difference([queue("a", 1.0), queue("b", 2.5)], [queue("a", 1.0), queue("b", 2.0)]) == 0.5
-    assert share_difference([queue("a", 1.0)], [queue("b", 1.0)]) == float("inf")
+    def of(self, ours: ReplayResult, *theirs: ReplayResult) -> AgreementDocument:
+        return document(ours, theirs, archive=self.ARCHIVE, now=self.NOW)
+
+    def test_it_names_first_whom_it_misses_then_whom_it_should_not_have(self) -> None:
+        found = self.of(
+            run({"a": "n3", "b": "n1", "c": "n1"}), run({"a": "n1", "b": "n1", "d": "n1"}), run({"a": "n1", "d": "n1"})
+        )
+        assert found.placements.disagreeing == (
+            Disagreement(name="a", tool={"n1": 2}, simulator={"n3": 1}),
+            Disagreement(name="d", tool={"n1": 2}, simulator={}),
+            Disagreement(name="c", tool={}, simulator={"n1": 1}),
+        )
+        assert (found.placements.certain, found.placements.found) == (2, 0)
+        assert (found.placements.own, found.placements.possible) == (3, 1)
+
+    def test_it_says_what_came_of_whom(self) -> None:
+        found = self.of(run({}, ("x",)), run({}, jobs=("j",)))
+        assert found.evictions.disagreeing == (Disagreement(name="x", tool={}, simulator={"Evicted": 1}),)
+        assert found.job_outcomes.disagreeing == (Disagreement(name="j", tool={"Allocated": 1}, simulator={}),)
+
+    def test_overlaps_are_of_each_category_and_of_all(self) -> None:
+        found = self.of(run({"a": "n1"}, ("x",)), run({"a": "n1"}, ("x",)), run({"a": "n2"}, ("x",)))
+        assert found.placements.overlap == pytest.approx(1 / 3)
+        assert found.placements.tool_overlap == 0
+        assert (found.evictions.overlap, found.evictions.tool_overlap) == (1.0, 1.0)
+        assert found.overlap == pytest.approx(1.5 / 2.5)
+        assert found.tool_overlap == pytest.approx(1 / 3)
+
+    def test_a_single_run_does_not_tell_how_the_tool_agrees_with_itself(self) -> None:
+        found = self.of(run({"a": "n1"}), run({"a": "n1"}))
+        assert (found.tool_runs, found.tool_overlap, found.placements.tool_overlap) == (1, None, None)
+
+    @pytest.mark.parametrize(
+        ("ours", "theirs", "differing"),
+        [
+            (2.0, [2.0, 2.0], []),
+            (2.0009, [2.0], []),
+            (41.4, [41.399], []),
+            (2.0012, [2.0], [2.0]),
+            (2.5, [2.5, 2.0], [2.0]),
+            (None, [2.0], [2.0]),
+        ],
+        ids=["equal", "cut off", "the last digit", "another", "another in one result", "no such queue"],
+    )
+    def test_fair_shares_are_equal_to_three_decimals(
+        self, ours: float | None, theirs: list[float], differing: list[float]
+    ) -> None:
+        mine = run({}).model_copy(update={"queues": () if ours is None else queues(ours)})
+        found = self.of(mine, *(run({}).model_copy(update={"queues": queues(each)}) for each in theirs))
+        assert found.fair_shares.compared == 1
+        assert found.fair_shares.differing == tuple(
+            ShareDifference(queue="q", resource="gpu", tool=each, simulator=ours) for each in differing
+        )
+
+    def test_it_holds_if_all_shares_are_equal_and_all_is_found_that_is_certain(self) -> None:
+        share, other = (run({"a": "n1"}).model_copy(update={"queues": queues(each)}) for each in (1.0, 2.0))
+        more = share.model_copy(update={"evictions": (Eviction(pod="x", action="reclaim"),)})
+        assert self.of(share, share).holds
+        assert self.of(more, share).holds
+        assert not self.of(share, more).holds
+        assert not self.of(share, other).holds
+
+
+def queues(share: float) -> tuple[QueueResult, ...]:
+    nothing = QueueShare()
+    shares = QueueResources(gpu=QueueShare(fair_share=share), cpu=nothing, memory=nothing)
+    return (QueueResult(name="q", resources=shares),)

@@ -110,7 +110,11 @@ def test_a_duration_is_read_as_go_writes_it(text: object, seconds: float) -> Non
     assert duration(text) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", [None, "", "soon", "1 h", "s", True])
+def test_a_duration_keeps_its_sign() -> None:
+    assert duration(-1) == duration("-1ns") == timedelta(microseconds=-1)
+
+
+@pytest.mark.parametrize("text", [None, "", "soon", "1 h", "s", True, "99999999h", 1e19, float("nan")])
 def test_what_is_no_duration_is_none(text: object) -> None:
     assert duration(text) is None
 
@@ -155,6 +159,8 @@ def test_an_affinity_without_terms_fits_no_node() -> None:
         ({"key": "gpu", "operator": "Exists", "effect": "NoExecute"}, False),
         ({"key": "cpu", "operator": "Exists"}, False),
         ({"value": "yes"}, False),
+        ({"key": "gpu", "operator": "Gt", "value": "yes"}, False),
+        ({"key": "gpu", "operator": "", "value": "yes"}, True),
     ],
 )
 def test_a_taint_is_tolerated_as_kubernetes_does(toleration: dict[str, str], stands: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
-from kai_snapshot.api.result import ResultFacts
+from kai_snapshot.api.result import QueueResult, ResultFacts
 from kai_snapshot.errors import Reason, TerminalError
 
 
@@ -27,7 +27,7 @@ class _Tried:
 
 
 class DecodedResult(ResultFacts):
-    """Of its lists, what statuses and comparisons are made of."""
+    """Of its lists, what statuses and comparisons are made of, and how far results agree."""
 
     placements: list[_Bound]
     """Pods and nodes."""
@@ -37,6 +37,8 @@ class DecodedResult(ResultFacts):
     """Pods."""
     pod_groups: list[_Tried]
     """Jobs and their outcomes: those of a later release may have others than `JobOutcome`."""
+    queues: tuple[QueueResult, ...] = ()
+    """Queues and their shares."""
 
     @classmethod
     def decode(cls, content: bytes, *, where: str) -> Self:

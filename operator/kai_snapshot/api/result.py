@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from kai_snapshot.api.base import ApiModel
+from kai_snapshot.api.waiting import WaitingJob
 
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 """A number of things or milliseconds, which every reader of JSON takes as it is."""
@@ -127,7 +128,8 @@ class PodGroupResult(ApiModel):
     outcome: JobOutcome
     """What became of it."""
     reason: str | None = None
-    """Why it is Unschedulable: the scheduler's own words from verbosity 6 on, below it what little the log says."""
+    """Why it is Unschedulable: the scheduler's own words from verbosity 6 on, below it what little the log says; of the
+    Simulator the message in `waiting`."""
 
 
 class QueueShare(ApiModel):
@@ -283,6 +285,8 @@ class ReplayResult(ResultFacts):
     """Jobs that were tried, by name."""
     queues: tuple[QueueResult, ...] = ()
     """All queues, by name."""
+    waiting: tuple[WaitingJob, ...] = ()
+    """Jobs with pods that have no place at the end, by name, and why; the Simulator only."""
 
     def dump(self) -> dict[str, Any]:
         """The JSON object, with every field: null says that something is unlimited or unknown."""

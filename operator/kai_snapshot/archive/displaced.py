@@ -27,7 +27,7 @@ class Displaced:
 
     def pod(self, pod: object) -> object:
         """What becomes of a pod: the same if its node stays, None if it is gone with it."""
-        number = self._nodes.get(_node_of(pod))
+        number = self._nodes.get(node_of_pod(pod))
         if number is None or not isinstance(pod, dict):
             return pod
         changed = waiting_again(pod)
@@ -36,8 +36,7 @@ class Displaced:
 
     def bind_request(self, request: object) -> object:
         """What becomes of a BindRequest: the same if its node stays, None if it is gone with it."""
-        spec = request.get("spec") if isinstance(request, dict) else None
-        number = self._nodes.get(str(spec.get("selectedNode"))) if isinstance(spec, dict) else None
+        number = self._nodes.get(node_of_request(request))
         if number is None:
             return request
         self._unbound[number] += 1
@@ -65,10 +64,16 @@ def waiting_again(pod: Object) -> Object | None:
     return pod | {"metadata": metadata, "spec": spec, "status": {"phase": "Pending"}}
 
 
-def _node_of(pod: object) -> str:
+def node_of_pod(pod: object) -> str:
     """The node that a pod runs on; empty if it waits for one, or has ended."""
     metadata, spec, status = map(pod.get, ("metadata", "spec", "status")) if isinstance(pod, dict) else (None,) * 3
     if not (isinstance(metadata, dict) and isinstance(spec, dict)):
         return ""
     ended = isinstance(status, dict) and status.get("phase") in ENDED
     return "" if ended else str(spec.get("nodeName") or "")
+
+
+def node_of_request(request: object) -> str:
+    """The node that a BindRequest is to; empty if it does not say."""
+    spec = request.get("spec") if isinstance(request, dict) else None
+    return str(spec.get("selectedNode") or "") if isinstance(spec, dict) else ""

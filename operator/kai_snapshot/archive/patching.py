@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any, cast
 
 from kai_snapshot.api.preparation import Patch
-from kai_snapshot.archive.displaced import Displaced
+from kai_snapshot.archive.displaced import Displaced, node_of_pod, node_of_request
 from kai_snapshot.archive.patches import KINDS, PARTS, Object, ObjectName, ParsedPatch, parse_patches
 
 PODS, NODES, BIND_REQUESTS = KINDS["Pod"].list, KINDS["Node"].list, KINDS["BindRequest"].list
@@ -27,6 +27,7 @@ class Patching:
                 self._objects[KINDS[target.kind].list][ObjectName(target.namespace, target.name)].append(patch)
         last = [patches[-1] for patches in self._objects.get(NODES, {}).values()]
         removed = {patch.target.name: patch.number for patch in last if patch.removes}
+        self._removed = frozenset(removed)
         self._displaced = Displaced(removed)
         if removed:
             for name in (PODS, BIND_REQUESTS):
@@ -36,6 +37,15 @@ class Patching:
     def done(self) -> bool:
         """Whether all lists with a target, and all other targets, have come by."""
         return not self._parts and not self._objects
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The lists in which something may change: who keeps a snapshot in memory shows these, in their order."""
+        return frozenset(self._objects)
+
+    def concerns(self, name: str, key: ObjectName | None, node: str) -> bool:
+        """Whether it has to see the object of that name in a list; `node` is what `node_of` says."""
+        return key in self._objects.get(name, ()) or (node in self._removed and name in (PODS, BIND_REQUESTS))
 
     @property
     def said(self) -> list[str]:
@@ -78,3 +88,10 @@ class Patching:
             patched = patch.apply(patched)
             self._said[patch.number] = patch.said(was_there=was_there, is_there=patched is not None)
         return cast("Object | None", patched)
+
+
+def node_of(name: str, value: object) -> str:
+    """The node with which an object of a list may change, if that is removed; empty if there is none."""
+    if name == PODS:
+        return node_of_pod(value)
+    return node_of_request(value) if name == BIND_REQUESTS else ""

@@ -107,7 +107,8 @@ class _Editor:
 
     def value(self, path: Key, value: object) -> bytes | None:
         if path == (CONFIG,):
-            changed = self._config(value)
+            changed, self.said = configuration(value, self._wanted, self._patching)
+            self._configured = True
         elif path == (PARAMS,):
             changed = self._patching.part(PARAMS, value)
         else:
@@ -138,29 +139,26 @@ class _Editor:
     def _moved(self, name: str, value: object) -> bool:
         return self._mover is not None and type(value) is dict and self._mover.move(name, value)
 
-    def _config(self, value: object) -> object:
-        if self._wanted.config == "Verbatim":
-            return self._patching.part(CONFIG, value)
-        captured = self._wanted.captured_version
-        healed = self._healed(config_object(value))
-        config = cast(Config, self._patching.part(CONFIG, healed))
-        wanted = kaiversions.new_default_plugins(captured, self._wanted.target_version)
-        config, added = with_plugins(config, wanted)
-        self.said += [_added(name, captured) for name in added]
-        self._configured = True
-        return config
 
-    def _healed(self, config: Config | None) -> Config:
-        if config is not None:
-            return config
-        if self._wanted.healed_config is None:
-            raise TerminalError(
-                Reason.CONFIG_NULL,
-                'The snapshot says `"config": null` and there is nothing to put in its place: snapshot-tool would '
-                "panic.",
-            )
-        self.said.append(_HEALED)
-        return self._wanted.healed_config
+def configuration(value: object, wanted: Preparation, patching: Patching) -> tuple[object, list[str]]:
+    """What to put in place of the configuration, the same value if nothing is done to it; and what was done to it.
+
+    Raises TerminalError: ConfigNull, PatchFailed, IncompleteSnapshot.
+    """
+    if wanted.config == "Verbatim":
+        return patching.part(CONFIG, value), []
+    captured = wanted.captured_version
+    config = config_object(value)
+    healed = [] if config is not None else [_HEALED]
+    if config is None and (config := wanted.healed_config) is None:
+        raise TerminalError(
+            Reason.CONFIG_NULL,
+            'The snapshot says `"config": null`, and its manifest has no configuration to put in its place, or is not '
+            "given (`--manifest`): what the scheduler was told to do is not known. Capture again.",
+        )
+    patched = cast(Config, patching.part(CONFIG, config))
+    complete, added = with_plugins(patched, kaiversions.new_default_plugins(captured, wanted.target_version))
+    return complete, [*healed, *(_added(name, captured) for name in added)]
 
 
 def _added(name: str, captured: str | None) -> str:

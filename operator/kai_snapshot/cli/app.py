@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "parse-log": "parse_log:parse_log",
     "compare": "compare:compare",
     "simulate": "simulate:simulate",
+    "sweep": "sweep:sweep",
+    "agreement": "agreement:agreement",
     "serve": "serve:serve",
     "report": "report:report",
 }

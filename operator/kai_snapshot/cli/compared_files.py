@@ -36,7 +36,7 @@ def read_results(paths: Sequence[Path]) -> list[Replayed]:
     """
     replayed: dict[str, Replayed] = {}
     for path in paths:
-        for result in _read(path):
+        for result in read_file(path):
             name = result.engine.version or path.name.removesuffix(".json")
             further = (f"{name} ({number})" for number in count(2))
             unique = next(free for free in chain([name], further) if free not in replayed)
@@ -44,7 +44,8 @@ def read_results(paths: Sequence[Path]) -> list[Replayed]:
     return list(replayed.values())
 
 
-def _read(path: Path) -> list[DecodedResult]:
+def read_file(path: Path) -> list[DecodedResult]:
+    """The results in a file: one ReplayResult, or a list of them. Raises OSError, and TerminalError(InvalidResult)."""
     try:
         content = _ONE_OR_SEVERAL.validate_json(path.read_bytes())
     except ValidationError as error:

@@ -11,13 +11,11 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import DownloadColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.result import JobOutcome, Outcome, ReplayResult
 from kai_snapshot.api.snapshotreplay import ReplayVersion
-from kai_snapshot.archive.prepare import Preparation
 from kai_snapshot.cli import output
+from kai_snapshot.cli import preparation_options as options
 from kai_snapshot.cli.archivefile import identify
-from kai_snapshot.cli.patchfile import read_patches
 from kai_snapshot.jobs.images import image_for, target_version
 from kai_snapshot.runs import local, localtool
 
@@ -26,9 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
 
 def replay(
-    archive: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, metavar="ARCHIVE", help="A snapshot archive.")
-    ],
+    archive: options.Archive,
     *,
     tool: Annotated[
         list[str] | None,
@@ -48,33 +44,10 @@ def replay(
         Literal["docker", "podman", "nerdctl"] | None,
         typer.Option("--engine", help="What runs images. Default: the first of them that is installed."),
     ] = None,
-    manifest: Annotated[
-        Path | None,
-        typer.Option(
-            "--manifest",
-            exists=True,
-            dir_okay=False,
-            help="The archive's manifest: when and by which version it was made, a healed config.",
-        ),
-    ] = None,
-    config: Annotated[
-        Literal["TargetDefaults", "Verbatim"],
-        typer.Option("--config", help="Add plugins that are new defaults in the version; or leave the configuration."),
-    ] = "TargetDefaults",
-    clock: Annotated[
-        Literal["Shift", "Verbatim"],
-        typer.Option("--clock", help="Move all times by the archive's age, so that ages are as captured; or do not."),
-    ] = "Shift",
-    patch: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--patch",
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="Change objects first: a YAML list like prepare.patches of a SnapshotReplay.",
-        ),
-    ] = None,
+    manifest: options.ManifestFile = None,
+    config: options.Config = "TargetDefaults",
+    clock: options.Clock = "Shift",
+    patch: options.PatchFiles = None,
     verbosity: Annotated[
         int, typer.Option("--verbosity", "-v", min=0, max=8, help="The tool's log level; reasons need 6.")
     ] = 4,
@@ -112,20 +85,13 @@ def replay(
     """
     if profile and output_dir is None:
         raise typer.BadParameter("--profile needs --output-dir, where the profiles are kept")
-    about = Manifest.decode(manifest.read_bytes(), where=str(manifest)) if manifest is not None else None
-    captured = (about.scheduler.version if about is not None else None) or ""
+    about = options.read_manifest(manifest)
+    captured = options.captured_version(about)
     tools = _tools(tool or (), version or (), image or (), engine=engine, captured=captured)
     request = local.LocalReplay(
         archive=archive,
         captured=identify(archive),
-        preparation=Preparation(
-            config=config,
-            clock=clock,
-            patches=read_patches(patch or ()),
-            healed_config=about.config if about is not None and isinstance(about.config, dict) else None,
-            captured_version=captured,
-            captured_at=about.captured_at if about is not None else None,
-        ),
+        preparation=options.preparation(about, config=config, clock=clock, patch=patch),
         verbosity=verbosity,
         limit_seconds=timeout,
         repetitions=repetitions,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kai_snapshot.api.decodedresult import DecodedResult
+from kai_snapshot.api.result import ReplayResult
 
 Counts = Mapping[str, Mapping[str, int]]
 """Pod or job (namespace/name) -> value -> in how many runs. The other runs gave it no value at all."""
@@ -29,7 +30,7 @@ class Elements:
     """Job -> outcome."""
 
 
-def elements(result: DecodedResult, *, repeated: bool) -> Elements:
+def elements(result: DecodedResult | ReplayResult, *, repeated: bool) -> Elements:
     """The elements of a result: of all its runs if `repeated`, else of the run that its lists are of."""
     runs = result.runs if repeated else None
     frequencies = runs.frequencies if runs is not None else None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from kai_snapshot.api.decodedresult import DecodedResult
-from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayedArchive
+from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayedArchive, ReplayResult
 from kai_snapshot.compare.elements import Elements, elements
 
 
@@ -42,7 +42,7 @@ class Findings:
         return self.elements is not None or self.outcome in (Outcome.DEADLINE_EXCEEDED, Outcome.OOM_KILLED)
 
 
-def findings(result: DecodedResult, *, name: str) -> Findings:
+def findings(result: DecodedResult | ReplayResult, *, name: str) -> Findings:
     """Of a result, which can be large and is not kept; `name` is the version's in the replay."""
     succeeded, runs = result.outcome is Outcome.SUCCEEDED, result.runs
     return Findings(

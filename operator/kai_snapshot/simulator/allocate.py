@@ -3,9 +3,8 @@
 from kai_snapshot.api.result import JobOutcome
 from kai_snapshot.simulator.jobtree import JobTree
 from kai_snapshot.simulator.model import Job
-from kai_snapshot.simulator.nexttasks import is_ready, next_tasks
+from kai_snapshot.simulator.nexttasks import is_ready, must_wait, next_tasks
 from kai_snapshot.simulator.session import Session
-from kai_snapshot.simulator.status import Status
 
 NAME = "allocate"
 
@@ -21,7 +20,7 @@ def allocate(session: Session) -> None:
         if not session.place(job, tasks):
             session.journal.failed(job)
             continue
-        waits = all(task.status is Status.PIPELINED for task in tasks)
+        waits = must_wait(job)
         if not waits and not any(task.status.allocated for task in job.tasks if task not in tasks):
             job.last_start = session.now
         outcome = JobOutcome.PIPELINED if waits else JobOutcome.ALLOCATED

@@ -127,7 +127,8 @@ class Changes:
             if task.removed:  # in a replay the pod is gone, and evicting it again fails: it stays as it was planned
                 self._fail(step)
                 failed.add(id(task))
-            task.removed = True
+        for step in evictions:  # it is gone a moment after: who is evicted twice by one plan is not missed
+            step.task.removed = True
         for step in steps:
             task = step.task
             task.virtual = id(task) in failed

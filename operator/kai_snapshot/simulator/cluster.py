@@ -1,12 +1,16 @@
 """Puts together what an archive holds into the state that a cycle starts from."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from kai_snapshot.simulator.collect import Collected, PodFacts
 from kai_snapshot.simulator.model import Job, Queue, Settings, Task, Triple
+from kai_snapshot.simulator.nodefacts import NodeFacts, as_worker
 from kai_snapshot.simulator.nodes import CPU_COLUMN, GPU_COLUMN, MEMORY_COLUMN, Nodes
 from kai_snapshot.simulator.podgroups import DEFAULT_SET, backs_off, make_job, priorities
 from kai_snapshot.simulator.queues import LONG_AGO, queue_tree
@@ -16,7 +20,19 @@ from kai_snapshot.simulator.signatures import job_signature
 from kai_snapshot.simulator.status import Status, parse_time, pod_status
 
 RESERVATION = "kai-resource-reservation"
-_WORKERS = ("node-role.kubernetes.io/gpu-worker", "node-role.kubernetes.io/cpu-worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A PodGroup with pods that wait, which the scheduler leaves alone."""
+
+    name: str
+    """namespace/name."""
+    queue_name: str
+    pods: int
+    """How many wait."""
+    backs_off: bool
+    """Whether because it found no place the last time; else it is of another node pool."""
 
 
 @dataclass(slots=True)
@@ -35,6 +51,7 @@ class Cluster:
     topologies: Mapping[str, tuple[str, ...]]
     """The node labels of each topology's levels, widest first."""
     unmodelled: tuple[str, ...]
+    ignored: tuple[Ignored, ...]
 
 
 def build(collected: Collected, *, now: datetime) -> Cluster:
@@ -42,7 +59,7 @@ def build(collected: Collected, *, now: datetime) -> Cluster:
     params = collected.params
     setup = settings(collected.config, params)
     pool = _Pool(params)
-    facts = [each for each in collected.nodes if pool.has(each.labels) and pool.schedules(each.labels)]
+    facts = list(pool.nodes(collected.nodes))
     asked = {name for each, _, _ in collected.shapes.values() for name in each.request.amounts}
     nodes = Nodes(facts, [*asked, *(name for each in facts for name in each.allocatable)])
     largest = nodes.alloc.max(axis=0, initial=0.0)
@@ -78,12 +95,11 @@ def build(collected: Collected, *, now: datetime) -> Cluster:
         tasks=tasks,
         total=_total(nodes, tasks),
         topologies={
-            each["metadata"]["name"]: tuple(
-                level["nodeLabel"] for level in (each.get("spec") or {}).get("levels") or ()
-            )
+            each["metadata"]["name"]: tuple(level["nodeLabel"] for level in _levels(each))
             for each in collected.topologies
         },
-        unmodelled=collected.unmodelled.texts(),
+        unmodelled=collected.unmodelled.texts({pod.namespace for pod in collected.pods if pod.group}),
+        ignored=tuple(_ignored(collected, pool, jobs)),
     )
 
 
@@ -101,8 +117,10 @@ class _Pool:
             return True
         return labels.get(self.label) == self.value if self.value else self.label not in labels
 
-    def schedules(self, labels: Mapping[str, str]) -> bool:
-        return not self.restricted or any(each in labels for each in _WORKERS)
+    def nodes(self, all_there_are: Iterable[NodeFacts]) -> Iterable[NodeFacts]:
+        own = (each for each in all_there_are if self.has(each.labels))
+        workers = map(as_worker, own) if self.restricted else own
+        return (each for each in workers if each.takes_gpu_pods or each.takes_cpu_pods)
 
 
 def _triple(request: Request, device: int) -> Triple:
@@ -112,19 +130,38 @@ def _triple(request: Request, device: int) -> Triple:
     return request.amounts.get("cpu", 0.0), request.amounts.get("memory", 0.0), gpus
 
 
+def _levels(topology: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return (topology.get("spec") or {}).get("levels") or ()
+
+
 def _jobs(collected: Collected, pool: _Pool, queues: Mapping[str, Queue]) -> dict[str, Job]:
     values, default = priorities(collected.priority_classes)
+    aliases = {
+        each["metadata"]["name"]: {level["alias"]: level["nodeLabel"] for level in _levels(each) if level.get("alias")}
+        for each in collected.topologies
+    }
     jobs: dict[str, Job] = {}
     for group in collected.pod_groups:
         if pool.has(group["metadata"].get("labels") or {}) and not backs_off(group, pool.label):
-            job = make_job(group, queues, values, default)
+            job = make_job(group, queues, values=values, default=default, aliases=aliases)
             jobs[job.key] = job
     return jobs
+
+
+def _ignored(collected: Collected, pool: _Pool, jobs: Mapping[str, Job]) -> Iterable[Ignored]:
+    waiting = Counter(pod.group for pod in collected.pods if pod.phase == "Pending" and not (pod.node or pod.deleted))
+    for group in collected.pod_groups:
+        metadata, count = group["metadata"], waiting[group["metadata"]["name"]]
+        if count and metadata["name"] not in jobs:
+            own = pool.has(metadata.get("labels") or {})
+            queue = (group.get("spec") or {}).get("queue") or ""
+            yield Ignored(f"{metadata.get('namespace', '')}/{metadata['name']}", queue, count, backs_off=own)
 
 
 def _tasks(collected: Collected, nodes: Nodes, now: datetime) -> list[Task]:
     limit = stuck_after(collected.params)
     binds = dict(_binds(collected.bind_requests, nodes))
+    config_maps = frozenset(collected.config_maps)
     tasks = []
     for pod in collected.pods:
         bind = binds.get(pod.name)
@@ -154,7 +191,7 @@ def _tasks(collected: Collected, nodes: Nodes, now: datetime) -> list[Task]:
                     sorted(
                         each
                         for each in pod.config_maps
-                        if (pod.namespace, each) not in collected.config_maps
+                        if (pod.namespace, each) not in config_maps
                         and not each.startswith("runai/shared-gpu-configmap")
                     )
                 ),
@@ -218,7 +255,9 @@ def _total(nodes: Nodes, tasks: Iterable[Task]) -> Triple:
     """What ready nodes offer, less what pods of other schedulers use there."""
     offered = nodes.alloc[nodes.ready].sum(axis=0)
     cpu, memory = float(offered[CPU_COLUMN]), float(offered[MEMORY_COLUMN])
-    gpus = float(offered[GPU_COLUMN] + offered @ nodes.mig_weights)
+    takes_gpu_pods = np.array([each.takes_gpu_pods for each in nodes.facts], dtype=np.bool_)
+    for_gpus = nodes.alloc[nodes.ready & takes_gpu_pods].sum(axis=0)
+    gpus = float(for_gpus[GPU_COLUMN] + for_gpus @ nodes.mig_weights)
     for task in tasks:
         if task.foreign and task.status.used and task.node >= 0 and nodes.ready[task.node]:
             asked = task.shape.asked

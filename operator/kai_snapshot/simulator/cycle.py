@@ -11,6 +11,7 @@ from kai_snapshot.simulator.fairshare import count_jobs, set_shares
 from kai_snapshot.simulator.makeroom import make_room
 from kai_snapshot.simulator.outcome import queue_results, result
 from kai_snapshot.simulator.preempt import PREEMPT
+from kai_snapshot.simulator.reasons import explain
 from kai_snapshot.simulator.reclaim import RECLAIM
 from kai_snapshot.simulator.session import Session
 from kai_snapshot.simulator.staleness import evict_stale_gangs
@@ -25,7 +26,7 @@ ACTIONS: dict[str, Callable[[Session], None]] = {
 def begin(cluster: Cluster, *, seed: int | None = None) -> Session:
     """A cycle before its first action: every queue knows its share."""
     count_jobs(cluster.jobs, cluster.nodes)
-    k = float(cluster.settings.argument("proportion", "kValue", "1") or 1)
+    k = max(cluster.settings.number("proportion", "kValue", 1.0), 0.0)
     set_shares(cluster.queues.values(), cluster.total, k)
     return Session(cluster, seed=seed)
 
@@ -46,4 +47,5 @@ def run(cluster: Cluster, *, seed: int | None = None, clock: Callable[[], float]
         ACTIONS[name](session)
         took[name] = took.get(name, 0) + round((clock() - before) * 1000)
     total = round((clock() - started) * 1000)
-    return result(session, queues, Durations(total=total, actions=took), unknown)
+    durations = Durations(total=total, actions=took)
+    return result(session, queues, durations, explain(session, unknown=unknown), unknown)

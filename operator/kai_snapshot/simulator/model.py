@@ -85,6 +85,7 @@ class PodSet:
     name: str
     minimum: int
     tasks: list[Task] = field(default_factory=list)
+    topology: "Topology | None" = None
 
     def active(self) -> int:
         """How many hold a place."""
@@ -102,6 +103,7 @@ class Group:
     name: str
     threshold: int
     children: list["Group | PodSet"] = field(default_factory=list)
+    topology: "Topology | None" = None
 
     def sets(self) -> Iterator[PodSet]:
         """All pod sets below."""
@@ -129,7 +131,8 @@ class Job:
     last_start: datetime | None = None
     last_eviction: datetime | None = None
     preemption_delay: timedelta = timedelta(0)
-    topology: "Topology | None" = None
+    constrained: bool = False
+    """Whether it, or a part of it, must or should stay together."""
     age: int = 0
     """Its place among all jobs by age and name."""
     signature: tuple[object, ...] = ()
@@ -157,10 +160,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Where a job's pods must stay together."""
+    """Where the pods of a job, or of a part of it, stay together: the labels of a topology's levels."""
 
     name: str
     required: str
+    """Empty for none."""
+    preferred: str
 
 
 @dataclass(eq=False, slots=True)
@@ -177,7 +182,6 @@ class Queue:
     weight: Triple
     reclaim_min_runtime: timedelta | None = None
     preempt_min_runtime: timedelta | None = None
-    display_name: str = ""
     allocated: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     held: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
     """Of `allocated`, what cannot be taken back."""
@@ -223,3 +227,10 @@ class Settings:
     def argument(self, plugin: str, name: str, default: str) -> str:
         """An argument of a plugin."""
         return self.plugins.get(plugin, {}).get(name, default)
+
+    def number(self, plugin: str, name: str, default: float) -> float:
+        """An argument that is a number; the default for what is none."""
+        try:
+            return float(self.argument(plugin, name, "") or default)
+        except ValueError:
+            return default

@@ -19,7 +19,7 @@ def next_tasks(job: Job, *, virtual: bool) -> list[Task]:
 def asked_next(job: Job) -> Triple:
     """What the next pods ask for together."""
     if job.asked_cache is None:
-        job.asked_cache = total_asked(next_tasks(job, virtual=True))
+        job.asked_cache = total_asked([task for task in next_tasks(job, virtual=True) if _is_next(task, virtual=True)])
     return job.asked_cache
 
 
@@ -69,6 +69,15 @@ def _ready(part: Group | PodSet) -> bool:
     return sum(_ready(child) for child in part.children) >= part.threshold
 
 
+def must_wait(job: Job) -> bool:
+    """Whether a gang has too few pods that can start without waiting."""
+    return any(
+        any(task.status is Status.PIPELINED for task in pod_set.tasks)
+        and sum(task.status.allocated for task in pod_set.tasks) < pod_set.minimum
+        for pod_set in job.pod_sets
+    )
+
+
 def satisfied(part: Group | PodSet) -> bool:
     """Whether what must run together has its places."""
     return met(part) >= part.minimum if isinstance(part, PodSet) else met(part) >= part.threshold
@@ -90,7 +99,7 @@ def _child_order(part: Group | PodSet) -> tuple[object, ...]:
     least = part.minimum if isinstance(part, PodSet) else part.threshold
     active = met(part)
     if active < least:
-        return (0,)
+        return 0, part.name
     return 1, least == 0, active / least if least else active, part.name
 
 
@@ -112,8 +121,12 @@ def _of(part: Group | PodSet, *, virtual: bool) -> list[Task]:
     most = max(part.minimum - part.active(), 0) or 1
     tasks: list[Task] = []
     for task in part.tasks:
-        if task.status is Status.PENDING or (virtual and task.virtual and task.status is Status.RELEASING):
+        if _is_next(task, virtual=virtual):
             tasks.append(task)
             if len(tasks) == most:
                 break
     return tasks
+
+
+def _is_next(task: Task, *, virtual: bool) -> bool:
+    return task.status is Status.PENDING or (virtual and task.virtual and task.status is Status.RELEASING)

@@ -1,7 +1,7 @@
 """What a node offers, and whether it takes pods, as its object says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +12,7 @@ _PRESSURES = frozenset({"MemoryPressure", "DiskPressure", "PIDPressure", "Networ
 UNKNOWN_MEMORY = 100
 """MiB of a GPU whose node does not say."""
 _MIB = 1 << 20
+GPU_WORKER, CPU_WORKER = "node-role.kubernetes.io/gpu-worker", "node-role.kubernetes.io/cpu-worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class NodeFacts:
     """As the node's label says, else what it offers."""
     mig: bool
     mig_strategy: str
+    takes_gpu_pods: bool = True
+    takes_cpu_pods: bool = True
+    """Whether it is for pods that ask for GPUs, and for those that ask for none."""
 
 
 def node_facts(node: Mapping[str, Any]) -> NodeFacts:
@@ -54,6 +58,11 @@ def node_facts(node: Mapping[str, Any]) -> NodeFacts:
         else said,
         mig_strategy=labels.get("nvidia.com/mig.strategy", ""),
     )
+
+
+def as_worker(node: NodeFacts) -> NodeFacts:
+    """A node where those are kept apart: as it is labelled, for both, for one, or for none."""
+    return replace(node, takes_gpu_pods=GPU_WORKER in node.labels, takes_cpu_pods=CPU_WORKER in node.labels)
 
 
 def _allocatable(offered: Mapping[str, Any]) -> dict[str, float]:

@@ -17,6 +17,7 @@ from kai_snapshot.api.result import (
     QueueShare,
     ReplayResult,
 )
+from kai_snapshot.api.waiting import WaitingJob
 from kai_snapshot.simulator.fairshare import requestable
 from kai_snapshot.simulator.journal import Journal
 from kai_snapshot.simulator.model import UNLIMITED, Queue
@@ -32,9 +33,16 @@ _PER_UNIT = (1000.0, 1e9, 1.0)
 """Millicores of a core, bytes of a GB."""
 
 
-def result(session: Session, queues: tuple[QueueResult, ...], durations: Durations, unknown: str) -> ReplayResult:
+def result(
+    session: Session,
+    queues: tuple[QueueResult, ...],
+    durations: Durations,
+    waiting: tuple[WaitingJob, ...],
+    unknown: str,
+) -> ReplayResult:
     """The result of a cycle; `unknown` names an action that there is not."""
     journal, names = session.journal, session.nodes.names
+    why = {each.name: each.message for each in waiting}
     return ReplayResult(
         engine=Engine(name="Simulator", version=SIMULATED),
         outcome=Outcome.INCOMPLETE if unknown else Outcome.SUCCEEDED,
@@ -49,10 +57,16 @@ def result(session: Session, queues: tuple[QueueResult, ...], durations: Duratio
         ),
         pipelined=tuple(Pipelined(pod=pod, node=names[node]) for pod, node in journal.pipelined.items()),
         pod_groups=tuple(
-            PodGroupResult(name=name, queue=job.queue_name, outcome=outcome)
+            PodGroupResult(
+                name=name,
+                queue=job.queue_name,
+                outcome=outcome,
+                reason=why.get(name) if outcome is JobOutcome.UNSCHEDULABLE else None,
+            )
             for name, (job, outcome) in sorted(journal.outcomes.items())
         ),
         queues=queues,
+        waiting=waiting,
         unmodelled=session.cluster.unmodelled,
         approximate=tuple(_approximate(journal)),
     )
@@ -62,7 +76,7 @@ def queue_results(queues: Mapping[str, Queue]) -> tuple[QueueResult, ...]:
     """The shares of all queues as they stand, by name."""
     listed = [
         QueueResult(
-            name=queue.display_name or name,
+            name=name,
             resources=QueueResources(cpu=_share(queue, 0), memory=_share(queue, 1), gpu=_share(queue, 2)),
         )
         for name, queue in queues.items()
@@ -88,6 +102,4 @@ def _approximate(journal: Journal) -> list[str]:
         jobs = [name for name, (_, each) in journal.outcomes.items() if each is outcome]
         if jobs:
             texts.append(f"{what} for {named(jobs)}: other victims may do as well")
-    if constrained := sorted({job.name for job, _ in journal.outcomes.values() if job.topology is not None}):
-        texts.append(f"where pods with a required topology level go: {named(constrained)}")
     return texts

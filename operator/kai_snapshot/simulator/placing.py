@@ -2,20 +2,23 @@
 
 import itertools
 import math
+import random
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 
 from kai_snapshot.simulator import capacity
 from kai_snapshot.simulator.changes import Changes
 from kai_snapshot.simulator.model import Job, Settings, Task
-from kai_snapshot.simulator.nexttasks import total_claimed
+from kai_snapshot.simulator.nexttasks import must_wait, total_claimed
 from kai_snapshot.simulator.nodes import GPU_COLUMN, PODS_COLUMN, Flags, Floats, Nodes
 from kai_snapshot.simulator.predicates import Predicates
 from kai_snapshot.simulator.request import GpuKind
 from kai_snapshot.simulator.scores import Placement, scores
 from kai_snapshot.simulator.sharedgpus import portion_of
 from kai_snapshot.simulator.status import Status
+from kai_snapshot.simulator.together import Together
 from kai_snapshot.simulator.topology import Domains
 
 _NEW = "new-"
@@ -24,7 +27,9 @@ _NEW = "new-"
 class Placer:
     """Finds places."""
 
-    def __init__(self, nodes: Nodes, changes: Changes, settings: Settings, domains: Domains) -> None:
+    def __init__(
+        self, nodes: Nodes, changes: Changes, settings: Settings, domains: Domains, chance: random.Random
+    ) -> None:
         self._nodes = nodes
         self._changes = changes
         self._domains = domains
@@ -37,33 +42,45 @@ class Placer:
             plugins=frozenset(settings.plugins),
         )
         self._groups = itertools.count(1)
+        self._chance = chance
 
     def place(self, job: Job, tasks: Sequence[Task], within: Flags | None = None, *, wait: bool = False) -> bool:
-        """Places these pods of a job on nodes `within`, or none; where they must stay together, in one domain."""
-        if job.topology is None:
-            return self._place_all(job, tasks, within, wait=wait)
-        return any(
-            self._place_all(job, tasks, domain if within is None else domain & within, wait=wait)
-            for domain in self._domains.of(job, tasks)
-        )
+        """Places these pods of a job on nodes `within`, or none.
 
-    def _place_all(self, job: Job, tasks: Sequence[Task], within: Flags | None = None, *, wait: bool = False) -> bool:
-        """`wait`: pipelined only. Where a gang cannot start at once, all of it is pipelined."""
+        `wait`: pipelined only. Where a gang cannot start at once, all of it is pipelined.
+        """
         if not tasks or not capacity.fits(job, total_claimed(tasks)):
             return False
+        mark = self._changes.mark()
+        place_all = self._place_together if job.constrained else self._place_all
+        if not place_all(job, tasks, within, wait=wait):
+            self._changes.undo(mark)
+            return False
+        if not wait and must_wait(job):
+            self._changes.pipeline_bound(mark)
+        return True
+
+    def _place_all(self, job: Job, tasks: Sequence[Task], within: Flags | None, *, wait: bool) -> bool:
+        """Whether all have a place; if not, some may have one."""
         everywhere = within is None and not wait
         if everywhere and id(tasks[0].shape) in self._full:
             return False
-        mark = self._changes.mark()
         for task in tasks:
             if not self._place(job, task, within, wait=wait):
                 if everywhere and task is tasks[0] and not self._candidates(task, None).any():
                     self._full.add(id(task.shape))
-                self._changes.undo(mark)
                 return False
-        if not wait and _must_wait(job, tasks):
-            self._changes.pipeline_bound(mark)
         return True
+
+    def _place_together(self, job: Job, tasks: Sequence[Task], within: Flags | None, *, wait: bool) -> bool:
+        """The same where they, or some of them, must or should stay together."""
+
+        def place_one(task: Task, nodes: Flags, preference: Floats | None) -> bool:
+            return self._place(job, task, nodes, wait=wait, preference=preference)
+
+        everywhere: Flags = np.ones(len(self._nodes.names), dtype=np.bool_)
+        together = Together(self._changes, self._domains, place_one)
+        return together.place(job.root, tasks, everywhere if within is None else within)
 
     def freed(self) -> None:
         """Something was evicted: there may be room again."""
@@ -73,7 +90,9 @@ class Placer:
         """Whether a node of `within` has room for a pod, now or later."""
         return bool(self._candidates(task, within).any())
 
-    def _place(self, job: Job, task: Task, within: Flags | None, *, wait: bool) -> bool:
+    def _place(
+        self, job: Job, task: Task, within: Flags | None, *, wait: bool, preference: Floats | None = None
+    ) -> bool:
         if task.shape.impossible or task.missing:
             return False
         able = self._candidates(task, within)
@@ -83,6 +102,8 @@ class Placer:
         nodes = self._nodes
         fits_idle = self._fits(task, nodes.idle)
         score = scores(nodes, task, within, fits_idle, self._placement)
+        if preference is not None:
+            score += preference
         score[~able] = -math.inf
         node = int(score.argmax())
         groups, waits = self._gpus(task, node) if task.shape.request.shared else ((), False)
@@ -139,20 +160,11 @@ class Placer:
         offers: list[tuple[float, str]] = [(sign * shared.gpus[each].used / shared.device, each) for each in fitting]
         whole = int(nodes.idle[node, GPU_COLUMN]) + int(nodes.releasing[node, GPU_COLUMN])
         offers += [(0.0, "")] * max(whole, 0)
-        offers.sort(key=lambda offer: offer[0])
+        self._chance.shuffle(offers)  # of equals the scheduler takes any
+        offers.sort(key=itemgetter(0))
         chosen = [name for _, name in offers[: request.devices]]
         waits = any(
             name and (shared.device - shared.gpus[name].allocated - memory < 0 or shared.gpus[name].allocated == 0)
             for name in chosen
         )
         return tuple(name or f"{_NEW}{next(self._groups)}" for name in chosen), waits
-
-
-def _must_wait(job: Job, tasks: Sequence[Task]) -> bool:
-    """Whether a gang has too few pods that can start without waiting."""
-    placed = {id(task) for task in tasks if task.status is Status.PIPELINED}
-    return any(
-        any(id(task) in placed for task in pod_set.tasks)
-        and sum(task.status.allocated for task in pod_set.tasks) < pod_set.minimum
-        for pod_set in job.pod_sets
-    )

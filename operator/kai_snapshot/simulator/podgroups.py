@@ -9,6 +9,8 @@ from kai_snapshot.simulator.model import Group, Job, PodSet, Queue, Topology
 from kai_snapshot.simulator.queues import LONG_AGO
 from kai_snapshot.simulator.status import parse_time
 
+Aliases = Mapping[str, str]
+"""The labels of a topology's levels, by their other names."""
 DEFAULT_SET = "default"
 DEFAULT_PRIORITY, PREEMPTIBLE_BELOW = 50, 100
 
@@ -24,16 +26,22 @@ def priorities(classes: Iterable[Mapping[str, Any]]) -> tuple[dict[str, int], in
     return values, default
 
 
-def make_job(group: Mapping[str, Any], queues: Mapping[str, Queue], values: Mapping[str, int], default: int) -> Job:
-    """The job of a PodGroup, without its pods."""
+def make_job(
+    group: Mapping[str, Any],
+    queues: Mapping[str, Queue],
+    *,
+    values: Mapping[str, int],
+    default: int,
+    aliases: Mapping[str, Aliases],
+) -> Job:
+    """The job of a PodGroup, without its pods. `aliases`: other names of levels, by topology."""
     metadata, spec = group["metadata"], group.get("spec") or {}
     annotations = metadata.get("annotations") or {}
     queue = queues.get(spec.get("queue") or "")
     priority = values.get(spec.get("priorityClassName") or "", default) if queue else 0
     said = spec.get("preemptibility")
     preemptible = said == "preemptible" if said in ("preemptible", "non-preemptible") else priority < PREEMPTIBLE_BELOW
-    constraint = spec.get("topologyConstraint") or {}
-    root = _root(spec)
+    root = _root(spec, aliases)
     return Job(
         name=f"{metadata.get('namespace', '')}/{metadata['name']}",
         key=metadata["name"],
@@ -48,9 +56,7 @@ def make_job(group: Mapping[str, Any], queues: Mapping[str, Queue], values: Mapp
         last_start=parse_time(annotations.get("kai.scheduler/last-start-timestamp")),
         last_eviction=parse_time(annotations.get("kai.scheduler/last-eviction-timestamp")),
         preemption_delay=duration(spec.get("preemptionDelay")) or timedelta(0),
-        topology=Topology(constraint["topology"], constraint["requiredTopologyLevel"])
-        if constraint.get("topology") and constraint.get("requiredTopologyLevel")
-        else None,
+        constrained=_constrained(root),
         pod_sets=list(root.sets()),
     )
 
@@ -61,28 +67,60 @@ def backs_off(group: Mapping[str, Any], pool_label: str) -> bool:
     if spec.get("schedulingBackoff") in (None, -1):
         return False
     conditions = status.get("schedulingConditions") or ()
-    newest = max(conditions, key=lambda each: int(each.get("transitionID") or 0), default=None)
-    pool = (group["metadata"].get("labels") or {}).get(pool_label, "default")
-    return newest is not None and newest.get("nodePool") == pool
+    newest = max(conditions, key=_transition, default=None)
+    pool = (group["metadata"].get("labels") or {}).get(pool_label) or "default"
+    return newest is not None and (newest.get("nodePool") or "") == pool
 
 
-def _root(spec: Mapping[str, Any]) -> Group:
+def _transition(condition: Mapping[str, Any]) -> int:
+    """The number of a condition; what is no number comes first."""
+    try:
+        return int(condition.get("transitionID") or "")
+    except ValueError:
+        return -1
+
+
+def _root(spec: Mapping[str, Any], aliases: Mapping[str, Aliases]) -> Group:
     listed = spec.get("subGroups") or ()
-    if not listed:
-        return Group("", 1, [PodSet(DEFAULT_SET, max(int(spec.get("minMember") or 0), 1))])
+    names = [each["name"] for each in listed]
+    parents = [(each.get("parent") or "").lower() for each in listed]
+    if len(set(names)) < len(names) or not {*parents} <= {*names, ""}:
+        return _all_alike(1)
+    made: dict[str, Group | PodSet] = {
+        each["name"]: Group(each["name"], 0)
+        if each["name"] in parents
+        else PodSet(each["name"], max(int(each.get("minMember") or 0), 0))
+        for each in listed
+    }
     root = Group("", 0)
-    names = {each["name"] for each in listed}
-    inner = {each["parent"] for each in listed if each.get("parent") in names}
-    made: dict[str, Group | PodSet] = {}
-    for each in listed:
-        minimum = max(int(each.get("minMember") or 0), 0)
-        made[each["name"]] = Group(each["name"], 0) if each["name"] in inner else PodSet(each["name"], minimum)
-    for each in listed:
-        holder = made.get(each.get("parent") or "")
-        (holder if isinstance(holder, Group) else root).children.append(made[each["name"]])
-    for each in listed:
-        child = made[each["name"]]
-        if isinstance(child, Group):
-            child.threshold = int(each.get("minSubGroup") or len(child.children))
-    root.threshold = int(spec.get("minSubGroup") or len(root.children))
+    for name, parent in zip(names, parents, strict=True):
+        holder = made.get(parent, root)
+        assert isinstance(holder, Group)
+        holder.children.append(made[name])
+    if not root.children:
+        root = _all_alike(max(int(spec.get("minMember") or 0), 1))
+    for each, part in ((spec, root), *((each, made[each["name"]]) for each in listed)):
+        part.topology = _topology(each.get("topologyConstraint") or {}, aliases)
+        if isinstance(part, Group):
+            least = each.get("minSubGroup")
+            part.threshold = len(part.children) if least is None else int(least)
     return root
+
+
+def _topology(constraint: Mapping[str, Any], aliases: Mapping[str, Aliases]) -> Topology | None:
+    name = constraint.get("topology")
+    if not name:
+        return None
+    required, preferred = (constraint.get(f"{each}TopologyLevel") or "" for each in ("required", "preferred"))
+    known = aliases.get(name, {})
+    return Topology(name, known.get(required, required), known.get(preferred, preferred))
+
+
+def _constrained(part: Group | PodSet) -> bool:
+    children = part.children if isinstance(part, Group) else ()
+    return part.topology is not None or any(map(_constrained, children))
+
+
+def _all_alike(minimum: int) -> Group:
+    """Of a PodGroup without subgroups, or with some that contradict each other, which KAI then ignores."""
+    return Group("", 1, [PodSet(DEFAULT_SET, minimum)])

@@ -39,6 +39,8 @@ class Predicates:
 
 def _suits(shape: Shape, node: NodeFacts) -> bool:
     request = shape.request
+    if not (node.takes_cpu_pods if request.cpu_only else node.takes_gpu_pods):
+        return False
     if request.kind is GpuKind.MIG:
         return node.mig and node.mig_strategy != "single"
     if request.kind is GpuKind.MEMORY and not node.memory_known:

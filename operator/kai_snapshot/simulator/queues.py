@@ -61,7 +61,6 @@ def make_queue(value: Mapping[str, Any], parent: Queue | None) -> Queue:
         weight=_triple(resources, "overQuotaWeight", scale=1.0),
         reclaim_min_runtime=duration(spec.get("reclaimMinRuntime")),
         preempt_min_runtime=duration(spec.get("preemptMinRuntime")),
-        display_name=spec.get("displayName") or "",
     )
     if parent is not None:
         parent.children.append(queue)

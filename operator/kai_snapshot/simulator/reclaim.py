@@ -41,7 +41,7 @@ def _hopeful(session: Session, job: Job) -> bool:
 
 def _candidates(session: Session, job: Job) -> Callable[[], Stock]:
     asked, running = asked_next(job), session.running()
-    stock = running.only(queue for queue in running.queues if queue is not job.queue and _gives(job, queue, asked))
+    stock = running.only(queue for queue in running.queues if queue is not job.queue and gives(job, queue, asked))
     if any(runtime.reclaim_runtime(job, queue, session.settings) for queue in stock.queues):
         stock = Stock.of(item for item in stock.items() if not _is_protected(session, job, item[1]))
     return lambda: stock
@@ -54,7 +54,7 @@ def _is_protected(session: Session, job: Job, member: Member) -> bool:
     return runtime.protected(victim, least, session.now) and not runtime.is_elastic(victim)
 
 
-def _gives(job: Job, victim: Queue, asked: Triple) -> bool:
+def gives(job: Job, victim: Queue, asked: Triple) -> bool:
     """Whether a queue has so much that something can be taken from it."""
     assert job.queue is not None
     taker, giver = first_different(job.queue, victim)
@@ -71,7 +71,7 @@ def _valid(session: Session, job: Job) -> Callable[[Job, Batches], bool]:
         name: ((q.allocated[0], q.allocated[1], q.allocated[2]), (q.held[0], q.held[1], q.held[2]))
         for name, q in session.cluster.queues.items()
     }
-    saturation = float(session.settings.argument("proportion", "relcaimerSaturationMultiplier", "1") or 1)
+    saturation = session.settings.number("proportion", "relcaimerSaturationMultiplier", 1.0)
     rule = Reclaimable(before, max(saturation, 1.0), session.nodes, ignore_moved=session.settings.consolidating_reclaim)
 
     def valid(clone: Job, batches: Batches) -> bool:

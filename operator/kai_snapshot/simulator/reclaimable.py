@@ -47,13 +47,11 @@ class Reclaimable:
         of_queue: dict[str, list[tuple[Queue, Triple]]] = {}
         for job, tasks in by_job.values():
             assert job.queue is not None
-            items = of_queue.setdefault(job.queue.name, [])
-            for pod_set in job.pod_sets:
-                members = {id(task) for task in pod_set.tasks}
-                victims = [task for task in tasks if id(task) in members]
-                core = victims[: pod_set.minimum] if pod_set.minimum < len(victims) else victims
-                parts = [[task] for task in victims[len(core) :]] + [core]
-                items += [(job.queue, self._sum(part)) for part in parts if any(map(self._counts, part))]
+            elastic, core = _split(job, tasks)
+            parts = [*([task] for task in elastic), core]
+            of_queue.setdefault(job.queue.name, []).extend(
+                (job.queue, self._sum(part)) for part in parts if any(map(self._counts, part))
+            )
         for items in of_queue.values():
             yield from items
 
@@ -94,6 +92,18 @@ class Reclaimable:
                     if mine > 1 and mine * self._saturation >= _saturation(kept[i], sibling.share[i]):
                         return False
         return True
+
+
+def _split(job: Job, tasks: Sequence[Task]) -> tuple[list[Task], list[Task]]:
+    """Of the victims of a job those beyond the minimum of their pod sets, and all others."""
+    elastic: list[Task] = []
+    core: list[Task] = []
+    for pod_set in job.pod_sets:
+        members = {id(task) for task in pod_set.tasks}
+        victims = [task for task in tasks if id(task) in members]
+        core += victims[: pod_set.minimum]
+        elastic += victims[pod_set.minimum :]
+    return elastic, core
 
 
 def _saturation(amount: float, share: float) -> float:

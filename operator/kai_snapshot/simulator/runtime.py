@@ -1,11 +1,11 @@
 """How long a job may run before it can be evicted."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from kai_snapshot.simulator.duration import duration
 from kai_snapshot.simulator.model import Job, Queue, Settings
-from kai_snapshot.simulator.nexttasks import ABOVE, rank
 from kai_snapshot.simulator.scenarios import Batches
 
 
@@ -15,19 +15,22 @@ def protected(job: Job, least: timedelta, now: datetime) -> bool:
 
 
 def is_elastic(job: Job) -> bool:
-    """Whether it has pods that it can do without."""
-    return rank(job)[1] == ABOVE or any(len(each.tasks) > each.minimum for each in job.pod_sets)
+    """Whether it has more pods, in whatever state, than must run together."""
+    return any(len(each.tasks) > each.minimum for each in job.pod_sets)
 
 
 def spares_core(batches: Batches, protected_jobs: Sequence[Job]) -> bool:
-    """Whether protected elastic jobs keep what must run together."""
+    """Whether protected elastic jobs keep what must run together.
+
+    KAI counts pods on their way out as running, so what others have taken from a job before does not count.
+    """
     for job in protected_jobs:
-        gone = {id(task) for batch in batches if batch.job is job for task in batch.tasks}
-        if not gone:
+        gone = Counter(id(task) for batch in batches if batch.job is job for task in batch.tasks)
+        if not is_elastic(job):
             continue
         for pod_set in job.pod_sets:
-            leaving = sum(id(task) in gone and not task.status.active for task in pod_set.tasks)
-            if leaving and pod_set.active() < pod_set.minimum:
+            leaving = sum(gone[id(task)] for task in pod_set.tasks)
+            if leaving and sum(task.status.used for task in pod_set.tasks) - leaving < pod_set.minimum:
                 return False
     return True
 
@@ -40,11 +43,15 @@ def preempt_runtime(victim: Job, settings: Settings) -> timedelta:
 
 
 def reclaim_runtime(job: Job, victim: Queue, settings: Settings) -> timedelta:
-    """The least time before reclaim: of the queue below the nearest that both have in common, or the next above."""
+    """The least time before reclaim: of the queue below the nearest that both have in common, or the next above.
+
+    With `reclaimResolveMethod: queue` of the victim's queue, or the next above.
+    """
     assert job.queue is not None
     above = set(map(id, job.queue.path))
     own = [queue for queue in victim.path if id(queue) not in above]
-    considered = victim.path[max(len(own) - 1, 0) :]
+    by_queue = settings.argument("minruntime", "reclaimResolveMethod", "") == "queue"
+    considered = victim.path[0 if by_queue else max(len(own) - 1, 0) :]
     found = (queue.reclaim_min_runtime for queue in considered)
     return _first(found, settings.argument("minruntime", "defaultReclaimMinRuntime", ""))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kai_snapshot.simulator.jobtree import JobTree
-from kai_snapshot.simulator.model import Task
+from kai_snapshot.simulator.model import Group, Task
 from kai_snapshot.simulator.nodes import Flags, Floats, Nodes
 from kai_snapshot.simulator.predicates import Predicates
 from kai_snapshot.simulator.victims import Batch, Victim
@@ -22,6 +22,8 @@ class Search:
 
     nodes: Nodes
     predicates: Predicates
+    root: Group
+    """Of the job, with these pods and those that have a place."""
     pending: Sequence[Task]
     tree: Callable[[], JobTree]
     """The jobs that may have to go."""
@@ -66,7 +68,7 @@ class Search:
 
     def possible(self) -> bool:
         """Whether the pods could have places, as far as a rough look says."""
-        return self._selectable() and self._enough_gpus()
+        return self._selectable() and self._enough_together() and self._enough_gpus()
 
     def _free(self, batches: Sequence[Batch]) -> None:
         for batch in batches:
@@ -85,16 +87,44 @@ class Search:
         recorded = [id(task) for batch in self.recorded for task in batch.tasks]
         if len(set(recorded)) < len(recorded):  # KAI fails here, and goes on as if there were enough
             return True
-        wanted = sorted((task.shape.counted_gpus for task in self.pending), reverse=True)
-        room = np.sort(self.freed)[::-1][: len(wanted)].tolist()
-        for gpus in wanted:
-            if gpus == 0:
-                return True
-            place = next((i for i, free in enumerate(room) if free >= gpus), None)
-            if place is None:
+        wanted = [task.shape.counted_gpus for task in self.pending]
+        return _fit(wanted, np.sort(self.freed)[::-1][: len(wanted)].tolist())
+
+    def _enough_together(self) -> bool:
+        """Whether domains have so many GPUs as the parts of the job that must stay in one have in all."""
+        wanted: dict[str, list[float]] = {}
+        for group, level in _required(self.root):
+            gpus = sum(task.shape.counted_gpus for each in group.sets() for task in each.tasks)
+            wanted.setdefault(level, []).append(gpus)
+        for level, listed in wanted.items():
+            room: dict[str, float] = {}
+            for facts, free in zip(self.nodes.facts, self.freed.tolist(), strict=True):
+                if value := facts.labels.get(level):
+                    room[value] = room.get(value, 0.0) + free
+            if not _fit(listed, sorted(room.values(), reverse=True)):
                 return False
-            room[place] -= gpus
         return True
+
+
+def _fit(wanted: Sequence[float], room: list[float]) -> bool:
+    """Whether all fit, the largest first, each where there is room first."""
+    for gpus in sorted(wanted, reverse=True):
+        if gpus == 0:
+            return True
+        place = next((i for i, free in enumerate(room) if free >= gpus), None)
+        if place is None:
+            return False
+        room[place] -= gpus
+    return True
+
+
+def _required(group: Group) -> Iterator[tuple[Group, str]]:
+    """Groups that must stay in one domain, and the label of its level."""
+    if group.topology is not None and group.topology.required:
+        yield group, group.topology.required
+    for child in group.children:
+        if isinstance(child, Group):
+            yield from _required(child)
 
 
 def node_by_node(search: Search) -> Iterator[Batches]:

@@ -26,9 +26,11 @@ class Session:
         self.now = cluster.now
         self.nodes = cluster.nodes
         self.changes = Changes(cluster.nodes)
-        self.placer = Placer(cluster.nodes, self.changes, cluster.settings, Domains(cluster.nodes, cluster.topologies))
         self.journal = Journal()
         self.random = random.Random(0 if seed is None else seed)  # noqa: S311 - to be repeated, not to be secret
+        self.placer = Placer(
+            cluster.nodes, self.changes, cluster.settings, Domains(cluster.nodes, cluster.topologies), self.random
+        )
         self._chance = np.random.default_rng(0 if seed is None else seed)
         self._shuffles = seed is not None
         self._jobs_of: dict[str, list[Job]] = {}
@@ -50,6 +52,9 @@ class Session:
     def commit(self) -> Committed:
         """Carries out what is planned."""
         done = self.changes.commit()
+        for task in done.evicted:
+            if task.job is not None:
+                task.job.last_eviction = self.now
         if done.evicted:
             self.placer.freed()
         for queue in {job.queue.name: job.queue for job in done.jobs if job.queue is not None}.values():

@@ -1,11 +1,11 @@
 """What makes jobs alike, so that where one found no place another that asks for no less need not look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from kai_snapshot.simulator.model import Job
+from kai_snapshot.simulator.model import Group, Job, PodSet, Topology
 
 Vector = tuple[float, ...]
 
@@ -33,10 +33,22 @@ def pod_signature(spec: Mapping[str, Any]) -> tuple[object, ...]:
 def job_signature(job: Job, of_pods: Mapping[str, tuple[object, ...]]) -> tuple[object, ...]:
     """A job's signature, of the pods that hold no place; `of_pods` has those of pods by their UID."""
     sets: list[tuple[object, ...]] = []
-    for pod_set in job.pod_sets:
+    for pod_set, constraints in _constraints(job.root):
         waiting = [task for task in pod_set.tasks if not task.status.active]
-        sets.append(tuple(sorted(of_pods[task.uid] for task in waiting)) if waiting else ("",))
-    return (job.topology, tuple(sorted(sets, key=repr)))
+        sets.append((constraints, *sorted(of_pods[task.uid] for task in waiting)) if waiting else ("",))
+    return tuple(sorted(sets, key=repr))
+
+
+def _constraints(
+    part: Group | PodSet, above: tuple[Topology | None, ...] = ()
+) -> Iterator[tuple[PodSet, tuple[Topology | None, ...]]]:
+    """Every pod set with its topology constraint and those of what it is part of."""
+    own = (*above, part.topology)
+    if isinstance(part, PodSet):
+        yield part, own
+        return
+    for child in part.children:
+        yield from _constraints(child, own)
 
 
 class Failures:

@@ -1,21 +1,24 @@
 """From an archive to a result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
 from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.simulator import cycle
 from kai_snapshot.simulator.cluster import build
-from kai_snapshot.simulator.collect import Collected, collect
+from kai_snapshot.simulator.collect import FORM_ERRORS, Collected, collect
+from kai_snapshot.simulator.forms import malformed
 
 
-def load(path: Path, *, not_after: datetime) -> Collected:
+def load(path: Path, *, not_after: datetime, changeable: Collection[str] = ()) -> Collected:
     """What the archive at `path` holds, for any number of simulations.
 
-    Raises OSError, and TerminalError where an archive is not valid.
+    `changeable`: lists of `rawObjects` that patches will be for (`whatif.lists_of`, `whatif.EVERY_LIST`): their objects
+    are kept as they are, too, which takes as much memory as they have bytes. Raises OSError, and TerminalError where an
+    archive is not valid.
     """
-    return collect(path, not_after=not_after)
+    return collect(path, not_after=not_after, changeable=changeable)
 
 
 def simulate(
@@ -23,6 +26,14 @@ def simulate(
 ) -> ReplayResult:
     """What the scheduler decides at `now`; at the time of the capture, as far as the archive tells, unless given.
 
-    `clock` gives seconds, to say how long it took. Raises TerminalError(ConfigNull).
+    `clock` gives seconds, to say how long it took. Raises TerminalError: ConfigNull, and IncompleteSnapshot or
+    PatchFailed where an object is not one of its kind.
     """
-    return cycle.run(build(collected, now=now or collected.captured_at), seed=seed, clock=clock)
+    try:
+        cluster = build(collected, now=now or collected.captured_at)
+    except FORM_ERRORS as error:
+        if (fault := malformed(collected)) is None:
+            raise
+        raise fault from error
+    result = cycle.run(cluster, seed=seed, clock=clock)
+    return result.model_copy(update={"adaptations": collected.adaptations})

@@ -69,6 +69,7 @@ class Solver:
         search = Search(
             nodes=session.nodes,
             predicates=session.placer.predicates,
+            root=clone.root,
             pending=self._tasks[:count],
             tree=partial(session.victims, self._candidates(), self._order),
             recorded=recorded,
@@ -102,10 +103,12 @@ class Solver:
         tasks = next_tasks(clone, virtual=True)
         if not self._has_room(clone, tasks, within):
             return False
-        return all(
-            session.placer.place(job, next_tasks(job, virtual=True), within, wait=True) or job is not clone
-            for job in self._in_turn(clone, owners)
-        )
+        for job in self._in_turn(clone, owners):
+            if not session.placer.place(job, next_tasks(job, virtual=True), within, wait=True):
+                if job is clone:
+                    return False
+                next_tasks(job, virtual=True)  # what KAI keeps of a victim: it is not looked for again once it has gone
+        return True
 
     def _in_turn(self, clone: Job, owners: Mapping[int, Job]) -> Iterator[Job]:
         """The job and the victims' jobs, in the order of queues as it changes while they get their places.
@@ -169,8 +172,8 @@ def _kept(group: Group, kept: set[int]) -> Group:
             children.append(_kept(child, kept))
         else:
             tasks = [task for task in child.tasks if task.status.active or id(task) in kept]
-            children.append(PodSet(child.name, min(child.minimum, len(tasks)), tasks))
-    return Group(group.name, group.threshold, children)
+            children.append(PodSet(child.name, min(child.minimum, len(tasks)), tasks, child.topology))
+    return Group(group.name, group.threshold, children, group.topology)
 
 
 def _used(pod_set: PodSet) -> int:

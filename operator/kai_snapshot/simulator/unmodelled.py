@@ -1,95 +1,50 @@
-"""What an archive uses that the simulator does not know, with the objects concerned: never a silent guess."""
+"""Collects what an archive uses that the simulator does not know, with the objects concerned: never a silent guess."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 NAMED = 20
 """Objects named of each kind."""
 
 
+class Use(NamedTuple):
+    """Something that is not modelled."""
+
+    what: str
+    among: frozenset[str] | None = None
+    """The namespaces with pods that it concerns; None: all."""
+
+
 class Unmodelled:
-    """Collects what is not modelled."""
+    """Collects what is not modelled, list by list: a list can be read anew."""
 
-    def __init__(self) -> None:
-        self._found: dict[str, dict[str, None]] = {}
+    def __init__(self, found: Mapping[str, Mapping[Use, Mapping[str, None]]] = MappingProxyType({})) -> None:
+        self._found = {kind: {use: dict(names) for use, names in each.items()} for kind, each in found.items()}
 
-    def look(self, kind: str, value: Mapping[str, Any]) -> None:
-        """Looks at an object."""
-        found = _IN.get(kind)
-        if found is None:
-            return
-        metadata = value["metadata"]
-        name = f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else str(metadata["name"])
-        for what in found(value):
-            self.add(what, name)
+    def copy(self) -> "Unmodelled":
+        """One that can be changed by itself."""
+        return Unmodelled(self._found)
 
-    def add(self, what: str, name: str) -> None:
+    def begin(self, kind: str) -> None:
+        """A list, or a member of the document, begins."""
+        self._found[kind] = {}
+
+    def add(self, kind: str, use: Use, name: str) -> None:
         """Something that is not modelled, and who uses it."""
-        self._found.setdefault(what, {})[name] = None
+        self._found[kind].setdefault(use, {})[name] = None
 
-    def texts(self) -> tuple[str, ...]:
-        """One text for each, with the objects concerned."""
-        return tuple(f"{what}: {named(list(names))}" for what, names in self._found.items())
+    def texts(self, namespaces: Collection[str]) -> tuple[str, ...]:
+        """One text for each, with the objects concerned; `namespaces` are those of the jobs' pods."""
+        merged: dict[str, dict[str, None]] = {}
+        for found in self._found.values():
+            for use, names in found.items():
+                if use.among is None or not use.among.isdisjoint(namespaces):
+                    merged.setdefault(use.what, {}).update(names)
+        return tuple(f"{what}: {named(list(names))}" for what, names in merged.items())
 
 
 def named(names: list[str]) -> str:
     """Names, the first of them if there are many."""
     more = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _pod(pod: Mapping[str, Any]) -> Iterator[str]:
-    spec = pod.get("spec") or {}
-    if (pod.get("status") or {}).get("phase") not in ("Pending", "Running"):
-        return
-    if spec.get("resourceClaims"):
-        yield "resource claims (DRA)"
-    if spec.get("nodeName"):
-        return
-    if any("persistentVolumeClaim" in each or "ephemeral" in each for each in spec.get("volumes") or ()):
-        yield "volume claims"
-    affinity = spec.get("affinity") or {}
-    if affinity.get("podAffinity") or affinity.get("podAntiAffinity"):
-        yield "affinity between pods"
-    if any(port.get("hostPort") for each in spec.get("containers") or () for port in each.get("ports") or ()):
-        yield "host ports"
-    annotations = (pod.get("metadata") or {}).get("annotations") or {}
-    if any(name.startswith("nvidia.com/mig-") for name in annotations):
-        yield "MIG devices asked for by annotation"
-    yield from _gpu_names(spec, shared="gpu-fraction" in annotations or "gpu-memory" in annotations)
-
-
-def _gpu_names(spec: Mapping[str, Any], *, shared: bool) -> Iterator[str]:
-    asked = {
-        name for each in spec.get("containers") or () for name in (each.get("resources") or {}).get("requests") or {}
-    }
-    if any(name.endswith("gpu") and name not in ("nvidia.com/gpu", "amd.com/gpu") for name in asked):
-        yield "GPUs of other makers than NVIDIA and AMD"
-    if shared and asked & {"nvidia.com/gpu", "amd.com/gpu"}:
-        yield "pods that ask for parts of a GPU and for whole ones"
-
-
-def _pod_group(group: Mapping[str, Any]) -> Iterator[str]:
-    spec = group.get("spec") or {}
-    holders = [spec, *(spec.get("subGroups") or ())]
-    constraints = [each.get("topologyConstraint") or {} for each in holders]
-    if any(each.get("preferredTopologyLevel") for each in constraints):
-        yield "preferred topology levels"
-    if any(each.get("requiredTopologyLevel") for each in constraints[1:]):
-        yield "topology constraints of subgroups"
-
-
-def _any(what: str) -> Any:
-    def found(value: Mapping[str, Any]) -> Iterator[str]:
-        del value
-        yield what
-
-    return found
-
-
-_IN = {
-    "pods": _pod,
-    "podGroups": _pod_group,
-    "resourceClaims": _any("resource claims (DRA)"),
-    "nodeResourceTopologies": _any("NUMA topology of nodes"),
-}

@@ -5,6 +5,7 @@ from typing import Any
 
 from kai_snapshot.api.visualizer import ClusterSummary, JobView, NodeView, QueueView, Source
 from kai_snapshot.archive.read import incomplete
+from kai_snapshot.simulator.collect import FORM_ERRORS
 from kai_snapshot.views.facts import understand
 from kai_snapshot.views.gather import Gathered, gather
 from kai_snapshot.views.jobs import job_counts, jobs
@@ -39,7 +40,7 @@ def compute(gathered: Gathered, *, source: Source, config: dict[str, Any] | None
         gathered = replace(gathered, collected=replace(gathered.collected, config=config))
     try:
         return _compute(gathered, source)
-    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
+    except (*FORM_ERRORS, OverflowError, RecursionError) as error:
         raise incomplete("it holds an object that is not one of its kind") from error
 
 

@@ -110,6 +110,8 @@ class Queue:
 
     of: model.Queue
     """As the simulator sees it, without its tree."""
+    display_name: str
+    """What people call it."""
     parent: str
     share: Triple | None
     """What the scheduler grants it; None if it leaves the queue out."""
@@ -207,7 +209,8 @@ def _jobs(gathered: Gathered, cluster: Cluster, pods: tuple[Pod, ...]) -> Iterat
         metadata, spec = group["metadata"], group.get("spec") or {}
         job = known.get(f"{metadata.get('namespace', '')}/{metadata['name']}")
         if job is None:
-            job = make_job(group, {spec.get("queue") or "": _ANY_QUEUE}, values, default)
+            any_queue = {spec.get("queue") or "": _ANY_QUEUE}
+            job = make_job(group, any_queue, values=values, default=default, aliases={})
         yield Job(
             of=job,
             uid=metadata.get("uid") or job.name,
@@ -228,13 +231,14 @@ def _reason(status: Mapping[str, Any]) -> str:
 
 def _queues(gathered: Gathered, cluster: Cluster) -> Iterator[Queue]:
     for value in sorted(gathered.collected.queues, key=lambda each: str(each["metadata"]["name"])):
-        queue = make_queue(value, None)
+        queue, spec = make_queue(value, None), value.get("spec") or {}
         known = cluster.queues.get(queue.name)
         if not all(map(math.isfinite, (*queue.quota, *queue.limit, *queue.weight))):
             raise ValueError("an amount is a number")
         yield Queue(
             of=queue,
-            parent=(value.get("spec") or {}).get("parentQueue") or "",
+            display_name=str(spec.get("displayName") or queue.name),
+            parent=spec.get("parentQueue") or "",
             share=None if known is None else (known.share[0], known.share[1], known.share[2]),
             reported=(value.get("status") or {}).get("allocated") or {},
         )

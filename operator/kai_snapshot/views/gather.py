@@ -9,7 +9,7 @@ from typing import Any
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.document import Span, Visitor
 from kai_snapshot.archive.read import incomplete, read_document
-from kai_snapshot.simulator.collect import Collected
+from kai_snapshot.simulator.collect import FORM_ERRORS, Collected
 from kai_snapshot.views.devices import Claim, Device, claim_of, claims_named, devices_of
 
 Object = Mapping[str, Any]
@@ -52,6 +52,15 @@ class Gathered(Visitor):
     claims: list[Claim] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
 
+    def key(self, path: Key) -> None:
+        """A list may begin; one that comes twice counts as it comes last."""
+        self.collected.key(path)
+        match path:
+            case ("rawObjects", "pods"):
+                self.pods.clear()
+            case ("rawObjects", "nodes"):
+                self.nodes.clear()
+
     def value(self, path: Key, value: object, span: Span) -> None:
         """A member that is no list."""
         self.collected.value(path, value, span)
@@ -64,7 +73,7 @@ class Gathered(Visitor):
             _check_names(value["metadata"])
             self.collected.element(path, value, span)
             self._take(path[1], value)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except FORM_ERRORS as error:
             raise incomplete(f"`{'.'.join(path)}` holds an object that is not one of its kind") from error
 
     def _take(self, kind: str, value: Any) -> None:

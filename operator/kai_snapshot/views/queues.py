@@ -129,7 +129,7 @@ def _view(branch: _Branch) -> QueueView:
         for amount in (queue.quota, queue.limit)
     )
     return QueueView(
-        name=queue.display_name or queue.name,
+        name=branch.queue.display_name,
         parent=branch.queue.parent,
         weight=queue.priority,
         resources=QueueResources(
