@@ -67,12 +67,12 @@ def backs_off(group: Mapping[str, Any], pool_label: str) -> bool:
     if spec.get("schedulingBackoff") in (None, -1):
         return False
     conditions = status.get("schedulingConditions") or ()
-    newest = max(conditions, key=_transition, default=None)
+    newest = max(conditions, key=transition, default=None)
     pool = (group["metadata"].get("labels") or {}).get(pool_label) or "default"
     return newest is not None and (newest.get("nodePool") or "") == pool
 
 
-def _transition(condition: Mapping[str, Any]) -> int:
+def transition(condition: Mapping[str, Any]) -> int:
     """The number of a condition; what is no number comes first."""
     try:
         return int(condition.get("transitionID") or "")

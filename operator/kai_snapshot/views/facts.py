@@ -12,7 +12,7 @@ from kai_snapshot.simulator.collect import PodFacts
 from kai_snapshot.simulator.cycle import begin
 from kai_snapshot.simulator.model import Shape, Task, Triple
 from kai_snapshot.simulator.nodefacts import NodeFacts
-from kai_snapshot.simulator.podgroups import make_job, priorities
+from kai_snapshot.simulator.podgroups import make_job, priorities, transition
 from kai_snapshot.simulator.queues import LONG_AGO, make_queue
 from kai_snapshot.simulator.request import GPU, MIG_NAME
 from kai_snapshot.simulator.status import Status, parse_time
@@ -169,7 +169,7 @@ def _pod(facts: PodFacts, details: PodDetails, task: Task, cluster: Cluster, cla
         amount=(cpu, memory, gpus + sum(claim.count for claim in claims)),
         whole=0 if request.shared else request.devices,
         portion=gpus / request.devices if request.shared else 0.0,
-        groups=task.groups,
+        groups=tuple(dict.fromkeys(task.groups)),  # the first may be named twice
         mig={name: int(amount // 1000) for name, amount in request.amounts.items() if MIG_NAME.fullmatch(name)},
         claims=claims,
         received=details.received,
@@ -222,7 +222,7 @@ def _jobs(gathered: Gathered, cluster: Cluster, pods: tuple[Pod, ...]) -> Iterat
 
 def _reason(status: Mapping[str, Any]) -> str:
     conditions = status.get("schedulingConditions") or ()
-    newest = max(conditions, key=lambda each: int(each.get("transitionID") or 0), default=None)
+    newest = max(conditions, key=transition, default=None)
     if newest is None:
         return ""
     messages = [str(each.get("message") or "") for each in newest.get("reasons") or ()]

@@ -31,8 +31,8 @@ class Slot:
 
     @property
     def used(self) -> float:
-        """The part of it that is taken."""
-        return round(sum(portion for _, portion in self.occupants), 6)
+        """The part of it that is taken. Parts asked for in MiB are rounded up, and may be more than 1 together."""
+        return min(round(sum(portion for _, portion in self.occupants), 6), 1.0)
 
 
 @dataclass(slots=True)

@@ -150,8 +150,8 @@ def _legend(nodes: Sequence[NodeView], owner: Callable[[Occupant], str]) -> list
 def _parts(slot: GPUSlot, colour: Callable[[Occupant], int]) -> Iterator[tuple[int, float, float]]:
     base = 0.0
     for pod in slot.occupants or ():
-        yield colour(pod), base, pod.portion
-        base += pod.portion
+        yield colour(pod), base, min(pod.portion, 1 - base)
+        base = min(base + pod.portion, 1.0)
 
 
 def _box(x: float, y: float, width: float, height: float) -> str:
