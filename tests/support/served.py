@@ -10,7 +10,7 @@ from typing import Any
 
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.runs.listing import Archive
-from kai_snapshot.runs.look import Place
+from kai_snapshot.runs.look import Place, Waiting
 from kai_snapshot.views import Views
 from kai_snapshot.web.app import application
 from kai_snapshot.web.gate import Admit
@@ -80,6 +80,11 @@ class Given:
     def summary(self, wanted: str) -> ClusterSummary:
         """The next of the answers, in short."""
         return self.see(wanted).summary
+
+    def waiting(self, wanted: str) -> Waiting:
+        """Nothing."""
+        del wanted
+        return {}
 
     def archives(self) -> Sequence[Archive]:
         """None."""

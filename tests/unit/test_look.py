@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kai_snapshot.api.ids import run_id
-from kai_snapshot.errors import Reason, SnapshotError, TransientError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.look import FRESH_SECONDS, KEPT, InFile, Live, Stored
 from kai_snapshot.runs.take import Taken, take_url
 from kai_snapshot.stores import layout
@@ -114,6 +114,12 @@ class TestStored:
     def test_a_healed_configuration_is_taken(self, store: Counting) -> None:
         key = keep(store, "21", FIRST + timedelta(days=1))
         assert Stored(store).see(key).summary.job_counts["Running"] == 11
+        assert len(Stored(store).waiting(key)) > 5
+
+    def test_why_jobs_wait_is_found_out_once(self, store: Counting) -> None:
+        place = Stored(store)
+        assert place.waiting("") is place.waiting("")
+        assert store.downloads() == 1
 
 
 class TestInFile:
@@ -166,6 +172,10 @@ class TestLive:
             now[0] += passed
             assert refused(place, "") is Reason.SOURCE_UNREACHABLE
         assert asked == pytest.approx([100.0, 100.1 + FRESH_SECONDS])
+
+    def test_why_jobs_wait_is_found_out_about_archives_only(self) -> None:
+        with pytest.raises(TerminalError, match="kai-snapshot capture"):
+            Live(lambda _: pytest.fail("asked")).waiting("")
 
     def test_the_present_has_no_name(self) -> None:
         assert refused(Live(lambda _: pytest.fail("asked")), "x") is Reason.ARCHIVE_NOT_FOUND

@@ -194,6 +194,19 @@ def hourly(keys: list[str]) -> Iterator[Site]:
         yield site
 
 
+def test_the_simulator_is_asked_why_jobs_wait_when_somebody_wants_to_know() -> None:
+    archive = CORPUS / "16-gang+limit+running+overq+prio" / "snapshot.zip"
+    with served(InFile(archive)) as site:
+        asks = page(site, "/jobs?status=Pending")
+        (link,) = {target for target in asks.links() if "why=simulated" in target}
+        found = page(site, link)
+        expected = {each.message for each in InFile(archive).waiting("").values()}
+        assert len(expected) > 5
+        assert all(each in found.text for each in expected)
+        assert not any(each in asks.text for each in expected)
+        assert ("why", "simulated") in {(each.get("name"), each.get("value")) for each in found.all("input")}
+
+
 class TestTime:
     def test_one_can_step_to_earlier_and_later_archives(self, hourly: Site, keys: list[str]) -> None:
         newest = page(hourly, "/queues?resource=cpu")

@@ -16,11 +16,15 @@ def report(
     ],
     *,
     html: Annotated[Path, typer.Option("--html", metavar="FILE", dir_okay=False, help="Where to write it.")],
+    why: Annotated[
+        bool, typer.Option("--why", help="Have the simulator find out why jobs wait, and say it with each.")
+    ] = False,
 ) -> None:
     """Write the pages about an archive into one HTML file, which needs nothing from elsewhere.
 
     It holds names, counts and scheduling facts: neither data of ConfigMaps nor environment variables.
     """
-    content = written(InFile(archive).see("")).encode()
+    place = InFile(archive)
+    content = written(place.see(""), place.waiting("") if why else None).encode()
     html.write_bytes(content)
     typer.echo(f"{html}: {output.size(len(content))}")

@@ -5,7 +5,7 @@ import hashlib
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +13,12 @@ from typing import Any, Final, Protocol, TypeVar
 
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.visualizer import ClusterSummary, Source
+from kai_snapshot.api.waiting import WaitingJob
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import catalog, listing
 from kai_snapshot.runs.download import download
 from kai_snapshot.runs.take import Taken
+from kai_snapshot.simulator.simulate import load, simulate
 from kai_snapshot.stores import Store, layout
 from kai_snapshot.views import Views, compute, gather
 
@@ -27,6 +29,8 @@ FRESH_SECONDS: Final = 5.0
 """How long what the scheduler said counts as what it says now."""
 
 T = TypeVar("T")
+Waiting = Mapping[str, WaitingJob]
+"""By namespace/name of the job."""
 
 
 class Place(Protocol):
@@ -37,6 +41,9 @@ class Place(Protocol):
 
     def summary(self, wanted: str) -> ClusterSummary:
         """Its summary alone, which is kept for longer than all views. Raises SnapshotError, OSError."""
+
+    def waiting(self, wanted: str) -> Waiting:
+        """Why jobs of it wait, as the simulator finds. Raises SnapshotError, OSError."""
 
     def archives(self) -> Sequence[listing.Archive]:
         """Those that can be wanted, oldest first. Raises SnapshotError, OSError."""
@@ -50,6 +57,7 @@ class Stored:
         self._folder = folder
         self._kept: OrderedDict[Source, Views] = OrderedDict()
         self._summaries: OrderedDict[Source, ClusterSummary] = OrderedDict()
+        self._waiting: OrderedDict[Source, Waiting] = OrderedDict()
         self._known: dict[tuple[layout.CaptureFolder, str], listing.Archive] = {}
 
     def see(self, wanted: str) -> Views:
@@ -61,6 +69,16 @@ class Stored:
         key, manifest = self._find(wanted)
         known = self._summaries.get(_source(key, manifest))
         return known if known is not None else self._see(key, manifest).summary
+
+    def waiting(self, wanted: str) -> Waiting:
+        """By key or id; of an archive that has a manifest."""
+        key, manifest = self._find(wanted)
+        source = _source(key, manifest)
+        if source not in self._waiting:
+            with self._downloaded(key, manifest) as path:
+                self._waiting[source] = _simulated(path, source, _config(manifest))
+        _at_most(SUMMARIES_KEPT, self._waiting)
+        return self._waiting[source]
 
     def archives(self) -> Sequence[listing.Archive]:
         """As their manifests say; one that cannot be read is left out."""
@@ -79,10 +97,15 @@ class Stored:
         return self._kept[source]
 
     def _read(self, key: str, manifest: Manifest, source: Source) -> Views:
+        with self._downloaded(key, manifest) as path:
+            return _compute(path, source, _config(manifest))
+
+    @contextmanager
+    def _downloaded(self, key: str, manifest: Manifest) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="kai-snapshot-") as spool:
             path = Path(spool) / "snapshot.zip"
             download(self._store, key, path, sha256=manifest.sha256, progress=lambda _: None)
-            return _compute(path, source, manifest.config if isinstance(manifest.config, dict) else None)
+            yield path
 
     def _find(self, wanted: str) -> tuple[str, Manifest]:
         if not wanted:
@@ -105,6 +128,7 @@ class InFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._last: Views | None = None
+        self._simulated: tuple[Source, Waiting] | None = None
 
     def see(self, wanted: str) -> Views:
         """By the file's name."""
@@ -123,6 +147,13 @@ class InFile:
     def summary(self, wanted: str) -> ClusterSummary:
         """By the file's name."""
         return self.see(wanted).summary
+
+    def waiting(self, wanted: str) -> Waiting:
+        """By the file's name."""
+        source = self.see(wanted).source
+        if self._simulated is None or self._simulated[0] != source:
+            self._simulated = source, _simulated(self._path, source, None)
+        return self._simulated[1]
 
     def archives(self) -> Sequence[listing.Archive]:
         """None: a file has no manifest."""
@@ -156,6 +187,13 @@ class Live:
     def summary(self, wanted: str) -> ClusterSummary:
         """The present has no name."""
         return self.see(wanted).summary
+
+    def waiting(self, wanted: str) -> Waiting:
+        """The present has no name, and is over when the simulator has understood it: capture it, and look at that."""
+        del wanted
+        raise TerminalError(
+            Reason.INVALID_SPEC, "Why jobs wait is found out about archives: take one with `kai-snapshot capture`."
+        )
 
     def archives(self) -> Sequence[listing.Archive]:
         """None: there is only the present."""
@@ -206,6 +244,19 @@ def _nothing_thrown_away() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def _config(manifest: Manifest) -> dict[str, Any] | None:
+    """The scheduler's configuration, where the archive says null."""
+    return manifest.config if isinstance(manifest.config, dict) else None
+
+
+def _simulated(path: Path, source: Source, config: dict[str, Any] | None) -> Waiting:
+    collected = load(path, not_after=source.captured_at)
+    if config is not None and collected.config is None:
+        collected.configure(config)
+    result = simulate(collected, clock=time.perf_counter, now=source.captured_at)
+    return {each.name: each for each in result.waiting}
 
 
 def _not_found(wanted: str) -> TerminalError:

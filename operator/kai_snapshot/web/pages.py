@@ -44,10 +44,11 @@ async def _page(turns: Turns, path: str, fill: Fill, request: Request) -> Respon
     try:
         views = await turns.see(wanted)
         archives = await turns.archives()
+        simulated = await turns.waiting(wanted) if request.query_params.get("why") == "simulated" else None
     except SnapshotError as error:
         return _failed(request, path, error)
     step = _steps(archives, views) if views.source.kind == "stored" else {}
-    return _render(path, request, **fill(request, views), **step, views=views, archives=archives)
+    return _render(path, request, **fill(request, views), **step, views=views, archives=archives, simulated=simulated)
 
 
 async def _archives(turns: Turns, request: Request) -> Response:

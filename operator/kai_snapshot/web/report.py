@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Final
 
 from kai_snapshot.api.visualizer import NODES
+from kai_snapshot.runs.look import Waiting
 from kai_snapshot.views import Views
 from kai_snapshot.web.clustermap import GEOMETRY, cluster_map
 from kai_snapshot.web.queuebars import LENGTH, amount, bars, gpus
@@ -13,13 +14,17 @@ from kai_snapshot.web.rendering import STATIC, render
 JOBS_SHOWN: Final = 1000
 
 
-def report(views: Views) -> str:
-    """The file's text. What runs in it is what we put there: its content security policy names the hashes."""
+def report(views: Views, simulated: Waiting | None = None) -> str:
+    """The file's text, with what the simulator says of jobs that wait.
+
+    What runs in it is what we put there: its content security policy names the hashes.
+    """
     style, script = ((STATIC / name).read_text() for name in ("style.css", "cluster.js"))
     waiting_first = sorted(views.jobs, key=lambda job: job.status != "Pending")
     return render(
         "report.html",
         views=views,
+        simulated=simulated,
         style=style,
         style_hash=_hash(style),
         script=script,

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
-from kai_snapshot.runs.look import Place
+from kai_snapshot.runs.look import Place, Waiting
 from kai_snapshot.views import Views
 
 
@@ -34,6 +34,11 @@ class Turns:
         """The summary of an archive. Raises SnapshotError, OSError."""
         async with self._turn:
             return await run_in_threadpool(self._place.summary, wanted)
+
+    async def waiting(self, wanted: str) -> Waiting:
+        """Why jobs of an archive wait. Raises SnapshotError, OSError."""
+        async with self._turn:
+            return await run_in_threadpool(self._place.waiting, wanted)
 
     async def archives(self) -> Sequence[Archive]:
         """Those there are, oldest first. Raises SnapshotError, OSError."""
