@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.runs.look import InFile
+from kai_snapshot.runs.look import InFile, Waiting
 from support.eventually import eventually
 from support.served import Given, Site, served
 from support.simulated import CORPUS
@@ -173,6 +174,23 @@ def test_one_request_at_a_time_looks() -> None:
     assert statuses == [200] * 32
     assert place.most == 1
     assert sorted(map(int, place.wanted)) == list(range(32))
+
+
+def test_while_the_simulator_thinks_others_look() -> None:
+    thinks, enough = threading.Event(), threading.Event()
+
+    class Slow(Given):
+        def waiting(self, wanted: str) -> Waiting:
+            thinks.set()
+            assert enough.wait(30)
+            return super().waiting(wanted)
+
+    with served(Slow(views())) as site, ThreadPoolExecutor(1) as asker:
+        asked = asker.submit(site.ask, "/jobs?why=simulated")
+        assert thinks.wait(30)
+        assert site.ask("/queues").status == 200
+        enough.set()
+        assert asked.result().status == 200
 
 
 def test_it_looks_before_somebody_asks_and_tells_what_went_wrong_when_somebody_does() -> None:

@@ -34,7 +34,7 @@ Waiting = Mapping[str, WaitingJob]
 
 
 class Place(Protocol):
-    """Where archives are looked at. All methods block; one at a time is called."""
+    """Where archives are looked at. All methods block; one at a time is called, and beside it one `waiting`."""
 
     def see(self, wanted: str) -> Views:
         """The views of the archive that is wanted; of the newest if that is empty. Raises SnapshotError, OSError."""

@@ -19,6 +19,7 @@ class Turns:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._turn = asyncio.Lock()
+        self._search = asyncio.Lock()
 
     async def see(self, wanted: str) -> Views:
         """The views of an archive. Raises SnapshotError, OSError."""
@@ -36,8 +37,8 @@ class Turns:
             return await run_in_threadpool(self._place.summary, wanted)
 
     async def waiting(self, wanted: str) -> Waiting:
-        """Why jobs of an archive wait. Raises SnapshotError, OSError."""
-        async with self._turn:
+        """Why jobs of an archive wait, which may take a minute: others look meanwhile. Raises SnapshotError, OSError."""
+        async with self._search:
             return await run_in_threadpool(self._place.waiting, wanted)
 
     async def archives(self) -> Sequence[Archive]:
