@@ -37,7 +37,7 @@ class Turns:
             return await run_in_threadpool(self._place.summary, wanted)
 
     async def waiting(self, wanted: str) -> Waiting:
-        """Why jobs of an archive wait, which may take a minute: others look meanwhile. Raises SnapshotError, OSError."""
+        """Why jobs of an archive wait. It may take a minute: others look meanwhile. Raises SnapshotError, OSError."""
         async with self._search:
             return await run_in_threadpool(self._place.waiting, wanted)
 
