@@ -147,6 +147,20 @@ def test_an_answer_is_remembered_for_a_while_and_no_longer() -> None:
     assert asked == ["good", "bad"] * 2
 
 
+def test_that_the_api_server_was_away_is_not_remembered_and_not_told_in_detail() -> None:
+    async def away(token: str) -> None:
+        asked.append(token)
+        raise TransientError(Reason.API_UNREACHABLE, "https://10.0.0.1 refuses")
+
+    asked: list[str] = []
+    gate = Gate(unreachable, away)
+    for _ in range(2):
+        refusal = asyncio.run(gate.refusal("good"))
+        assert refusal is not None
+        assert "10.0.0.1" not in refusal.message
+    assert asked == ["good", "good"]
+
+
 async def unreachable(scope: Scope, receive: Receive, send: Send) -> None:
     raise AssertionError
 

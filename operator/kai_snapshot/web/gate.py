@@ -1,5 +1,6 @@
 """Lets in only who may: a Bearer token, or one that was given to the sign-in page, which keeps it in a cookie."""
 
+import logging
 import re
 import time
 from collections import OrderedDict
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kai_snapshot.errors import Reason, SnapshotError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.web.guard import API
 from kai_snapshot.web.problems import problem, status_of
 from kai_snapshot.web.rendering import render_page
@@ -30,6 +31,8 @@ REMEMBERED: Final = 1000
 FORM_BYTES: Final = 16 << 10
 _TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,3500}")
 _STATUS: Final = {Reason.UNAUTHORIZED: 401, Reason.FORBIDDEN: 403}
+
+logger = logging.getLogger(__name__)
 
 
 class Gate:
@@ -89,8 +92,11 @@ class Gate:
         try:
             await self._admit(token)
             answer = None
-        except SnapshotError as error:
+        except TerminalError as error:
             answer = error
+        except TransientError as error:
+            logger.warning("nobody can be let in: %s: %s", error.reason, error.message)
+            return TransientError(error.reason, "The cluster's API server cannot be asked at present. Try again later.")
         self._answers[key] = now + REMEMBERED_SECONDS, answer
         self._answers.move_to_end(key)
         while len(self._answers) > REMEMBERED:
