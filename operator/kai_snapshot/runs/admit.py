@@ -22,9 +22,16 @@ async def admit(connection: ApiConnection, token: str, *, namespace: str) -> Non
         token=token,
     )
     async with KubernetesApi.connect(theirs) as api:
-        if not await api.may("list", RESOURCE, group=GROUP, namespace=namespace):
-            raise TerminalError(
-                Reason.FORBIDDEN,
-                f"This token's owner may not list {RESOURCE}.{GROUP} in namespace {namespace}: who may not read the "
-                "captures does not see what they hold.",
-            )
+        try:
+            allowed = await api.may("list", RESOURCE, group=GROUP, namespace=namespace)
+        except TerminalError as error:
+            if error.reason is not Reason.UNAUTHORIZED:
+                raise
+            message = "The cluster does not accept this token: it is not valid, or not any more."
+            raise TerminalError(Reason.UNAUTHORIZED, message) from error
+    if not allowed:
+        raise TerminalError(
+            Reason.FORBIDDEN,
+            f"This token's owner may not list {RESOURCE}.{GROUP} in namespace {namespace}: who may not read the "
+            "captures does not see what they hold.",
+        )
