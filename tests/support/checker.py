@@ -133,8 +133,9 @@ def room_in_the_end(after: After) -> Iterator[str]:
     """What waits fits once those who leave have left; where pods move KAI itself counts some twice."""
     if not after.evicted & after.pipelined.keys():
         there = {pod: node for pod, node in after.before.items() if pod in after.kept}
+        stays = {pod: node for pod, node in after.bound.items() if pod not in after.evicted}
         whole = {pod: node for pod, node in after.pipelined.items() if not after.part(pod, node)}
-        return _too_full(after, {**there, **after.bound, **whole})
+        return _too_full(after, {**there, **stays, **whole})
     return iter(())
 
 
