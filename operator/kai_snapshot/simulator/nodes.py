@@ -25,10 +25,10 @@ class Nodes:
         self.index = {name: i for i, name in enumerate(self.names)}
         self.resources = [CPU, MEMORY, GPU, PODS, *sorted(set(resources) - {CPU, MEMORY, GPU, PODS})]
         self.alloc: Floats = np.array(
-            [[each.allocatable.get(name, 0.0) for name in self.resources] for each in self.facts], dtype=np.float64
-        ).reshape(len(self.facts), len(self.resources))
+            [[each.allocatable.get(name, 0.0) for each in self.facts] for name in self.resources], dtype=np.float64
+        ).T  # all nodes are looked at together, so a resource of all of them lies together in memory
         self.offered: Flags = self.alloc > 0
-        self.idle: Floats = self.alloc.copy()
+        self.idle: Floats = self.alloc.copy(order="K")
         self.releasing: Floats = np.zeros_like(self.alloc)
         self.used_gpus = [0.0] * len(self.facts)
         self.ready: Flags = np.array([each.ready for each in self.facts], dtype=np.bool_)
@@ -51,6 +51,8 @@ class Nodes:
         )
         self.has_mig = bool(self.mig_weights.any())
         self.device_memory: Floats = np.array([each.device_memory for each in self.facts], dtype=np.float64)
+        self.devices, self.device_of = np.unique(self.device_memory, return_inverse=True)
+        """The sizes of a GPU's memory that there are, and of each node, which of them it has."""
 
     def vector(self, request: Request) -> Floats:
         """A request in the order of the resources; GPUs whole ones only."""
