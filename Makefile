@@ -39,11 +39,14 @@ unit: venv ## The unit tests; ARGS go to pytest
 e2e: setup ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
 	@$(E2E) -v --durations=10 $(ARGS)
 
-bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone
-	@PYTHONPATH=tests:tools $(BIN)/python -m bench
+bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
+	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)
 
 agreement: venv ## Write docs/simulator-agreement.md: the simulator beside the tool's recorded runs
 	@PYTHONPATH=tests $(BIN)/python -m bench.agreement docs/simulator-agreement.md
+
+growth: venv ## Write docs/simulator-speed.md: the simulator's time and memory up to 5,000 nodes; ARGS=--kai-tool=PATH
+	@PYTHONPATH=tests $(BIN)/python -m bench.growth docs/simulator-speed.md $(ARGS)
 
 crds: venv ## Render crds/ and docs/api.md from the models, docs/command-reference.md from the command
 	@$(BIN)/python -m kai_snapshot.api.crd crds && $(BIN)/python -m kai_snapshot.api.reference docs/api.md
@@ -54,4 +57,4 @@ lock: venv ## Lock the newest dependencies into requirements/
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt; done
 
-.PHONY: help demo test down setup venv lint format unit e2e bench agreement crds lock
+.PHONY: help demo test down setup venv lint format unit e2e bench agreement growth crds lock

@@ -28,6 +28,9 @@ class Nodes:
             [[each.allocatable.get(name, 0.0) for each in self.facts] for name in self.resources], dtype=np.float64
         ).T  # all nodes are looked at together, so a resource of all of them lies together in memory
         self.offered: Flags = self.alloc > 0
+        self._offers = [row.tobytes() for row in self.offered]
+        self._charges: dict[tuple[int, bytes, bool], Floats] = {}
+        """By shape, what a node offers, and whether the pod only holds a GPU for others."""
         self.idle: Floats = self.alloc.copy(order="K")
         self.releasing: Floats = np.zeros_like(self.alloc)
         self.used_gpus = [0.0] * len(self.facts)
@@ -137,9 +140,13 @@ class Nodes:
         self.used_gpus[node] += sign * float(amounts[GPU_COLUMN])
 
     def _charge(self, shape: Shape, node: int, *, reservation: bool) -> Floats:
-        amounts: Floats = shape.vector * self.offered[node]
-        if reservation:
-            amounts[GPU_COLUMN] = 0.0
+        """What a pod takes of what the node offers at all."""
+        key = id(shape), self._offers[node], reservation
+        amounts = self._charges.get(key)
+        if amounts is None:
+            amounts = self._charges[key] = shape.vector * self.offered[node]
+            if reservation:
+                amounts[GPU_COLUMN] = 0.0
         return amounts
 
     def _shift(self, node: int, group: str, request: Request, status: Status, *, add: bool) -> None:
