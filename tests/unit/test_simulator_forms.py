@@ -101,6 +101,11 @@ META = {"metadata": {"name": "x"}}
         ("podGroups", {**META, "spec": {"subGroups": [META, {}]}}, "`spec.subGroups.0.name` is not a name"),
         ("nodes", {**META, "status": {"allocatable": [1]}}, "`status.allocatable` is not an object"),
         ("nodes", {**META, "status": {"allocatable": {"cpu": "many"}}}, "`status.allocatable.cpu` is not a quantity"),
+        (
+            "nodes",
+            {**META, "status": {"allocatable": {"nvidia.com/gpu": "2G"}}},
+            "`status.allocatable.nvidia.com/gpu` is not a number of GPUs that a node can have",
+        ),
         ("nodes", {**META, "spec": {"taints": {}}}, "`spec.taints` is not a list"),
         ("pods", {"metadata": {"name": "x", "creationTimestamp": "today"}}, "`metadata.creationTimestamp` is not a"),
         ("config", {"tiers": [{"plugins": [{}]}]}, "`config` is not what it should be: `tiers.0.plugins.0.name`"),

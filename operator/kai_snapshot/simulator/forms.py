@@ -5,12 +5,14 @@ damaged archive. Fields that nobody looks at are not looked at here.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import starmap
 from typing import Final
 
 from kai_snapshot.archive.content import CONFIG, PARAMS
 from kai_snapshot.simulator.duration import duration
 from kai_snapshot.simulator.quantity import quantity
+from kai_snapshot.simulator.request import GPU_NAMES
 from kai_snapshot.simulator.status import parse_time
 
 
@@ -28,10 +30,14 @@ class Named:
     """Of values under any names."""
 
     form: "Form"
+    some: "Mapping[str, Form]" = field(default_factory=dict)
+    """Of those under these."""
 
 
 Form = Kind | Named | Mapping[str, "Form"] | tuple["Form"]
 """A value; values under any names; the members of an object; the elements of a list."""
+MOST_GPUS: Final = 1 << 16
+"""Of a node. More would only be there to make somebody count them."""
 
 
 def _whole(bits: int) -> Kind:
@@ -43,13 +49,16 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and type(value) is not bool and -_MOST < value < _MOST
 
 
-def _is_quantity(value: object) -> bool:
-    if not isinstance(value, str | int | float) or type(value) is bool:
-        return False
-    try:
-        return abs(quantity(value)) < _MOST
-    except ValueError:
-        return False
+def _quantity(name: str, most: float) -> Kind:
+    def holds(value: object) -> bool:
+        if not isinstance(value, str | int | float) or type(value) is bool:
+            return False
+        try:
+            return abs(quantity(value)) <= most
+        except ValueError:
+            return False
+
+    return Kind(name, holds)
 
 
 _MOST: Final = 2.0**63
@@ -60,10 +69,12 @@ NAME = Kind("a name", lambda value: type(value) is str and value != "")
 """Which nothing is without."""
 INT32, INT64 = _whole(32), _whole(64)
 NUMBER = Kind("a number", _is_number)
-QUANTITY = Kind("a quantity", _is_quantity)
+QUANTITY = _quantity("a quantity", _MOST)
+GPUS = _quantity("a number of GPUs that a node can have", MOST_GPUS)
 DURATION = Kind("a duration", lambda value: value == "" or duration(value) is not None)
 TIME = Kind("a time", lambda value: value == "" or parse_time(value) is not None)
 TEXTS, AMOUNTS = Named(TEXT), Named(QUANTITY)
+OFFERED = Named(QUANTITY, dict.fromkeys(GPU_NAMES, GPUS))
 
 _METADATA: Form = {
     "name": NAME,
@@ -132,7 +143,10 @@ _FORMS: Mapping[str, Mapping[str, Form]] = {
     "pods": {"spec": _OF_ONE_POD, "status": {"phase": TEXT, "nominatedNodeName": TEXT}},
     "nodes": {
         "spec": {"taints": (_TAINT,), "unschedulable": FLAG},
-        "status": {"allocatable": AMOUNTS, "conditions": ({"type": TEXT, "status": TEXT},)},
+        "status": {
+            "allocatable": Named(QUANTITY, dict.fromkeys(GPU_NAMES, GPUS)),
+            "conditions": ({"type": TEXT, "status": TEXT},),
+        },
     },
     "queues": {
         "spec": {
@@ -209,7 +223,8 @@ def _fault(form: Form, value: object, path: str) -> str:
     if type(value) is not dict:
         return f"`{path}` is not an object" if path else "it is not an object"
     if isinstance(form, Named):
-        return next(filter(None, (_fault(form.form, each, f"{path}.{name}") for name, each in value.items())), "")
+        each = ((form.some.get(name, form.form), member, f"{path}.{name}") for name, member in value.items())
+        return next(filter(None, starmap(_fault, each)), "")
     for name, of in form.items():
         member = value.get(name)
         if member is None and of is not NAME and of is not _METADATA:
