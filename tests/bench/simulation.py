@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
+
 from bench.peak import launched, peak
-from bench.sidebyside import Comparison, in_turns
+from bench.sidebyside import ROUNDS, Comparison
 from support.clusters import Kind, snapshot
 from support.simulated import write
 
@@ -59,16 +61,25 @@ def recorded() -> Recorded:
     return next(each for each in RECORDED if each.nodes == NODES)
 
 
-def measure(path: Path, tool: Path) -> Comparison:
-    """The simulator and the tool in turns."""
-    return in_turns(WHAT, ours=lambda: _run(command(path)), other=TOOL, theirs=lambda: _run(tool_command(tool, path)))
+def measure(path: Path, tool: Path) -> tuple[Comparison, Comparison]:
+    """The simulator and the tool in turns: from start to end, and of the same runs the actions alone, as both say."""
+    runs = [(run(command(path)), run(tool_command(tool, path))) for _ in range(ROUNDS + 1)][1:]
+    whole, actions = [
+        Comparison(
+            what=what, other=TOOL, ours=tuple(ours[i] for ours, _ in runs), theirs=tuple(each[i] for _, each in runs)
+        )
+        for i, what in enumerate((WHAT, f"{WHAT}, the actions alone"))
+    ]
+    return whole, actions
 
 
-def seconds(path: Path) -> float:
-    """How long the simulator takes, from its start to its end."""
+def run(wanted: Sequence[str]) -> tuple[float, float]:
+    """The seconds from start to end, and those of the actions, as the simulator's result or the tool's summary says."""
     start = time.perf_counter()
-    _run(command(path))
-    return time.perf_counter() - start
+    done = subprocess.run(wanted, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    took, said = time.perf_counter() - start, orjson.loads(done.stdout)
+    actions = said["durationsMs"]["actions"] if "durationsMs" in said else said["action_durations_ms"]
+    return took, sum(actions.values()) / 1000
 
 
 def used(wanted: Sequence[str]) -> Used:
@@ -78,7 +89,3 @@ def used(wanted: Sequence[str]) -> Used:
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Used(took, peak(errors) / 1_000_000)
-
-
-def _run(wanted: Sequence[str]) -> None:
-    subprocess.run(wanted, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
