@@ -25,9 +25,9 @@ HEAD = f"""# Speed of the simulator
 
 Made by `make growth`. Clusters of nodes with {GPUS_OF_A_NODE} GPUs, nearly full: most pods wait, queues reclaim what
 others have beyond their share. Measured is the whole command, `kai-snapshot simulate ARCHIVE -o json`, with reading the
-archive and finding out why each job waits: seconds of processor time, of which the simulator uses one, and the largest
-resident set of its process. What is recorded of the tool is from its start to its end. `make bench` measures 200 nodes,
-with `ARGS=--kai-tool=PATH` in turns with a snapshot-tool that is at hand.
+archive and finding out why each job waits: seconds of processor time (the simulator uses one processor, the tool
+several), and the largest resident set. What is recorded of the tool is from its start to its end. `make bench` measures
+200 nodes, with `ARGS=--kai-tool=PATH` in turns with a snapshot-tool that is at hand.
 
 How long it takes depends on more than the size: each job that finds no place, and no victims that would do, costs a
 search among all that run.

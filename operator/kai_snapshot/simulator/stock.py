@@ -78,11 +78,13 @@ class Line:
         self.items.insert(place, item)
         self.asked.insert(place, _asked(job))
         self.ranks[id(job_of(job))] = rank
+        self._asks_more.clear()
 
     def take_out(self, job: Job) -> None:
         """A job goes, if it is there."""
         if (place := self.place(job)) is not None:
             del self.items[place], self.asked[place], self.ranks[id(job)]
+            self._asks_more.clear()
 
     def asks_more(self, at: int) -> int:
         """The first job after that one that asks for more of anything; as many as there are if none does."""
