@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.look import InFile, Stored
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.report import report
@@ -93,6 +94,16 @@ def test_the_pointer_tells_the_same(tab: Tab, site: Site) -> None:
     eventually(lambda: "GPU 1: " in told(tab), timeout=10, interval=0.05)
 
 
+@pytest.mark.parametrize("width", [1300, 900])
+def test_short_words_are_not_broken_to_make_room_for_long_sentences(tab: Tab, site: Site, width: int) -> None:
+    tab.size(width, 900)
+    tab.open(site.url + "/jobs?status=Pending&why=simulated")
+    broken = "(name) => [...document.querySelectorAll(name)].filter((each) => each.getClientRects().length > 1)"
+    assert tab.tell("document.querySelectorAll('td .status').length") > 10
+    for words in ("td .status", "td:nth-of-type(2) bdi"):
+        assert tab.tell(f"({broken})('{words}').map((each) => each.textContent)") == []
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_text(tab: Tab, name: str) -> None:
     found = views(
@@ -114,14 +125,21 @@ def test_a_hostile_name_is_text(tab: Tab, name: str) -> None:
     assert tab.complaints() == []
 
 
-def test_a_thousand_nodes_are_there_at_once_and_scroll_smoothly(tab: Tab, large: Site) -> None:
-    taken = tab.open(large.url + "/")
-    assert taken < 2
-    tab.tell("longTasks.length = 0")
+def test_a_thousand_nodes_are_shown_whole_and_scroll_without_work(tab: Tab, large: Site) -> None:
+    """How long that takes, `make bench` says: here is what it rests on. A page of few elements, in which scrolling
+    neither runs a script nor lays anything out anew, so that nothing can hold it up."""
+    tab.open(large.url + "/")
+    assert tab.tell("document.querySelectorAll('*').length") < 3000
+    before = work(tab)
     for _ in range(10):
         tab.send("Input.synthesizeScrollGesture", x=600, y=500, yDistance=-800, speed=4000)
     assert tab.tell("scrollY") > 1000
-    assert tab.tell("longTasks") == []
+    assert work(tab) == before
+
+
+def work(tab: Tab) -> list[float]:
+    """What a page did so far that keeps people waiting."""
+    return [tab.metrics()[name] for name in ("ScriptDuration", "LayoutCount", "RecalcStyleCount")]
 
 
 def test_one_steps_through_time_and_sees_where_it_goes(tab: Tab, axe: str) -> None:
@@ -156,6 +174,31 @@ def test_a_report_does_the_same_without_a_server(tab: Tab, axe: str, tmp_path: P
     eventually(lambda: "GPU 1: " in told(tab), timeout=10, interval=0.05)
     assert tab.complaints() == []
     assert serious(tab, axe) == []
+
+
+def test_who_signs_in_comes_to_the_page_and_its_scripts_never_see_the_token(tab: Tab, axe: str) -> None:
+    async def admit(token: str) -> None:
+        if token != "good":
+            raise TerminalError(Reason.UNAUTHORIZED, "The cluster does not accept this token.")
+
+    with served(InFile(FULL), origin=None, admit=admit) as site:
+        tab.open(site.url + "/queues?resource=cpu")
+        assert tab.tell("location.pathname") == "/sign-in"
+        for token, path in (("bad", "/sign-in"), ("good", "/queues")):
+            assert serious(tab, axe) == []
+            tab.tell(f"document.querySelector('[name=token]').value = '{token}'")
+            tab.follow("document.querySelector('button')")
+            assert tab.tell("location.pathname") == path
+        assert tab.tell("location.search + document.cookie") == "?resource=cpu"
+        tab.follow("document.querySelector('form[action=\"/sign-out\"] button')")
+        tab.open(site.url + "/queues")
+        assert tab.tell("location.pathname") == "/sign-in"
+    assert [each for each in tab.complaints() if "401" not in each] == []
+
+
+def test_what_keeps_people_out_would_be_found(tab: Tab, axe: str) -> None:
+    tab.open("data:text/html,<title>x</title><html lang=en><main><h1>x</h1><img src=/x><a href=/x></a></main>")
+    assert [each.partition(":")[0] for each in serious(tab, axe)] == ["image-alt", "link-name"]
 
 
 @pytest.mark.parametrize("path", ["/", "/queues", "/jobs"])
