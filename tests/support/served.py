@@ -1,6 +1,10 @@
 """The pages and the API, served as they are in life: uvicorn on loopback, asked with a plain HTTP client."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -111,3 +115,19 @@ def served(
         finally:
             running.should_exit = True
             thread.join()
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[Site]:
+    """`kai-snapshot serve` in a process of its own, until it is told to end, which it does at once and well."""
+    command = [sys.executable, "-m", "kai_snapshot", "serve", *map(str, arguments), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stderr.readline())
+        assert found is not None
+        try:
+            yield Site(int(found[1]))
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) in (0, 130)
+        assert "Traceback" not in process.stderr.read()
