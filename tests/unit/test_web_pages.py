@@ -228,7 +228,7 @@ class TestTime:
         found = page(hourly, "/archives")
         assert "3 archives" in found.text
         assert found.text.index("12:15:03") < found.text.index("10:15:03")
-        assert "Pods: 12 → 12, at most 12" in found.text
+        assert "Pods: 202 → 202, at most 202" in found.text
         assert next(each["d"] for each in found.all("path") if "d" in each) == "M0.0 0.0L500.0 0.0L1000.0 0.0"
 
 
