@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import backtesting, download, inspection, parselog, preparation, replayjob, whatif, wholecapture
+from bench import backtesting, download, inspection, looking, parselog, preparation, replayjob, whatif, wholecapture
 from bench.scene import s3_server, scene
 from bench.sidebyside import Comparison
 from bench.versions import missing
@@ -58,6 +58,7 @@ def main() -> int:
         peaks = [backtesting.peak_memory(Path(name), archives=many) for many in ARCHIVES]
         lines += flat("comparing", *peaks, of=[f"{many} archives" for many in ARCHIVES])
         lines += [what_if(whatif.measure(path)) for path in whatif.archives(Path(name))]
+        lines += look(looking.measure(Path(name)))
         lines += captures(Path(name))
     sys.stdout.write(table(lines))
     return 0 if all(line.met for line in lines) else 1
@@ -86,6 +87,21 @@ def what_if(measured: whatif.Measured) -> Line:
     """A change to what is loaded, besides the cycle."""
     what, met = f"a change to a loaded archive of {measured.nodes} nodes", measured.change <= whatif.LIMIT_MS
     return Line(what, f"{measured.change:.1f} ms", f"<= {whatif.LIMIT_MS} ms", met, str(measured))
+
+
+def look(measured: looking.Measured) -> list[Line]:
+    """The pages, in a browser."""
+    soon, smooth = measured.first <= looking.FIRST_VIEW_SECONDS, measured.longest <= looking.LONGEST_TASK_MS
+    what, within = f"the first view of {looking.NODES} nodes", f"<= {looking.FIRST_VIEW_SECONDS} s"
+    return [
+        Line(what, f"{measured.first:.2f} s", within, soon, str(measured)),
+        Line(
+            "the longest task while scrolling there",
+            f"{measured.longest:.0f} ms",
+            f"<= {looking.LONGEST_TASK_MS} ms",
+            smooth,
+        ),
+    ]
 
 
 def captures(directory: Path) -> list[Line]:
