@@ -122,7 +122,7 @@ def test_dockers_containerd_is_in_the_way_of_debians_and_of_nothing_else(
     monkeypatch.setattr(debian, "_POLICY", tmp_path / "policy-rc.d")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr("subprocess.run", lambda command, **_: ran.append(command))
-    with pytest.raises(ToolError, match="containerd.io is installed"):
+    with pytest.raises(ToolError, match=r"containerd\.io is installed"):
         debian.install(list(debian.CLUSTER))
     assert ran == []
     debian.install(list(debian.BROWSER))
