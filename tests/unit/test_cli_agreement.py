@@ -21,7 +21,8 @@ SHIFTED = "clock: all times are moved on by 1:00:00, from the capture (2026-11-2
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["agreement", *map(str, arguments), "--now", NOW])
+    asked = ["agreement", *map(str, arguments), "--now", NOW]
+    return CliRunner().invoke(app, asked, env={"COLUMNS": "500"})  # whatever the length of a path
 
 
 def write(directory: Path, *documents: Any) -> list[Path]:
