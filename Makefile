@@ -36,8 +36,8 @@ lint: venv ## Format, style, types, layers
 format: venv ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-unit: venv ## The unit tests; ARGS go to pytest
-	@$(BIN)/pytest tests/unit -q $(ARGS)
+unit: venv ## The unit tests, on all cores; ARGS go to pytest (-n0: on one)
+	@$(BIN)/pytest tests/unit -q -n auto --dist worksteal $(ARGS)
 
 browser: ## The pages in a real browser; ARGS go to pytest
 	@tools/setup browser && $(BIN)/pytest tests/browser -q $(ARGS)
