@@ -125,9 +125,15 @@ def serving(*arguments: object) -> Iterator[Site]:
         assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stderr.readline())
         assert found is not None
+        site = Site(int(found[1]))
+        assert site.ask("/healthz").status == 200  # before it answers it may not know yet how to be told to end
         try:
-            yield Site(int(found[1]))
+            yield site
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(10) in (0, 130)
+            try:
+                ended = process.wait(60)
+            finally:
+                process.kill()
+        assert ended in (0, 130)
         assert "Traceback" not in process.stderr.read()
