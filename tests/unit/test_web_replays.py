@@ -143,6 +143,14 @@ class TestSimulated:
         with served(Given(found.__class__(**{**vars(found), "source": live}))) as site:
             assert not any("simulated" in each for path in ("/", "/replays") for each in page(site, path).links())
 
+    def test_one_can_step_through_time_and_ask_again(self, site: Site, keys: list[str]) -> None:
+        found = page(site, at("/replay", snapshot=keys[1], replay="simulated"))
+        steps = {each.get("rel"): each["href"] for each in found.all("a") if each.get("rel") in ("prev", "next")}
+        assert {rel: parse_qs(urlsplit(where or "").query) for rel, where in steps.items()} == {
+            "prev": {"snapshot": [keys[0]], "replay": ["simulated"]},
+            "next": {"snapshot": [keys[2]], "replay": ["simulated"]},
+        }
+
 
 class TestFiles:
     def test_results_in_files_are_one_replay(self) -> None:

@@ -20,7 +20,7 @@ from kai_snapshot.web.turns import Turns
 
 Show = Literal["changes", "before", "after"]
 NAMED: Final = 200
-"""Differences that are listed, and elements that vary."""
+"""Differences that are listed, elements that vary, and jobs that were tried."""
 
 
 def routes(turns: Turns) -> list[BaseRoute]:
@@ -57,6 +57,7 @@ async def _replay(turns: Turns, request: Request) -> Response:
         views=views,
         archives=archives,
         simulated=name == SIMULATED,
+        **(steps(archives, views) if name == SIMULATED else {}),  # of another archive there may be no such replay
         suffix="",
         **about(replay, version, result, views),
         overlay=laid,
