@@ -177,6 +177,20 @@ class TestDecisions:
         ]
 
 
+@pytest.mark.parametrize(
+    "decided_of_run",
+    [
+        {"placements": [{"pod": "ns/a", "node": "n"}]},
+        {"evictions": [{"pod": "ns/a", "action": "reclaim"}]},
+        {"pipelined": [{"pod": "ns/a"}]},
+    ],
+    ids=lambda each: next(iter(each)),
+)
+def test_a_result_that_contradicts_itself_is_shown_all_the_same(decided_of_run: dict[str, Any]) -> None:
+    result = DecodedResult.model_validate(repeated(3, placements={"ns/b": {"n": 2}}) | decided_of_run)
+    assert [each.runs for each in overlay(cluster(pod("a", "n", gpus=1)), result).pods] == [0]
+
+
 def test_carried_out_only_what_is_there_afterwards_is_left() -> None:
     found = overlay(
         cluster(pod("a", "n", gpus=2), pod("b", gpus=1), pod("w", gpus=8)), decided({"b": "n"}, evicted={"a": "j"})

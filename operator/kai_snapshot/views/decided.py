@@ -143,13 +143,13 @@ def _decision(*, bound: bool, goes: bool, comes: bool) -> Decision:
 
 
 def _runs(came: Elements, name: str, decision: Decision, node: str) -> Iterator[int]:
-    """In how many runs each part of it came."""
+    """In how many runs each part of it came; in none, if the result contradicts itself."""
     if decision in ("Evicted", "Moved"):
-        yield came.evictions[name][EVICTED]
+        yield came.evictions.get(name, {}).get(EVICTED, 0)
     if decision in ("Pipelined", "Moved"):
-        yield came.pipelined[name][PIPELINED]
+        yield came.pipelined.get(name, {}).get(PIPELINED, 0)
     if decision == "Bound":
-        yield came.placements[name][node]
+        yield came.placements.get(name, {}).get(node, 0)
 
 
 @dataclass(slots=True, eq=False)
