@@ -15,12 +15,13 @@ from kai_snapshot.stores.layout import CaptureFolder
 from kai_snapshot.stores.memory import MemoryStore
 from support.browser import Tab, browser
 from support.eventually import eventually
+from support.replayed import NAME, VERSIONS, replayed
 from support.served import served
 from support.stored import FIRST, keep
 
 CASES = ("01", "04", "10", "14", "11", "16", "13", "18", "15")
 CAPTURE = CaptureFolder("kai-snapshots", "hourly")
-WIDTH, HIGHEST = 1200, 800
+WIDTH = 1200
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Shot:
     """Something to do first, in JavaScript."""
     until: str = "true"
     """And when that is done."""
+    height: int = 800
+    """As much as there is of it, at most so much."""
 
 
-SNAPSHOT = run_id(FIRST + timedelta(hours=CASES.index("18")))
+SNAPSHOT, REPLAYED = (run_id(FIRST + timedelta(hours=CASES.index(case))) for case in ("18", "14"))
 SHOTS = (
     Shot(
         "cluster",
@@ -48,12 +51,9 @@ SHOTS = (
     Shot("queues", f"/queues?snapshot={SNAPSHOT}"),
     Shot("jobs", f"/jobs?snapshot={SNAPSHOT}&status=Pending&why=simulated"),
     Shot("nodes", f"/nodes?snapshot={SNAPSHOT}", dark=True),
-    Shot(
-        "archives",
-        "/archives",
-        before="document.querySelector('button.compute').click()",
-        until="document.querySelector('output').textContent.startsWith('All')",
-    ),
+    Shot("replay", f"/replay?snapshot={REPLAYED}&replay={NAME}", height=1100),
+    Shot("diff", f"/diff?snapshot={SNAPSHOT}"),
+    Shot("archives", "/archives?computed=yes", height=1000),
 )
 
 
@@ -71,19 +71,21 @@ def place() -> Place:
     """Archives of some hours."""
     store = MemoryStore()
     for hour, case in enumerate(CASES):
-        keep(store, case, FIRST + timedelta(hours=hour), CAPTURE)
+        key = keep(store, case, FIRST + timedelta(hours=hour), CAPTURE)
+        if case == "14":
+            replayed(store, key, "14-gang+elastic+running+prio", names=VERSIONS)
     return Stored(store)
 
 
 def taken(shot: Shot, tab: Tab, url: str) -> bytes:
     """The page down to its end, if that is not too far."""
     tab.media(prefers_color_scheme="dark" if shot.dark else "light")
-    tab.size(WIDTH, HIGHEST, scale=1.5)
+    tab.size(WIDTH, shot.height, scale=1.5)
     tab.send("Emulation.setScrollbarsHidden", hidden=True)
     tab.open(url + shot.path)
     tab.tell(shot.before or "true")
     eventually(lambda: tab.tell(shot.until), timeout=120, interval=0.1, what=shot.name)
-    height = min(tab.tell("document.body.offsetHeight"), HIGHEST)
+    height = min(tab.tell("document.body.offsetHeight"), shot.height)
     clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": 1}
     picture = tab.screenshot(format="webp", quality=75, clip=clip)
     tab.close()

@@ -6,15 +6,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any
 
+from kai_snapshot.api.result import Engine, Outcome, ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.runs.listing import Archive
-from kai_snapshot.runs.look import Place, Waiting
+from kai_snapshot.runs.look import Place
+from kai_snapshot.runs.replays import Replay, ReplayName, Result, no_replay
 from kai_snapshot.views import Views
 from kai_snapshot.web.app import application
 from kai_snapshot.web.gate import Admit
@@ -64,8 +66,10 @@ class Site:
 class Given:
     """A place whose views, or failures, are given; it counts how often it is looked at, and by how many at once."""
 
-    def __init__(self, *answers: Views | Exception) -> None:
+    def __init__(self, *answers: Views | Exception, simulated: ReplayResult | None = None) -> None:
         self.answers = list(answers)
+        engine = Engine(name="Simulator", version="v0.17.0")
+        self.result_given = simulated or ReplayResult(engine=engine, outcome=Outcome.SUCCEEDED)
         self.wanted: list[str] = []
         self.most = 0
         self._now = 0
@@ -85,14 +89,29 @@ class Given:
         """The next of the answers, in short."""
         return self.see(wanted).summary
 
-    def waiting(self, wanted: str) -> Waiting:
-        """Nothing."""
+    def simulated(self, wanted: str) -> ReplayResult:
+        """A cycle that decides what was given, or nothing."""
         del wanted
-        return {}
+        return self.result_given
 
     def archives(self) -> Sequence[Archive]:
         """None."""
         return ()
+
+    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
+        """None."""
+        del wanted
+        return {}
+
+    def replay(self, wanted: str, name: str) -> Replay:
+        """None."""
+        del wanted
+        raise no_replay(name)
+
+    def result(self, wanted: str, name: str, version: str) -> Result:
+        """None."""
+        del wanted, version
+        raise no_replay(name)
 
 
 @contextmanager

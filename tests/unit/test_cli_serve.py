@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kai_snapshot.cli.app import app
+from support.results import recorded
 from support.served import serving
 from support.simulated import CORPUS
 
@@ -19,6 +20,12 @@ def run(*arguments: object) -> Result:
 def test_it_serves_an_archive_until_it_is_told_to_end() -> None:
     with serving(ARCHIVE) as site:
         assert site.ask("/api/v1/visualizer/summary").document["totalNodes"] == 14
+
+
+def test_results_are_shown_with_their_archive(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(recorded("10-gang+running", "v0.17.0").model_dump_json(by_alias=True))
+    with serving(ARCHIVE, tmp_path / "result.json") as site:
+        assert "at <bdi>v0.17.0</bdi>" in site.ask("/replay?replay=results").body.decode()
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from support.viewed import job, node, pod, views
 
 SECRET = "nobody-sees-this"
 SHOWN = (
-    "/", "/queues", "/jobs", "/nodes", "/archives", "/api/v1/snapshots", "/api/v1/openapi.json", "/absent",
+    "/", "/queues", "/jobs", "/nodes", "/archives", "/replays", "/replay?replay=simulated", "/diff",
+    "/api/v1/snapshots", "/api/v1/snapshots/diff", "/api/v1/openapi.json", "/absent",
     *(f"/api/v1/visualizer/{name}" for name in ("summary", "queues", "jobs", "nodes")),
 )  # fmt: skip
 REASONS = {"bad": Reason.UNAUTHORIZED, "other": Reason.FORBIDDEN}
