@@ -21,7 +21,7 @@ from support.stored import FIRST, keep
 
 CASES = ("01", "04", "10", "14", "11", "16", "13", "18", "15")
 CAPTURE = CaptureFolder("kai-snapshots", "hourly")
-WIDTH = 1200
+WIDTH = 1300
 
 
 @dataclass(frozen=True)
