@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.report import report
 from support import clusters
 from support.browser import Tab
-from support.eventually import eventually
+from support.people import HOSTILE, serious, told, until_told
 from support.served import Given, Site, served
 from support.simulated import CORPUS, write
 from support.stored import FIRST, keep
@@ -21,7 +20,6 @@ from support.viewed import job, node, pod, queue, views, views_of
 
 PAGES = ("/", "/?by=job", "/queues", "/jobs", "/jobs?status=Pending", "/nodes", "/archives", "/queues?snapshot=none")
 FULL = CORPUS / "18-gang+fraction+cpu+selector+taint+running+overq+prio+limit+elastic+three" / "snapshot.zip"
-HOSTILE = ("<script>alert(1)</script>", "a" * 63, "\u202egnp.exe", "שלום", '"><img src=x onerror=alert(1)>')
 
 
 @pytest.fixture(scope="module")
@@ -37,26 +35,6 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     write(clusters.snapshot(clusters.Kind(nodes=1000), 1), path)
     with served(InFile(path)) as site:
         yield site
-
-
-def told(tab: Tab) -> str:
-    return str(tab.tell("document.getElementById('told').textContent"))
-
-
-def until_told(tab: Tab, words: str) -> None:
-    """Waits until the page tells that of what is under the cursor."""
-    eventually(lambda: words in told(tab), interval=0.05, what=words)
-
-
-def serious(tab: Tab, axe: str) -> list[str]:
-    """What axe-core finds that keeps somebody out."""
-    tab.tell(axe + "; 1")
-    found: list[Any] = tab.tell("axe.run().then((result) => result.violations)")
-    return [
-        f"{each['id']}: {', '.join(str(part['target']) for part in each['nodes'][:3])}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("path", PAGES)

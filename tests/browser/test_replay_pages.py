@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -15,7 +14,7 @@ from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.report import report
 from support import clusters
 from support.browser import Tab
-from support.eventually import eventually
+from support.people import HOSTILE, serious, told, until_told
 from support.replayed import NAME, VERSIONS, replayed
 from support.results import recorded
 from support.served import Given, served
@@ -24,7 +23,6 @@ from support.stored import FIRST, archive, keep
 from support.viewed import job, node, pod, queue, views, views_of
 
 CASE = "14-gang+elastic+running+prio"
-HOSTILE = ("<script>alert(1)</script>", "a" * 63, "\u202egnp.exe", "שלום", '"><img src=x onerror=alert(1)>')
 PAGES = ("replays", "replay", "simulated", "before", "after", "changed", "diff", "archives")
 
 
@@ -47,26 +45,6 @@ def pages() -> Iterator[dict[str, str]]:
             "archives": ("/archives", {"computed": "yes"}),
         }
         yield {name: f"{site.url}{path}?{urlencode(query)}" for name, (path, query) in asked.items()}
-
-
-def told(tab: Tab, number: str = "") -> str:
-    return str(tab.tell(f"document.getElementById('told{number}').textContent"))
-
-
-def until_told(tab: Tab, words: str, number: str = "") -> None:
-    """Waits until the page tells that of what is under the cursor."""
-    eventually(lambda: words in told(tab, number), timeout=30, interval=0.05, what=words)
-
-
-def serious(tab: Tab, axe: str) -> list[str]:
-    """What axe-core finds that keeps somebody out."""
-    tab.tell(axe + "; 1")
-    found: list[Any] = tab.tell("axe.run().then((result) => result.violations)")
-    return [
-        f"{each['id']}: {', '.join(str(part['target']) for part in each['nodes'][:3])}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("name", PAGES)
