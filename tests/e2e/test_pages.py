@@ -18,7 +18,7 @@ from support.viewed import SCHEMAS, documents, views_of
 
 SERVICE = "kai-snapshot-pages"
 VIEWER = "kai-snapshot-viewer"
-PAGES = ("/", "/queues", "/jobs", "/nodes", "/archives")
+PAGES = ("/", "/queues", "/jobs", "/nodes", "/replays", "/replay?replay=simulated", "/archives")
 API = ("/api/v1/snapshots", "/api/v1/openapi.json", *(f"/api/v1/visualizer/{name}" for name in SCHEMAS))
 GET_ONLY = {"apiGroups": ["kai-snapshot.io"], "resources": ["snapshotcaptures"], "verbs": ["get", "watch"]}
 LIST = {**GET_ONLY, "verbs": ["list"]}
@@ -52,9 +52,14 @@ def token_of(kube: Kube, account: str, namespace: str, *arguments: str) -> str:
     return kube.run("create", "token", account, f"--namespace={namespace}", *arguments).strip()
 
 
-@pytest.mark.parametrize("path", [*PAGES, *API, f"/api/v1/visualizer/jobs?{urlencode({'namespace': 'prod-0'})}"])
+def about(path: str, key: str) -> str:
+    """The path, with the archive in its query."""
+    return f"{path}{'&' if '?' in path else '?'}{urlencode({'snapshot': key})}"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *API, "/diff", "/api/v1/snapshots/diff", "/absent"])
 def test_without_a_token_nothing_is_served(site: Site, key: str, path: str) -> None:
-    for asked in (path, f"{path.partition('?')[0]}?{urlencode({'snapshot': key})}"):
+    for asked in (path, about(path, key)):
         answer = site.ask(asked)
         if path.startswith("/api/"):
             assert (answer.status, answer.document["reason"]) == (401, "Unauthorized")
@@ -141,7 +146,7 @@ def test_who_may_list_the_captures_sees_what_is_in_them(site: Site, key: str, to
     bearer = {"Authorization": f"Bearer {token}"}
     found = {}
     for name, schema in SCHEMAS.items():
-        answer = site.ask(f"/api/v1/visualizer/{name}?{urlencode({'snapshot': key})}", **bearer)
+        answer = site.ask(about(f"/api/v1/visualizer/{name}", key), **bearer)
         assert (answer.status, answer.headers["Access-Control-Allow-Origin"]) == (200, None)
         schema.validate(answer.document)
         found[name] = answer.document
@@ -153,7 +158,7 @@ def test_who_may_list_the_captures_sees_what_is_in_them(site: Site, key: str, to
         assert found["nodes"] == expected["nodes"]
     assert key in [each["snapshot"] for each in site.ask("/api/v1/snapshots", **bearer).document]
     for path in PAGES:
-        answer = site.ask(f"{path}?{urlencode({'snapshot': key})}", **bearer)
+        answer = site.ask(about(path, key), **bearer)
         assert (answer.status, tells_nothing(answer.body, key)) == (200, False)
 
 
