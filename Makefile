@@ -10,7 +10,7 @@ E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e --kind-bin .tools/b
 TIMED := tools/timed
 
 help: ## Show the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
 demo: cluster ## Start a cluster with everything in it, apply manifests/samples, show what comes of it
 	@tools/demo --cluster-name $(CLUSTER)
