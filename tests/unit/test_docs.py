@@ -14,6 +14,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
+from browser.screenshots import SHOTS
 from kai_snapshot.api import crd
 from kai_snapshot.api.base import API_VERSION
 from kai_snapshot.api.result import Outcome
@@ -156,3 +157,10 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
         if not place.exists() or (anchor and anchor not in anchors(place)):
             broken.append(target)
     assert broken == []
+
+
+def test_every_screenshot_is_there_and_shown() -> None:
+    names = [f"{shot.name}.webp" for shot in SHOTS]
+    assert sorted(path.name for path in (DOCS / "screenshots").iterdir()) == sorted(names), "run `make screenshots`"
+    shown = re.findall(r"!\[[^\]]+\]\(screenshots/([^)]+)\)", (DOCS / "visualizer.md").read_text())
+    assert sorted(shown) == sorted(names)
