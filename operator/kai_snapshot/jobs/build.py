@@ -171,7 +171,7 @@ def _pod(
         ],
         "resources": _OURS,
         "volumeMounts": [work, token],
-        "securityContext": _CONTAINER_SECURITY,
+        "securityContext": CONTAINER_SECURITY,
     }
     engine = {
         "name": names.ENGINE_OF[replay.spec.engine],
@@ -179,7 +179,7 @@ def _pod(
         "command": _engine_command(replay, index),
         "resources": resources,
         "volumeMounts": [work],
-        "securityContext": _CONTAINER_SECURITY,
+        "securityContext": CONTAINER_SECURITY,
     }
     wanted["affinity"] = _beside(wanted.get("affinity", {}), _first_node(replay))
     return {
@@ -188,7 +188,7 @@ def _pod(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
-        "securityContext": _POD_SECURITY,
+        "securityContext": POD_SECURITY,
         "initContainers": [{"name": names.FETCH, "command": _ours(names.FETCH), **ours}, engine],
         "containers": [{"name": names.REPORT, "command": _ours(names.REPORT), **ours}],
         "volumes": [
@@ -245,14 +245,14 @@ def _ours(verb: str) -> list[str]:
     return ["kai-snapshot", "job", verb, names.WORK]
 
 
-_POD_SECURITY: Final = {
+POD_SECURITY: Final = {
     "runAsNonRoot": True,
     "runAsUser": _NOBODY,
     "runAsGroup": _NOBODY,
     "fsGroup": _NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-_CONTAINER_SECURITY: Final = {
+CONTAINER_SECURITY: Final = {
     "runAsNonRoot": True,
     "runAsUser": _NOBODY,
     "runAsGroup": _NOBODY,

@@ -91,6 +91,16 @@ def failing_pull(pod: Object) -> FailingPull | None:
     return None
 
 
+def said(pod: Object, container: str) -> Problem | None:
+    """What a container of ours said when it failed."""
+    return _termination(_status_of(pod, container))
+
+
+def out_of_memory(pod: Object, container: str) -> bool:
+    """Whether the kernel ended that container for its memory."""
+    return bool(_ended(_status_of(pod, container)).get("reason") == "OOMKilled")
+
+
 def trouble(pod: Object) -> str:
     """What a container of ours said when it failed, or how a container was ended from outside; empty if all is well."""
     for status in _statuses(pod):
