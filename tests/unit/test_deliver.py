@@ -25,7 +25,7 @@ from kai_snapshot.runs.replayplan import store_plan
 from kai_snapshot.runs.results import summarize
 from kai_snapshot.stores import Entry, layout
 from kai_snapshot.stores.memory import MemoryStore
-from kai_snapshot.transfer.server import Upload
+from kai_snapshot.transfer.backend import Upload
 from support.cluster import NAMESPACE, FakeCluster, services
 from support.resources import replay
 

@@ -30,7 +30,8 @@ from kai_snapshot.jobs.script import profile_arguments, tool_command
 from kai_snapshot.runs.fetch import fetch
 from kai_snapshot.runs.report import read_work, report
 from kai_snapshot.transfer.client import TransferClient, connect
-from kai_snapshot.transfer.server import Download, Limits, Upload, application
+from kai_snapshot.transfer.backend import Download, Limits, Upload
+from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"

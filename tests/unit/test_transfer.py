@@ -19,7 +19,8 @@ from kai_snapshot.api.transfer import Instructions, Part, Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
 from kai_snapshot.transfer.client import TransferClient, connect
-from kai_snapshot.transfer.server import Download, Limits, Upload, application
+from kai_snapshot.transfer.backend import Download, Limits, Upload
+from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 pytestmark = pytest.mark.asyncio

@@ -6,8 +6,8 @@ import orjson
 from pydantic import Field, ValidationError
 
 from kai_snapshot.api.base import ApiModel, Time
-from kai_snapshot.api.environmentdocument import Measurement
-from kai_snapshot.api.environmentspec import EnvironmentMode
+from kai_snapshot.api.environmentdocument import Measurement, MeasurementType, Subtype
+from kai_snapshot.api.environmentspec import DriftBrief, EnvironmentMode
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -24,14 +24,14 @@ class _Stored(ApiModel):
 
     @classmethod
     def decode(cls, content: bytes, *, where: str) -> Self:
-        """Reads it; `where` names the file in messages. Raises TerminalError(InvalidResult)."""
+        """Reads it; `where` names the file in messages. Raises TerminalError(InvalidEnvironment)."""
         try:
             return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the document"
             message = f"{where} is not what this release writes there: {field}: {first['msg']}. It was damaged or changed."
-            raise TerminalError(Reason.INVALID_RESULT, message) from error
+            raise TerminalError(Reason.INVALID_ENVIRONMENT, message) from error
 
 
 class StoredDocument(ApiModel):
@@ -48,8 +48,8 @@ class PlannedNode(ApiModel):
 
     name: str
     """Its name."""
-    measurements: tuple[Measurement, ...] = ()
-    """What its document says of it, and of the cluster, by the archive alone."""
+    facts: Subtype
+    """What the archive says of it: `K8s.node`."""
 
 
 class EnvironmentPlan(_Stored):
@@ -70,10 +70,20 @@ class EnvironmentPlan(_Stored):
         """The JSON object."""
         return super().dump() | {
             "measurements": [each.dump() for each in self.measurements],
-            "nodes": [
-                {"name": node.name, "measurements": [each.dump() for each in node.measurements]} for node in self.nodes
-            ],
+            "nodes": [{"name": node.name, "facts": node.facts.dump()} for node in self.nodes],
         }
+
+    def measurements_of(self, node: str) -> tuple[Measurement, ...]:
+        """What is known of a node by the archive alone. Raises KeyError if it is not in the plan."""
+        facts = next((each.facts for each in self.nodes if each.name == node), None)
+        if facts is None:
+            raise KeyError(node)
+        return tuple(
+            each.model_copy(update={"subtypes": (*(s for s in each.subtypes if s.subtype != facts.subtype), facts)})
+            if each.type == MeasurementType.K8S
+            else each
+            for each in self.measurements
+        )
 
 
 class NodeRecord(_Stored):
@@ -85,6 +95,8 @@ class NodeRecord(_Stored):
     """Its document, `nodes/<node>.yaml`."""
     missing: tuple[str, ...] = ()
     """The collectors that failed; the document says why."""
+    received_sha256: str | None = None
+    """SHA-256 of what its pod handed in, by which the same is known again."""
     gpu_count: int | None = None
     """GPUs that were found; unset if nothing tells."""
     problem: Problem | None = None
@@ -106,6 +118,8 @@ class EnvironmentIndex(_Stored):
     """The document of the cluster, `cluster.yaml`."""
     nodes: tuple[NodeRecord, ...] = ()
     """By name."""
+    drift: DriftBrief | None = None
+    """What changed since the environment before; `drift.json` has it all."""
     completed_at: Time
     """When the last of them was over."""
 

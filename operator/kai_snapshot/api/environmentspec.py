@@ -97,7 +97,7 @@ class NodeFailure(ApiModel):
     """Why, and what to do."""
 
 
-class EnvironmentDrift(ApiModel):
+class DriftBrief(ApiModel):
     """What changed since the environment before. What always changes does not count."""
 
     since: str
@@ -135,5 +135,5 @@ class EnvironmentStatus(ApiModel):
     """Where its index is."""
     sha256: str | None = None
     """SHA-256 of the index, which has that of each document."""
-    drift: EnvironmentDrift | None = None
+    drift: DriftBrief | None = None
     """What changed since the environment before."""

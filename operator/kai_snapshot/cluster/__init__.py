@@ -229,6 +229,16 @@ class Cluster:
             ),
         )
 
+    def why_no_pod(self, namespace: str, job_uid: str) -> str:
+        """What the Job controller said last of why it could create no pod; empty if it said nothing."""
+        fields = f"involvedObject.uid={job_uid},reason=FailedCreate"
+        with translated("list", f"events in {namespace}"):
+            found = self._core.list_namespaced_event(
+                namespace, field_selector=fields, limit=10, _request_timeout=TIMEOUT
+            )
+        said = [str(event.message or "") for event in found.items]
+        return said[-1] if said else ""
+
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
         """What a Secret holds."""
         secret = self._found(

@@ -7,11 +7,14 @@ from typing import Final, NamedTuple
 
 from kai_snapshot.cluster import CAPTURES, KINDS, ConflictError
 from kai_snapshot.errors import Reason, SnapshotError
-from kai_snapshot.runs import drive_capture, drive_replay
+from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
 from kai_snapshot.runs.services import Services
 from kai_snapshot.workqueue import WorkQueue
 
 COUNT: Final = 4
+ENVIRONMENTS: Final = "environments"
+"""The environment beside the newest archive of a capture: a key of its own, so that it holds up no capture."""
+_KINDS: Final = {**KINDS, ENVIRONMENTS: "Environment"}
 AT_THE_LATEST: Final = 600.0
 """Every object that is not at rest is looked at again after this many seconds."""
 
@@ -19,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class Key(NamedTuple):
-    """An object of ours."""
+    """An object of ours, or the environment of one."""
 
     plural: str
     namespace: str
@@ -46,7 +49,7 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._services is not None:
-            await self._services.children.close()
+            await asyncio.gather(self._services.children.close(), self._services.environments.close())
 
     def wake_replays_of(self, namespace: str, capture: str) -> None:
         """Looks at the replays that wait for an archive of this capture."""
@@ -62,15 +65,15 @@ class Workers:
             self.queue.add(key)
         except SnapshotError as error:
             delay = self.queue.retry(key)
-            self._services.metrics.look_failed(KINDS[key.plural], error.reason)
+            self._services.metrics.look_failed(_KINDS[key.plural], error.reason)
             logger.warning(
                 "%s %s/%s: %s: %s; again in %.0f s",
-                KINDS[key.plural], key.namespace, key.name, error.reason, error.message, delay,
+                _KINDS[key.plural], key.namespace, key.name, error.reason, error.message, delay,
             )  # fmt: skip
         except Exception:  # a fault of ours with one object must not end the work on all others
             delay = self.queue.retry(key)
-            self._services.metrics.look_failed(KINDS[key.plural], Reason.INTERNAL_ERROR)
-            logger.exception("%s %s/%s; again in %.0f s", KINDS[key.plural], key.namespace, key.name, delay)
+            self._services.metrics.look_failed(_KINDS[key.plural], Reason.INTERNAL_ERROR)
+            logger.exception("%s %s/%s; again in %.0f s", _KINDS[key.plural], key.namespace, key.name, delay)
         else:
             self.queue.forget(key)
             if again_at is not None:
@@ -78,7 +81,11 @@ class Workers:
 
     async def _drive(self, services: Services, key: Key) -> datetime | None:
         if key.plural == CAPTURES:
-            return await drive_capture.drive(services, key.namespace, key.name, lambda: self.queue.add(key))
+            again_at = await drive_capture.drive(services, key.namespace, key.name, lambda: self.queue.add(key))
+            self.queue.add(key._replace(plural=ENVIRONMENTS))
+            return again_at
+        if key.plural == ENVIRONMENTS:
+            return await drive_environment.drive(services, key.namespace, key.name, lambda: self.queue.add(key))
         looked = await drive_replay.drive(services, key.namespace, key.name)
         if looked.waits_for is not None:
             self._waiting.setdefault((key.namespace, looked.waits_for), set()).add(key)

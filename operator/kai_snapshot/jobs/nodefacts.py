@@ -55,7 +55,7 @@ def _problem(job: Object, newest: Object | None) -> Problem | None:
         return Problem(reason=Reason.OUT_OF_MEMORY, message=message)
     told = (pods.trouble(newest) if newest is not None else "") or f"{ended.get('message', '')}"
     message = f"its Job ended without handing in a document{': ' if told else ''}{told}"
-    return Problem(reason=Reason.RESULT_LOST, message=message)
+    return Problem(reason=Reason.COLLECTION_FAILED, message=message)
 
 
 def _waiting(newest: Object | None) -> str:

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from ctypes import CDLL
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -47,6 +48,7 @@ class Child(Generic[A]):
     task: asyncio.Task[A]
     answers: type[A]
     duration_seconds: float = 0.0
+    ended_at: datetime | None = None
 
     @property
     def answer(self) -> A | None:
@@ -99,6 +101,7 @@ class Children(Generic[A]):
 
         def ended(_: object) -> None:
             child.duration_seconds = asyncio.get_running_loop().time() - started
+            child.ended_at = datetime.now(UTC)
             if not task.cancelled():
                 on_end()
 

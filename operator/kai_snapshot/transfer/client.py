@@ -1,4 +1,4 @@
-"""The transfer endpoint as a replay's containers use it: patient with what may heal, plain about what will not."""
+"""The transfer endpoint as the containers of Jobs use it: patient with what may heal, plain about what will not."""
 
 import asyncio
 import hashlib
@@ -54,6 +54,10 @@ class TransferClient:
         """Hands in the result."""
         await self._persist(lambda: self._put("/v1/result", file))
 
+    async def put_environment(self, file: Path) -> None:
+        """Hands in the document of a node."""
+        await self._persist(lambda: self._put("/v1/environment", file))
+
     async def _instructions(self) -> Instructions:
         async with self._session.get(f"{self._url}/v1/instructions", params=self._query) as response:
             await _check(response)
@@ -104,7 +108,7 @@ class TransferClient:
                     Reason.TRANSFER_UNREACHABLE,
                     f"the operator's transfer endpoint {self._url} cannot be reached, or broke off "
                     f"({broken or type(broken).__name__}). Is the operator running, and does a NetworkPolicy let "
-                    "replay pods reach it?",
+                    "the pods of its Jobs reach it?",
                 )
                 error.__cause__ = broken
             wait *= random.uniform(1, 1.5)  # noqa: S311 - spreads Jobs that were refused together
