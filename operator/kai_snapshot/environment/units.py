@@ -28,7 +28,9 @@ def unit(name: str, properties: Mapping[str, tuple[str, object]]) -> Subtype:
 def object_path(name: str) -> str:
     """The unit's object: `/org/freedesktop/systemd1/unit/kubelet_2eservice`."""
     escaped = [
-        chr(byte) if (chr(byte).isalnum() and byte < 128) and not (position == 0 and chr(byte).isdigit()) else f"_{byte:02x}"
+        chr(byte)
+        if (chr(byte).isalnum() and byte < 128) and not (position == 0 and chr(byte).isdigit())
+        else f"_{byte:02x}"
         for position, byte in enumerate(name.encode())
     ]
     return f"/org/freedesktop/systemd1/unit/{''.join(escaped) or '_'}"
