@@ -19,6 +19,8 @@ ApiVersion = Literal["aicr.nvidia.com/v1alpha1", "aicr.run/v1"]
 FULL_API_VERSION: Final[ApiVersion] = "aicr.nvidia.com/v1alpha1"
 NEWER_API_VERSION: Final[ApiVersion] = "aicr.run/v1"
 
+DEFAULT_UNITS: Final = ("containerd.service", "docker.service", "kubelet.service")
+"""The units of systemd that are looked at, as in aicr."""
 TIMESTAMP, VERSION, SOURCE_NODE = "timestamp", "version", "source-node"
 """The keys of `metadata`."""
 

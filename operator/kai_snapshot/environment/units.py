@@ -6,7 +6,6 @@ from typing import Final
 from kai_snapshot.api.environmentdocument import Subtype
 from kai_snapshot.environment.readings import go_text, reading, without
 
-DEFAULT_UNITS: Final = ("containerd.service", "docker.service", "kubelet.service")
 NOT_KEPT: Final = (
     "AllowedCPUs", "AllowedMemoryNodes", "Asserts", "BPFProgram", "BusName", "Id", "*Credential*",
     "Environment",

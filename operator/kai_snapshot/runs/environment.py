@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from kai_snapshot.api.environmentdocument import FULL_API_VERSION, ApiVersion, EnvironmentDocument
+from kai_snapshot.api.environmentdocument import DEFAULT_UNITS, FULL_API_VERSION, ApiVersion, EnvironmentDocument
 from kai_snapshot.collectors import TIMEOUT_SECONDS, Running, of_node
 from kai_snapshot.collectors.host import Host, node_name
 from kai_snapshot.environment.assemble import assemble
-from kai_snapshot.environment.units import DEFAULT_UNITS
 
 
 @dataclass(frozen=True, kw_only=True)
