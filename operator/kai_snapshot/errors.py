@@ -175,6 +175,10 @@ class Reason(StrEnum):
     """A node's pod ended, or could not start, without handing in what it found."""
     POD_FORBIDDEN = "PodForbidden"
     """The API server does not admit the pod: Pod Security, a quota or an admission policy forbids it."""
+    CONFIG_MAP_TOO_LARGE = "ConfigMapTooLarge"
+    """What is to be kept in a ConfigMap is larger than one may be."""
+    INVALID_TEMPLATE = "InvalidTemplate"
+    """A template cannot be read, or asks for something that is not there."""
 
     # the pages and the visualizer API
     PAGE_NOT_FOUND = "PageNotFound"

@@ -15,11 +15,11 @@ import pytest_asyncio
 from aiohttp import web
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.transfer import Instructions, Part, Profile
+from kai_snapshot.api.transfer import Instructions, NodePart, Part, Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
-from kai_snapshot.transfer.client import TransferClient, connect
 from kai_snapshot.transfer.backend import Download, Limits, Upload
+from kai_snapshot.transfer.client import TransferClient, connect
 from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
@@ -41,6 +41,7 @@ class Shelf:
     logs: list[bytes] = field(default_factory=list)
     profiles: dict[Profile, bytes] = field(default_factory=dict)
     results: list[bytes] = field(default_factory=list)
+    documents: dict[str, bytes] = field(default_factory=dict)
     gate: threading.Event = field(default_factory=threading.Event)
     arrivals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     failures: list[SnapshotError] = field(default_factory=list)
@@ -78,6 +79,9 @@ class Shelf:
             raise TerminalError(Reason.RESULT_EXISTS, f"{part} is committed.")
         self.results = [content]
 
+    def put_environment(self, part: NodePart, upload: Upload) -> None:
+        self.documents[part.node] = upload.file.read()
+
     def _admit(self, part: Part) -> None:
         self.asked.append(part)
         if self.failures:
@@ -95,7 +99,7 @@ def shelf() -> Shelf:
 async def url(shelf: Shelf, tmp_path: Path) -> AsyncIterator[str]:
     spool = tmp_path / "spool"
     spool.mkdir()
-    async with serving(application(Tokens(KEY), shelf, spool=spool, limits=LIMITS)) as address:
+    async with serving(application(Tokens(KEY), shelf, shelf, spool=spool, limits=LIMITS)) as address:
         yield address
     assert not list(spool.iterdir())
 
@@ -393,7 +397,7 @@ async def test_the_probe_needs_no_token(url: str) -> None:
 
 
 async def test_a_silent_peer_loses_its_place(shelf: Shelf, tmp_path: Path) -> None:
-    app = application(Tokens(KEY), shelf, spool=tmp_path, limits=Limits(transfers=1, silence_seconds=0.05))
+    app = application(Tokens(KEY), shelf, shelf, spool=tmp_path, limits=Limits(transfers=1, silence_seconds=0.05))
     async with serving(app) as address:
         host, port = address.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))

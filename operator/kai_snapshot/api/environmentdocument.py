@@ -19,6 +19,8 @@ ApiVersion = Literal["aicr.nvidia.com/v1alpha1", "aicr.run/v1"]
 FULL_API_VERSION: Final[ApiVersion] = "aicr.nvidia.com/v1alpha1"
 NEWER_API_VERSION: Final[ApiVersion] = "aicr.run/v1"
 
+DEFAULT_UNITS: Final = ("containerd.service", "docker.service", "kubelet.service")
+"""The units of systemd that are looked at, as in aicr."""
 TIMESTAMP, VERSION, SOURCE_NODE = "timestamp", "version", "source-node"
 """The keys of `metadata`."""
 
@@ -35,6 +37,16 @@ class MeasurementType(StrEnum):
     OS = "OS"
     SYSTEMD = "SystemD"
     NODE_TOPOLOGY = "NodeTopology"
+
+
+COLLECTOR_OF: Final[Mapping[MeasurementType, str]] = {
+    MeasurementType.K8S: "k8s",
+    MeasurementType.GPU: "gpu",
+    MeasurementType.OS: "os",
+    MeasurementType.SYSTEMD: "systemd",
+    MeasurementType.NODE_TOPOLOGY: "topology",
+}
+"""The name of the collector that makes each measurement, as aicr's metrics have it."""
 
 
 class CollectorStatus(StrEnum):
@@ -159,7 +171,7 @@ class EnvironmentDocument(_Part):
 
     @property
     def gpu_count(self) -> int | None:
-        """How many GPUs the node has, None if nothing says so. What the driver sees counts before what is plugged in."""
+        """How many GPUs the node has by the driver, else by what is plugged in; None if nothing says so."""
         gpu = self.measurement(MeasurementType.GPU)
         counts = [each.data.get("gpu-count") for each in gpu.subtypes] if gpu is not None else []
         known = [count for count in counts if isinstance(count, int)]

@@ -1,4 +1,4 @@
-"""What lies beside an archive about its environment, besides the documents: the plan, what became of each node, the index."""
+"""What lies beside the documents of an environment: the plan, what became of each node, the index."""
 
 from typing import Any, Literal, Self
 
@@ -30,7 +30,9 @@ class _Stored(ApiModel):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or "the document"
-            message = f"{where} is not what this release writes there: {field}: {first['msg']}. It was damaged or changed."
+            message = (
+                f"{where} is not what this release writes there: {field}: {first['msg']}. It was damaged or changed."
+            )
             raise TerminalError(Reason.INVALID_ENVIRONMENT, message) from error
 
 

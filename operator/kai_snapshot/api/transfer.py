@@ -33,6 +33,11 @@ class Part(ApiModel):
     archive: int | None = Field(default=None, ge=0)
     """Position in the plan of a replay of many archives: what the pod says, its Job's token is for all of them."""
 
+    @property
+    def result(self) -> tuple[str, int, int | None]:
+        """What tells its result from all others, whichever Job it is from."""
+        return self.uid, self.index, self.archive
+
     def __str__(self) -> str:
         archive = f"archive {self.archive} of " if self.archive is not None else ""
         result = f"result {self.index} (attempt {self.attempt})"

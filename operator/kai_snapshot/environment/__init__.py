@@ -1,1 +1,1 @@
-"""What a node or a cluster is, as AICR's `Snapshot` document says it: read from what others wrote, and compared. Pure."""
+"""What a node or a cluster is, in the words of AICR's `Snapshot` document. Pure: others read, this understands."""

@@ -21,7 +21,7 @@ def measurement(
     server_version: Object | None,
     images: Mapping[str, str] | None,
     policies: Iterable[Object] | None,
-    node: Object | None,
+    node: Subtype | None,
 ) -> Measurement:
     """The measurement K8s; None for a part that could not be had, which then is empty."""
     return Measurement(
@@ -30,7 +30,7 @@ def measurement(
             server(server_version or {}),
             Subtype(subtype="image", data=dict(images or {})),
             policy(policies or ()),
-            of_node(node) if node is not None else Subtype(subtype="node"),
+            node or Subtype(subtype="node"),
         ),
     )
 

@@ -9,7 +9,9 @@ from typing import Final
 from kai_snapshot.api.environmentdocument import Reading, Readings
 
 LONGEST: Final = 64 * 1024
-"""Characters of a text made of something nested: what is longer is cut, and whatever refers to itself ends."""
+"""Characters of a text made of something nested; what is longer is cut."""
+DEEPEST: Final = 32
+"""Levels of nesting that are shown; what refers to itself ends there."""
 
 
 def reading(value: object) -> Reading:
@@ -22,7 +24,7 @@ def reading(value: object) -> Reading:
 def go_text(value: object) -> str:
     """As `fmt.Sprintf("%v", value)`: `true`, `[a b]`, `map[k:v]`, `<nil>`."""
     text, length = [], 0
-    for piece in _pieces(value):
+    for piece in _pieces(value, DEEPEST):
         text.append(piece)
         length += len(piece)
         if length > LONGEST:
@@ -32,32 +34,32 @@ def go_text(value: object) -> str:
 
 def without(readings: Readings, patterns: Sequence[str]) -> dict[str, Reading]:
     """The readings whose keys match none of the patterns (`*` for any text)."""
-    return {
-        key: value for key, value in readings.items() if not any(fnmatchcase(key, pattern) for pattern in patterns)
-    }
+    return {key: value for key, value in readings.items() if not any(fnmatchcase(key, pattern) for pattern in patterns)}
 
 
-def _pieces(value: object) -> Iterator[str]:
-    if isinstance(value, str):
+def _pieces(value: object, depth: int) -> Iterator[str]:
+    if depth == 0:
+        yield "..."
+    elif isinstance(value, str):
         yield value
     elif isinstance(value, bytes):
         yield f"[{' '.join(map(str, value))}]"
     elif isinstance(value, Mapping):
-        yield from _between("map[", "]", ((key, value[key]) for key in sorted(value, key=str)))
+        yield from _between("map[", "]", ((key, value[key]) for key in sorted(value, key=str)), depth)
     elif isinstance(value, Set | Sequence):
-        yield from _between("[", "]", ((None, each) for each in value))
+        yield from _between("[", "]", ((None, each) for each in value), depth)
     else:
         yield _scalar(value)
 
 
-def _between(start: str, end: str, members: Iterator[tuple[object, object]]) -> Iterator[str]:
+def _between(start: str, end: str, members: Iterator[tuple[object, object]], depth: int) -> Iterator[str]:
     yield start
     separator = ""
     for key, value in members:
         yield separator
         if key is not None:
             yield f"{key}:"
-        yield from _pieces(value)
+        yield from _pieces(value, depth - 1)
         separator = " "
     yield end
 

@@ -1,4 +1,4 @@
-"""What the kernel and the distribution write about themselves, as readings: command line, modules, sysctl, os-release."""
+"""What kernel and distribution write about themselves, as readings: command line, modules, sysctl, os-release."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final

@@ -6,7 +6,6 @@ from typing import Final
 from kai_snapshot.api.environmentdocument import Subtype
 from kai_snapshot.environment.readings import go_text, reading, without
 
-DEFAULT_UNITS: Final = ("containerd.service", "docker.service", "kubelet.service")
 NOT_KEPT: Final = (
     "AllowedCPUs", "AllowedMemoryNodes", "Asserts", "BPFProgram", "BusName", "Id", "*Credential*",
     "Environment",
@@ -28,7 +27,9 @@ def unit(name: str, properties: Mapping[str, tuple[str, object]]) -> Subtype:
 def object_path(name: str) -> str:
     """The unit's object: `/org/freedesktop/systemd1/unit/kubelet_2eservice`."""
     escaped = [
-        chr(byte) if (chr(byte).isalnum() and byte < 128) and not (position == 0 and chr(byte).isdigit()) else f"_{byte:02x}"
+        chr(byte)
+        if (chr(byte).isalnum() and byte < 128) and not (position == 0 and chr(byte).isdigit())
+        else f"_{byte:02x}"
         for position, byte in enumerate(name.encode())
     ]
     return f"/org/freedesktop/systemd1/unit/{''.join(escaped) or '_'}"

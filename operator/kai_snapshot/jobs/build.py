@@ -21,7 +21,6 @@ TRANSFER_ALLOWANCE_SECONDS: Final = 2100
 """What a pod may take besides the tool: five minutes to fetch, thirty to report."""
 LONGEST_SECONDS: Final = 7 * 86400 - 3600
 """What an Indexed Job may take at the most: its pods still have to hand in with the token it was made with."""
-_NOBODY: Final = 65532
 _OURS: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 _ENGINE: Final = {
     "requests": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"},
@@ -171,7 +170,7 @@ def _pod(
         ],
         "resources": _OURS,
         "volumeMounts": [work, token],
-        "securityContext": CONTAINER_SECURITY,
+        "securityContext": _CONTAINER_SECURITY,
     }
     engine = {
         "name": names.ENGINE_OF[replay.spec.engine],
@@ -179,7 +178,7 @@ def _pod(
         "command": _engine_command(replay, index),
         "resources": resources,
         "volumeMounts": [work],
-        "securityContext": CONTAINER_SECURITY,
+        "securityContext": _CONTAINER_SECURITY,
     }
     wanted["affinity"] = _beside(wanted.get("affinity", {}), _first_node(replay))
     return {
@@ -188,7 +187,7 @@ def _pod(
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 5,
-        "securityContext": POD_SECURITY,
+        "securityContext": _POD_SECURITY,
         "initContainers": [{"name": names.FETCH, "command": _ours(names.FETCH), **ours}, engine],
         "containers": [{"name": names.REPORT, "command": _ours(names.REPORT), **ours}],
         "volumes": [
@@ -245,17 +244,17 @@ def _ours(verb: str) -> list[str]:
     return ["kai-snapshot", "job", verb, names.WORK]
 
 
-POD_SECURITY: Final = {
+_POD_SECURITY: Final = {
     "runAsNonRoot": True,
-    "runAsUser": _NOBODY,
-    "runAsGroup": _NOBODY,
-    "fsGroup": _NOBODY,
+    "runAsUser": names.NOBODY,
+    "runAsGroup": names.NOBODY,
+    "fsGroup": names.NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
-CONTAINER_SECURITY: Final = {
+_CONTAINER_SECURITY: Final = {
     "runAsNonRoot": True,
-    "runAsUser": _NOBODY,
-    "runAsGroup": _NOBODY,
+    "runAsUser": names.NOBODY,
+    "runAsGroup": names.NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,

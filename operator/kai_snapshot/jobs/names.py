@@ -42,9 +42,9 @@ SIMULATOR: Final = "simulator"
 ENGINE_OF: Final[Mapping[EngineName, str]] = {"SnapshotTool": TOOL, "Simulator": SIMULATOR}
 """The container that does the work: the one with that engine."""
 REPORT: Final = "report"
-COLLECT: Final = "collect"
-"""The container that records what a node is."""
 
+NOBODY: Final = 65532
+"""The user and group that our containers are, unless they have to be root."""
 WORK: Final = "/replay"
 """Where the pod's shared directory is mounted."""
 BUSYBOX: Final = "busybox"

@@ -7,6 +7,7 @@ from datetime import datetime
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs import names, pods
+from kai_snapshot.jobs.environment import CONTAINER
 from kai_snapshot.jobs.pods import Object
 
 
@@ -45,12 +46,15 @@ def _problem(job: Object, newest: Object | None) -> Problem | None:
     ended = pods.condition(job, "Failed") or pods.condition(job, "FailureTarget") or pods.condition(job, "Complete")
     if ended is None:
         return None
-    said = pods.said(newest, names.COLLECT) if newest is not None else None
+    said = pods.said(newest, CONTAINER) if newest is not None else None
     if said is not None:
         return said
-    if ended.get("reason") == "DeadlineExceeded" or (newest or {}).get("status", {}).get("reason") == "DeadlineExceeded":
+    if (
+        ended.get("reason") == "DeadlineExceeded"
+        or (newest or {}).get("status", {}).get("reason") == "DeadlineExceeded"
+    ):
         return Problem(reason=Reason.DEADLINE_EXCEEDED, message="it took longer than environment.timeoutSeconds")
-    if newest is not None and pods.out_of_memory(newest, names.COLLECT):
+    if newest is not None and pods.out_of_memory(newest, CONTAINER):
         message = "it needed more memory than its container may have: raise environment.resources"
         return Problem(reason=Reason.OUT_OF_MEMORY, message=message)
     told = (pods.trouble(newest) if newest is not None else "") or f"{ended.get('message', '')}"

@@ -1,8 +1,4 @@
-"""What the Job looks like that records what one node is.
-
-Its pod is bound to the node by the default scheduler, so that it is no part of what KAI decides, and holds no credentials
-but a token for the transfer endpoint. It satisfies the restricted Pod Security Standard unless `privileged` is asked for.
-"""
+"""The operator's Job that records what one node is: its pod hands the document in, with a token for that node."""
 
 from typing import Any, Final
 
@@ -10,14 +6,13 @@ from kai_snapshot.api.base import API_VERSION
 from kai_snapshot.api.environmentspec import Environment
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.build import CONTAINER_SECURITY, POD_SECURITY, Manifest
+from kai_snapshot.jobs.environment import RESOURCES, Manifest, NodeLook, pod_spec
 
 TTL_SECONDS: Final = 3600
 GRACE_SECONDS: Final = 60
 """What a Job may take beyond the node's time: the operator, which says more about why, ends it first."""
-_RESOURCES: Final = {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "512Mi"}}
-_HOST: Final = "/host"
-_PRIVILEGED: Final = {"privileged": True, "runAsUser": 0, "runAsGroup": 0, "readOnlyRootFilesystem": True}
+COLLECTORS_SHARE: Final = 0.5
+"""The share of a node's time that its collectors have at the most, if that is less than they would have."""
 
 
 def node_job(
@@ -61,7 +56,7 @@ def node_job(
                 ]
             },
             "template": {
-                "metadata": {"labels": labels, "annotations": {names.NODE: node}},
+                "metadata": {"labels": labels},
                 "spec": _pod(wanted, name, node, operator_image=operator_image, transfer_url=transfer_url),
             },
         },
@@ -69,57 +64,33 @@ def node_job(
 
 
 def _pod(wanted: Environment, job: str, node: str, *, operator_image: str, transfer_url: str) -> Manifest:
-    container = {
-        "name": names.COLLECT,
-        "image": wanted.image or operator_image,
-        "command": _command(wanted),
-        "env": _variables(wanted, transfer_url),
-        "resources": wanted.resources.dump() if wanted.resources is not None else _RESOURCES,
-        "volumeMounts": [
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - the pod's own
-            {"name": "token", "mountPath": names.TOKEN_FILE.rsplit("/", 1)[0], "readOnly": True},
-            *([{"name": "host", "mountPath": _HOST, "readOnly": True}] if wanted.privileged else []),
-        ],
-        "securityContext": _PRIVILEGED if wanted.privileged else CONTAINER_SECURITY,
+    look = NodeLook(
+        image=wanted.image or operator_image,
+        privileged=wanted.privileged,
+        runtime_class_name=wanted.runtime_class_name,
+        collector_seconds=min(NodeLook.collector_seconds, wanted.timeout_seconds * COLLECTORS_SHARE),
+        tolerations=wanted.tolerations,
+        image_pull_secrets=[secret.name for secret in wanted.image_pull_secrets],
+        resources=wanted.resources.dump() if wanted.resources is not None else RESOURCES,
+        hand_in=True,
+        require_gpu=wanted.require_gpu,
+    )
+    pod = pod_spec(look, node)
+    (container,) = pod["containers"]
+    token: dict[str, Any] = {
+        "name": "token",
+        "secret": {"secretName": names.secret_name(job), "defaultMode": 0o440},
+    }
+    mount = {"name": "token", "mountPath": names.TOKEN_FILE.rsplit("/", 1)[0], "readOnly": True}
+    handing_in = {
+        **container,
+        "env": [*container["env"], {"name": names.URL_VARIABLE, "value": transfer_url}],
+        "volumeMounts": [*container["volumeMounts"], mount],
     }
     return {
-        "schedulerName": "default-scheduler",
-        "affinity": _on(node),
-        "tolerations": list(wanted.tolerations),
-        **({"runtimeClassName": wanted.runtime_class_name} if wanted.runtime_class_name else {}),
-        **_pull_secrets(wanted),
-        "restartPolicy": "Never",
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
+        **pod,
         "activeDeadlineSeconds": wanted.timeout_seconds,
-        "terminationGracePeriodSeconds": 5,
-        **({} if wanted.privileged else {"securityContext": POD_SECURITY}),
-        "containers": [container],
-        "volumes": [
-            {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}},
-            {"name": "token", "secret": {"secretName": names.secret_name(job), "defaultMode": 0o440}},
-            *([{"name": "host", "hostPath": {"path": "/", "type": "Directory"}}] if wanted.privileged else []),
-        ],
+        "securityContext": {**pod["securityContext"], "fsGroup": names.NOBODY},
+        "containers": [handing_in],
+        "volumes": [*pod["volumes"], token],
     }
-
-
-def _command(wanted: Environment) -> list[str]:
-    return ["kai-snapshot", "job", names.COLLECT]
-
-
-def _variables(wanted: Environment, transfer_url: str) -> list[Manifest]:
-    return [
-        {"name": names.URL_VARIABLE, "value": transfer_url},
-        {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
-    ]
-
-
-def _on(node: str) -> Manifest:
-    """By its name, and by the scheduler: `nodeName` would pass over taints and what is left of the node."""
-    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
-
-
-def _pull_secrets(wanted: Environment) -> dict[str, Any]:
-    secrets = [secret.dump() for secret in wanted.image_pull_secrets]
-    return {"imagePullSecrets": secrets} if secrets else {}

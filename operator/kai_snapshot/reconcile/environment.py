@@ -1,7 +1,7 @@
 """What to do about the environment beside an archive.
 
-What became of a node is in the storage, so that Jobs may go: a node without a record needs a Job, one with a record needs
-nothing. `status.environment` says which archive it is about, and how far it has come.
+What became of a node is in the storage, so that Jobs may go: a node without a record needs a Job, one with a record
+needs nothing. `status.environment` says which archive it is about, and how far it has come.
 """
 
 from collections.abc import Iterator, Mapping
@@ -104,9 +104,9 @@ def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Pl
     status, wanted = capture.status.environment, capture.spec.environment
     assert status is not None
     if wanted is None:
-        after, actions, again_at = None, tuple(DeleteJob(job.name) for job in observed.jobs.values()), None
-    else:
-        after, actions, again_at = _follow(status, wanted, observed, now)
+        gone = tuple(DeleteJob(job.name) for job in observed.jobs.values())
+        return Plan(capture_conditions.with_environment(capture.status, None, now), gone)
+    after, actions, again_at = _follow(status, wanted, observed, now)
     return Plan(capture_conditions.with_environment(capture.status, after, now), actions, again_at)
 
 
@@ -280,4 +280,6 @@ def _news(over: EnvironmentStatus) -> Iterator[Announce]:
     if over.drift is not None and over.drift.changes:
         drift = over.drift
         examples = "; ".join(drift.examples)
-        yield warning("EnvironmentDrift", f"{drift.changes} changes on {drift.nodes} nodes since {drift.since}: {examples}")
+        yield warning(
+            "EnvironmentDrift", f"{drift.changes} changes on {drift.nodes} nodes since {drift.since}: {examples}"
+        )

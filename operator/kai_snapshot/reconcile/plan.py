@@ -80,9 +80,7 @@ class Announce:
     message: str
 
 
-Action = (
-    StartRun | StartStep | CreateJob | CreateNodeJob | DeleteJob | SuspendJob | ExpireJob | RecordNode | Announce
-)
+Action = StartRun | StartStep | CreateJob | CreateNodeJob | DeleteJob | SuspendJob | ExpireJob | RecordNode | Announce
 
 
 @dataclass(frozen=True)

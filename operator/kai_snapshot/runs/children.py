@@ -1,4 +1,4 @@
-"""Child processes: each capture is one running the command, two at a time; so is each step of an environment, one at a time.
+"""Child processes running the command: each capture is one, two at a time, and each step of an environment, one by one.
 
 A child that is killed, runs out of memory or out of time takes nothing with it. Runs live in a table: whoever starts
 one does not wait for it, and is told by `on_end`.
@@ -26,7 +26,7 @@ from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientE
 from kai_snapshot.runs.request import Answer, CaptureAnswer, CaptureRequest, EnvironmentRequest
 
 CAPTURE: Final = (sys.executable, "-P", "-m", "kai_snapshot", "capture", "--request", "-")
-ENVIRONMENT: Final = (sys.executable, "-P", "-m", "kai_snapshot", "job", "environment")
+ENVIRONMENT: Final = (sys.executable, "-P", "-m", "kai_snapshot", "job", "environment-step")
 GRACE_SECONDS: Final = 15
 SPOOL_PREFIX: Final = "capture-"
 DATA_LIMIT: Final = 256 * 1024 * 1024

@@ -76,7 +76,7 @@ class Delivery:
 
     def put_result(self, part: Part, upload: Upload) -> None:
         """Commits the result. The same one again is fine."""
-        with self._services.locks.of((part.uid, part.index, part.archive)):
+        with self._services.locks.of(part.result):
             found = self._read(part)
             key = found.folder.result(part.index)
             if found.store.stat(key) is not None:
@@ -90,7 +90,7 @@ class Delivery:
         self._on_result(part)
 
     def _put_before_result(self, part: Part, upload: Upload, key: Callable[[layout.ReplayFolder], str]) -> None:
-        with self._services.locks.of((part.uid, part.index, part.archive)):
+        with self._services.locks.of(part.result):
             found = self._open(part)
             found.store.put(key(found.folder), upload.file)
 

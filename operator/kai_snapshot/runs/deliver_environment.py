@@ -14,8 +14,8 @@ from kai_snapshot.api.transfer import NodePart
 from kai_snapshot.cluster import CAPTURES
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.runs.environment import put_document
 from kai_snapshot.runs.environmentplans import load_record
+from kai_snapshot.runs.environmentsteps import put_document
 from kai_snapshot.runs.services import Services, now, store_for
 from kai_snapshot.stores import Store, layout
 from kai_snapshot.transfer.backend import Upload
@@ -39,7 +39,9 @@ class EnvironmentDelivery:
                 if load_record(store, here, part.node).received_sha256 != upload.sha256:
                     raise TerminalError(Reason.RESULT_EXISTS, f"it is known already what became of {part}")
                 return
-            document = self._complete(store, here, part, decode(upload.file.read(), where=f"what was handed in as {part}"))
+            document = self._complete(
+                store, here, part, decode(upload.file.read(), where=f"what was handed in as {part}")
+            )
             record = NodeRecord(
                 node=part.node,
                 document=put_document(store, here.node(part.node), document),

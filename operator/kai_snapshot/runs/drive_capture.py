@@ -101,7 +101,9 @@ def _child(services: Services, capture: SnapshotCapture, key: str) -> Child[Capt
     return services.children.get(key, id_=active.id, attempt=active.attempt) if active is not None else None
 
 
-async def _run_state(services: Services, capture: SnapshotCapture, child: Child[CaptureAnswer] | None) -> decision.RunState:
+async def _run_state(
+    services: Services, capture: SnapshotCapture, child: Child[CaptureAnswer] | None
+) -> decision.RunState:
     if child is None:
         return None
     answer = child.answer

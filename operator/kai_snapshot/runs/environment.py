@@ -1,189 +1,42 @@
-"""The two steps of an environment that take time and memory, each in a child process of the operator.
+"""This machine's environment, from the collectors to the document."""
 
-Plan reads the archive: what it says of the cluster, and which nodes are to be recorded. Close sums up what was recorded,
-and compares it with the environment before.
-"""
-
-import hashlib
-import io
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
 
-import orjson
-
-from kai_snapshot import __version__
-from kai_snapshot.api.environmentdocument import EnvironmentDocument, MeasurementType
-from kai_snapshot.api.environmentdrift import EnvironmentDrift
-from kai_snapshot.api.environmentindex import (
-    EnvironmentIndex,
-    EnvironmentPlan,
-    PlannedNode,
-    StoredDocument,
-)
-from kai_snapshot.api.environmentspec import DriftBrief
-from kai_snapshot.archive.read import read_document
-from kai_snapshot.environment.diff import diff
-from kai_snapshot.environment.survey import Survey
-from kai_snapshot.environment.text import decode, encode
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError
-from kai_snapshot.runs import catalog
-from kai_snapshot.runs.download import download
-from kai_snapshot.runs.environmentplans import INDEX_BYTES, load_index, load_plan, load_record
-from kai_snapshot.runs.request import Answer, EnvironmentRequest
-from kai_snapshot.stores import Store, layout, open_store, read
-
-DOCUMENT_BYTES: Final = 16 << 20
-READERS: Final = 8
-EXAMPLES: Final = 3
-CLUSTER: Final = "cluster"
-"""`source-node` of the document of the cluster."""
-_THE_CLUSTER: Final = "the cluster"
-"""What no node can be called."""
+from kai_snapshot.api.environmentdocument import DEFAULT_UNITS, FULL_API_VERSION, ApiVersion, EnvironmentDocument
+from kai_snapshot.collectors import TIMEOUT_SECONDS, Running, of_node
+from kai_snapshot.collectors.host import Host, node_name
+from kai_snapshot.environment.assemble import assemble
 
 
-def answer(request: EnvironmentRequest) -> Answer:
-    """One step, with its failure as an answer."""
-    try:
-        store = open_store(
-            request.storage,
-            credentials=request.keys,
-            ca=request.ca.encode() if request.ca is not None else None,
-            claims_root=request.claims_dir,
-        )
-        (plan if request.step == "Plan" else close)(store, request)
-    except SnapshotError as error:
-        return Answer.of(error)
-    except MemoryError:
-        message = "the process that reads the archive reached its memory limit: please report the size of the cluster"
-        return Answer.of(TerminalError(Reason.OUT_OF_MEMORY, message))
-    return Answer()
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What to look at, and how long."""
+
+    host: Host = field(default_factory=Host)
+    units: Sequence[str] = DEFAULT_UNITS
+    timeout_seconds: float = TIMEOUT_SECONDS
+    """Of one collector."""
+    api_version: ApiVersion = FULL_API_VERSION
 
 
-def plan(store: Store, request: EnvironmentRequest) -> None:
-    """Stores the document of the cluster and then the plan. Raises SnapshotError."""
-    folder = layout.CaptureFolder(request.namespace, request.name)
-    manifest = catalog.manifest(store, folder.manifest(request.id))
-    archive = request.spool_dir / "snapshot.zip"
-    download(store, folder.prefix + manifest.archive, archive, sha256=manifest.sha256, progress=lambda _: None)
-    wanted = request.environment
-    survey = _survey(archive, wanted.node_selector)
-    measurements = survey.measurements(max_nodes_per_entry=wanted.max_nodes_per_entry)
-    document = EnvironmentDocument.compose(
-        measurements, source_node=CLUSTER, version=__version__, at=manifest.captured_at
+def collect(look: Look, environment: Mapping[str, str]) -> EnvironmentDocument:
+    """The document of this machine: GPU, OS and SystemD. Takes `timeout_seconds` at most.
+
+    A collector that fails, or hangs, is reported in the document, and its measurement is missing. The node's name is
+    the environment's, else that of the machine.
+    """
+    at = datetime.now(UTC)
+    running = Running(
+        of_node(look.host, units=look.units, timeout_seconds=look.timeout_seconds), timeout_seconds=look.timeout_seconds
     )
-    here = folder.environment(request.id)
-    planned = EnvironmentPlan(
-        mode=wanted.mode,
-        matching=len(survey.nodes),
-        nodes=tuple(
-            PlannedNode(name=name, facts=survey.nodes[name]) for name in sorted(survey.nodes)[: wanted.nodes_wanted]
-        ),
-        measurements=measurements,
-        cluster=put_document(store, here.cluster, document),
+    outcomes = list(running.outcomes())
+    return assemble(
+        [each.measurement for each in outcomes if each.measurement is not None],
+        [each.report for each in outcomes],
+        node_name=node_name(environment) or socket.gethostname(),
+        at=at,
+        api_version=look.api_version,
     )
-    store.put(here.plan, io.BytesIO(planned.encode()))
-
-
-def _survey(archive: Path, selector: dict[str, str]) -> Survey:
-    survey = Survey(selector=selector)
-    read_document(archive, survey)
-    return survey
-
-
-def put_document(store: Store, key: str, document: EnvironmentDocument) -> StoredDocument:
-    """Stores a document in YAML. Raises SnapshotError."""
-    content = encode(document, "yaml")
-    store.put(key, io.BytesIO(content))
-    return StoredDocument(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
-
-
-def close(store: Store, request: EnvironmentRequest) -> None:
-    """Stores what changed since the environment before, and then the index. Raises SnapshotError."""
-    folder = layout.CaptureFolder(request.namespace, request.name)
-    here = folder.environment(request.id)
-    planned = load_plan(store, here)
-    with ThreadPoolExecutor(READERS) as readers:
-        records = tuple(readers.map(lambda node: load_record(store, here, node.name), planned.nodes))
-    index = EnvironmentIndex(
-        id=request.id,
-        mode=planned.mode,
-        matching=planned.matching,
-        cluster=planned.cluster,
-        nodes=records,
-        completed_at=datetime.now(UTC),
-    )
-    if request.previous is not None:
-        index = index.model_copy(update={"drift": _drift(store, folder, index, since=request.previous)})
-    store.put(here.index, io.BytesIO(index.encode()))
-
-
-def _drift(store: Store, folder: layout.CaptureFolder, index: EnvironmentIndex, *, since: str) -> DriftBrief | None:
-    """None if there is nothing to compare with: retention may have taken it meanwhile."""
-    before = folder.environment(since)
-    try:
-        earlier = load_index(read(store, before.index, limit=INDEX_BYTES), before)
-        found = list(_drifts(store, before, folder.environment(index.id), earlier, index))
-    except TerminalError as error:
-        if error.reason not in (Reason.ARCHIVE_NOT_FOUND, Reason.INVALID_ENVIRONMENT):
-            raise
-        return None
-    content = orjson.dumps({"since": since, "documents": [each.dump() for _, each in found if each.changes]})
-    store.put(folder.environment(index.id).drift, io.BytesIO(content))
-    return brief(found, since=since)
-
-
-def brief(found: Sequence[tuple[str, EnvironmentDrift]], *, since: str) -> DriftBrief:
-    """What a status says of what changed, by the node or the cluster."""
-    changed = [(name, each) for name, each in found if each.changes]
-    examples = (
-        f"{name}: {change.path} {change.baseline if change.baseline is not None else '(none)'} -> "
-        f"{change.target if change.target is not None else '(none)'}"
-        for name, each in changed
-        for change in each.changes
-    )
-    return DriftBrief(
-        since=since,
-        nodes=sum(name != _THE_CLUSTER for name, _ in changed),
-        changes=sum(len(each.changes) for _, each in changed),
-        examples=tuple(example[:200] for example, _ in zip(examples, range(EXAMPLES), strict=False)),
-    )
-
-
-def _drifts(
-    store: Store,
-    before: layout.EnvironmentFolder,
-    here: layout.EnvironmentFolder,
-    earlier: EnvironmentIndex,
-    index: EnvironmentIndex,
-) -> Iterator[tuple[str, EnvironmentDrift]]:
-    """Of the cluster, and of each node that has a document on both sides, without what they say of the cluster."""
-    if earlier.cluster.sha256 != index.cluster.sha256:
-        yield _THE_CLUSTER, _compared(store, before.cluster, here.cluster, of_node=False)
-    known = {record.node for record in earlier.nodes if record.document is not None}
-    for record in index.nodes:
-        if record.document is not None and record.node in known:
-            yield record.node, _compared(store, before.node(record.node), here.node(record.node), of_node=True)
-
-
-def _compared(store: Store, baseline: str, target: str, *, of_node: bool) -> EnvironmentDrift:
-    before, after = (
-        decode(read(store, key, limit=DOCUMENT_BYTES), where=key) for key in (baseline, target)
-    )
-    if of_node:
-        before, after = _without_cluster(before), _without_cluster(after)
-    return diff(before, after, baseline_source=baseline, target_source=target)
-
-
-def _without_cluster(document: EnvironmentDocument) -> EnvironmentDocument:
-    """The same without what every node's document repeats."""
-    kept = (
-        each.model_copy(update={"subtypes": tuple(s for s in each.subtypes if s.subtype == "node")})
-        if each.type == MeasurementType.K8S
-        else each
-        for each in document.measurements
-        if each.type != MeasurementType.NODE_TOPOLOGY
-    )
-    return document.model_copy(update={"measurements": tuple(kept)})

@@ -1,4 +1,4 @@
-"""The documents of an environment in the storage, besides those of its nodes; and the plans, as every node needs its own."""
+"""Plan, records and index of an environment in the storage; the plan is remembered, for every node needs it."""
 
 import threading
 from typing import Final

@@ -1,4 +1,4 @@
-"""Jobs: each is created once, under a name that follows from what it is about, and then its token, which needs its UID."""
+"""Jobs: each is created once, its name follows from what it is about; then its token, which needs its UID."""
 
 from kai_snapshot.cluster import AlreadyExistsError, Cluster, Object
 from kai_snapshot.errors import Reason, TerminalError, TransientError

@@ -1,4 +1,4 @@
-"""Observe an environment that is under way: its Jobs, what is in the storage, and the child process of its next step."""
+"""Observe an environment that is under way: its Jobs, its part of the storage, the child process of its next step."""
 
 import hashlib
 import io

@@ -6,8 +6,8 @@
   `<index>-a<attempt>.log.gz`, `<index>-a<attempt>.{cpu,memory}.pprof` if wanted, and `comparison.json`
 - of a replay of many archives: the same, beside the newest of them, with `plan.json`, and what is of one archive in a
   folder `<completion index>/` each
-- what the cluster and its nodes were: `<namespace>/<capture>/<id>/environment/` with `plan.json`, `cluster.yaml`, for each
-  node `nodes/<node>.yaml` and what became of it in `nodes/<node>.json`, at the end `drift.json` and `index.json`
+- what the cluster and its nodes were: `<namespace>/<capture>/<id>/environment/` with `plan.json`, `cluster.yaml`, for
+  each node `nodes/<node>.yaml` and what became of it in `nodes/<node>.json`, at the end `drift.json` and `index.json`
 """
 
 import re

@@ -5,6 +5,7 @@ import hashlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -44,19 +45,19 @@ class TransferClient:
 
     async def put_log(self, file: Path) -> None:
         """Hands in the tool's log."""
-        await self._persist(lambda: self._put("/v1/log", file))
+        await self._persist(lambda: self._put("/v1/log", file.open("rb")))
 
     async def put_profile(self, profile: Profile, file: Path) -> None:
         """Hands in a profile of the tool."""
-        await self._persist(lambda: self._put(f"/v1/profile/{profile}", file))
+        await self._persist(lambda: self._put(f"/v1/profile/{profile}", file.open("rb")))
 
     async def put_result(self, file: Path) -> None:
         """Hands in the result."""
-        await self._persist(lambda: self._put("/v1/result", file))
+        await self._persist(lambda: self._put("/v1/result", file.open("rb")))
 
-    async def put_environment(self, file: Path) -> None:
+    async def put_environment(self, document: bytes) -> None:
         """Hands in the document of a node."""
-        await self._persist(lambda: self._put("/v1/environment", file))
+        await self._persist(lambda: self._put("/v1/environment", BytesIO(document)))
 
     async def _instructions(self) -> Instructions:
         async with self._session.get(f"{self._url}/v1/instructions", params=self._query) as response:
@@ -83,8 +84,8 @@ class TransferClient:
                 "it was changed or damaged there. Nothing was replayed.",
             )
 
-    async def _put(self, path: str, file: Path) -> None:
-        with file.open("rb") as body:
+    async def _put(self, path: str, opened: BufferedReader | BytesIO) -> None:
+        with opened as body:
             sha256 = hashlib.file_digest(body, "sha256").hexdigest()
             body.seek(0)
             headers = {digest.HEADER: digest.encode(sha256), "Content-Type": "application/octet-stream"}

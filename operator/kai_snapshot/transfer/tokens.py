@@ -1,4 +1,4 @@
-"""Who may use the transfer endpoint: a token names one result of one replay, or one node, and is signed by the operator."""
+"""Who may use the transfer endpoint: a token names one result of one replay, or one node; the operator signs it."""
 
 import hashlib
 from datetime import timedelta
