@@ -2,10 +2,11 @@
 
 import copy
 import itertools
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kai_snapshot.api.base import rfc3339
 from kai_snapshot.cluster import AlreadyExistsError, ConflictError, Object
 from kai_snapshot.errors import Reason
 from kai_snapshot.metrics import Metrics
@@ -88,7 +89,7 @@ class FakeCluster:
         if name in self.made_jobs:
             raise AlreadyExistsError(Reason.NAME_TAKEN, name)
         made = copy.deepcopy(job)
-        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": "2026-11-22T10:00:00Z"}
+        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": rfc3339(datetime.now(UTC))}
         self.made_jobs[name] = {**made, "status": {}}
         return copy.deepcopy(self.made_jobs[name])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
 from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
@@ -63,7 +64,9 @@ class World:
     def request(self, reference: dict[str, Any], **spec: Any) -> None:
         source = {"captureRef": {"name": "hourly", **reference}}
         spec = {"startingDeadlineSeconds": 432000, **spec}
-        self.cluster.put(REPLAYS, replay(**{"source": source, "versions": VERSIONS, **spec}))
+        resource = replay(**{"source": source, "versions": VERSIONS, **spec})
+        resource["metadata"]["creationTimestamp"] = rfc3339(datetime.now(UTC))
+        self.cluster.put(REPLAYS, resource)
 
     def look(self) -> dict[str, Any]:
         asyncio.run(drive_replay.drive(self.services, NAMESPACE, "compare"))
