@@ -142,8 +142,8 @@ def finish(
             require_gpu(each)
         except SnapshotError as error:
             failures.append(error)
-    for error in failures:
-        output.complain(error)
+    for failure in failures:
+        output.complain(failure)
     if failures:
         raise typer.Exit(output.exit_code(failures[0].reason))
 

@@ -20,7 +20,7 @@ def render(template: str, document: EnvironmentDocument, *, where: str) -> str:
 
     Raises TerminalError(InvalidTemplate), which names `where`.
     """
-    readings = dict(flat(document))
+    readings: dict[str, Reading] = dict(flat(document))
 
     def reading(path: str, default: Reading = "") -> Reading:
         return readings.get(path, default)

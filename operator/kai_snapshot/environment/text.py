@@ -8,7 +8,7 @@ import orjson
 import yaml
 from pydantic import ValidationError
 
-from kai_snapshot.api.environmentdocument import KIND, EnvironmentDocument
+from kai_snapshot.api.environmentdocument import KIND, EnvironmentDocument, Reading
 from kai_snapshot.environment.readings import go_text, reading
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -41,7 +41,7 @@ def encode_all(documents: Sequence[EnvironmentDocument], form: Form) -> bytes:
     return separator.join(encode(each, form) for each in documents)
 
 
-def flat(document: EnvironmentDocument) -> Iterator[tuple[str, Any]]:
+def flat(document: EnvironmentDocument) -> Iterator[tuple[str, Reading]]:
     """Every reading with its path, `OS.release.ID`; of measurements of one type the first counts."""
     seen: set[str] = set()
     for measurement in document.measurements:
