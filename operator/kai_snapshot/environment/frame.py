@@ -54,3 +54,8 @@ def decode(log: str, *, where: str) -> EnvironmentDocument | None:
             Reason.INVALID_ENVIRONMENT, f"The document in {where} is damaged: its SHA-256 differs, or it is too large."
         )
     return decode_document(content, where=where)
+
+
+def beside(log: str) -> str:
+    """What else was written to the log."""
+    return _FRAME.sub("", log).strip()

@@ -1,14 +1,14 @@
 """An environment document as text: YAML, JSON or a table; and back, as leniently as aicr reads it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 import orjson
 import yaml
 from pydantic import ValidationError
 
-from kai_snapshot.api.environmentdocument import KIND, EnvironmentDocument
+from kai_snapshot.api.environmentdocument import KIND, EnvironmentDocument, Reading
 from kai_snapshot.environment.readings import go_text, reading
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -26,10 +26,22 @@ def encode(document: EnvironmentDocument, form: Form) -> bytes:
                 document.dump(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20
             ).encode()
         case "table":
-            return "".join(f"{path}\t{go_text(value)!r}\n" for path, value in flat(document)).encode()
+            rows = [("NODE", document.source_node), *((path, _line(value)) for path, value in flat(document))]
+            width = max(len(path) for path, _ in rows)
+            return "".join(f"{path:{width}}   {value}".rstrip() + "\n" for path, value in rows).encode()
 
 
-def flat(document: EnvironmentDocument) -> Iterator[tuple[str, Any]]:
+def encode_all(documents: Sequence[EnvironmentDocument], form: Form) -> bytes:
+    """One document as it is; several as a stream of YAML, an array of JSON, or tables one after the other."""
+    if len(documents) == 1:
+        return encode(documents[0], form)
+    if form == "json":
+        return orjson.dumps([each.dump() for each in documents], option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    separator = b"---\n" if form == "yaml" else b"\n"
+    return separator.join(encode(each, form) for each in documents)
+
+
+def flat(document: EnvironmentDocument) -> Iterator[tuple[str, Reading]]:
     """Every reading with its path, `OS.release.ID`; of measurements of one type the first counts."""
     seen: set[str] = set()
     for measurement in document.measurements:
@@ -37,7 +49,7 @@ def flat(document: EnvironmentDocument) -> Iterator[tuple[str, Any]]:
             continue
         seen.add(measurement.type)
         for subtype in measurement.subtypes:
-            for key, value in subtype.data.items():
+            for key, value in sorted(subtype.data.items()):
                 yield f"{measurement.type}.{subtype.subtype}.{key}", value
 
 
@@ -51,7 +63,13 @@ def decode(content: bytes, *, where: str) -> EnvironmentDocument:
 
 def decode_all(content: bytes, *, where: str) -> list[EnvironmentDocument]:
     """All documents in a text of YAML or JSON. Raises TerminalError(InvalidEnvironment), which names `where`."""
-    return [_document(each, where) for each in _loaded(content, where) if each is not None]
+    loaded = _loaded(content, where)
+    documents = loaded[0] if len(loaded) == 1 and isinstance(loaded[0], list) else loaded
+    return [_document(each, where) for each in documents if each is not None]
+
+
+def _line(value: object) -> str:
+    return " ".join(go_text(value).split())
 
 
 def _loaded(content: bytes, where: str) -> list[Any]:

@@ -84,6 +84,7 @@ def pod_spec(look: NodeLook, node: str) -> Manifest:
                 "name": CONTAINER,
                 "image": look.image,
                 "command": command(look),
+                "terminationMessagePolicy": "FallbackToLogsOnError",
                 "env": [
                     {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
                     *(_NVIDIA if look.runtime_class_name else ()),

@@ -17,7 +17,7 @@ Object = Mapping[str, Any]
 
 PULL_PATIENCE: Final = timedelta(minutes=2)
 _KILLED: Final = 137
-_PULL_FAILURES: Final = frozenset(
+PULL_FAILURES: Final = frozenset(
     {
         "ErrImagePull",
         "ImagePullBackOff",
@@ -80,7 +80,7 @@ def failing_pull(pod: Object) -> FailingPull | None:
     since = pod.get("status", {}).get("startTime")
     for status in _statuses(pod):
         waiting = status.get("state", {}).get("waiting", {})
-        if waiting.get("reason") in _PULL_FAILURES:
+        if waiting.get("reason") in PULL_FAILURES:
             detail = waiting.get("message") or waiting["reason"]
             message = (
                 f"the image {status['image']} could not be pulled in {PULL_PATIENCE.seconds // 60} minutes: {detail}. "
