@@ -4,8 +4,6 @@ import asyncio
 import hashlib
 import io
 import itertools
-import json
-import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,33 +34,11 @@ from kai_snapshot.stores.directory import DirectoryStore
 from kai_snapshot.transfer.backend import Upload
 from support import kstatus
 from support.cluster import NAMESPACE, FakeCluster, services
+from support.nodearchive import snapshot
 from support.resources import capture
 
 STORAGE: dict[str, Any] = {"storage": {"pvc": {"claimName": "archives"}}}
 FOLDER = layout.CaptureFolder(NAMESPACE, "hourly")
-
-
-def snapshot(nodes: Mapping[str, Mapping[str, str]], *, version: str = "v1.35.4") -> bytes:
-    """An archive of a cluster with these nodes, each with its labels."""
-    objects = [
-        {
-            "metadata": {"name": name, "labels": dict(labels)},
-            "spec": {"providerID": f"aws:///eu-central-1a/{name}"},
-            "status": {"nodeInfo": {"kernelVersion": "6.8.0", "containerRuntimeVersion": "containerd://1.7.27"}},
-        }
-        for name, labels in nodes.items()
-    ]
-    pods = [{"metadata": {"name": "p", "namespace": "d"}, "spec": {"containers": [{"image": "r/kai:v0.17.0"}]}}]
-    document = {
-        "config": {},
-        "schedulerParams": {},
-        "rawObjects": {"nodes": objects, "pods": pods},
-        "discovery": {"serverVersion": {"gitVersion": version}},
-    }
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("snapshot.json", json.dumps(document))
-    return buffer.getvalue()
 
 
 def document(*, swappiness: str = "60", failed: str | None = None, gpus: int = 8) -> EnvironmentDocument:

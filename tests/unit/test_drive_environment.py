@@ -61,7 +61,7 @@ def test_from_the_plan_to_the_digest_in_the_manifest(world: World) -> None:
     world.look(times=2)
     assert world.working_on() == ["gpu-1", "gpu-2"]
     world.hand_in("gpu-1")
-    world.hand_in("gpu-2", document(failed="systemd"))
+    world.hand_in("gpu-2", document(failed="gpu"))
     world.look(times=2)
 
     assert world.condition() == ("True", "Succeeded")
@@ -72,7 +72,7 @@ def test_from_the_plan_to_the_digest_in_the_manifest(world: World) -> None:
     with world.store.open(FOLDER.environment(id_).index) as file:
         assert beside.sha256 == hashlib.sha256(file.read()).hexdigest() == world.beside["sha256"]
     assert (beside.documents, beside.failed) == (2, 0)
-    assert [record.missing for record in world.index().nodes] == [(), ("systemd",)]
+    assert [record.missing for record in world.index().nodes] == [(), ("gpu",)]
     assert world.index().nodes[0].gpu_count == 8
     assert "EnvironmentCaptured" in dict(world.cluster.events)
     assert world.look() is None, "nothing is left to do"
@@ -155,6 +155,17 @@ def test_no_node_that_fits_is_said(world: World) -> None:
     world.run()
     world.look(times=3)
     assert (world.beside["outcome"], world.beside["reason"]) == ("PartiallyFailed", "NodeNotFound")
+
+
+@pytest.mark.parametrize(("privileged", "missing"), [(False, ()), (True, ("systemd",))])
+def test_units_are_not_missed_where_nothing_of_the_host_is_seen(
+    world: World, privileged: bool, missing: tuple[str, ...]
+) -> None:
+    world.put({**PER_NODE, "privileged": privileged})
+    world.run()
+    world.look(times=2)
+    world.hand_in("gpu-1", document(failed="systemd"))
+    assert world.record("gpu-1").missing == missing
 
 
 class TestTheNextRun:

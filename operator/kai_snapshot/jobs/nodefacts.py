@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs import names, pods
 from kai_snapshot.jobs.environment import CONTAINER
+from kai_snapshot.jobs.nodepod import PodPhase, PodState, state
 from kai_snapshot.jobs.pods import Object
+
+_ENDS: Final = ("Failed", "FailureTarget", "Complete")
 
 
 @dataclass(frozen=True)
@@ -26,43 +30,46 @@ class NodeJob:
     """What it is at, while it is not over."""
 
 
-def node_job_facts(job: Object, candidates: Iterable[Object]) -> NodeJob:
+def node_job_facts(job: Object, candidates: Iterable[Object], *, now: datetime) -> NodeJob:
     """The facts of this Job. Of the `candidates`, pods of other Jobs are passed over."""
     metadata = job["metadata"]
     own = sorted((pod for pod in candidates if pods.owner(pod) == metadata["uid"]), key=pods.created)
     newest = own[-1] if own else None
+    told = state(newest, now=now) if newest is not None else PodState(PodPhase.WAITING)
+    ended = next((found for type_ in _ENDS if (found := pods.condition(job, type_)) is not None), None)
     return NodeJob(
         name=metadata["name"],
         node=metadata.get("annotations", {}).get(names.NODE, ""),
         uid=metadata["uid"],
         created=pods.created(job),
         has_pod=newest is not None,
-        problem=_problem(job, newest),
-        waiting=_waiting(newest),
+        problem=_why_failed(ended, newest, told) if ended is not None else _why_hopeless(newest, told),
+        waiting=_waiting(newest, told),
     )
 
 
-def _problem(job: Object, newest: Object | None) -> Problem | None:
-    ended = pods.condition(job, "Failed") or pods.condition(job, "FailureTarget") or pods.condition(job, "Complete")
-    if ended is None:
-        return None
+def _why_failed(ended: Object, newest: Object | None, told: PodState) -> Problem:
     said = pods.said(newest, CONTAINER) if newest is not None else None
     if said is not None:
         return said
-    if (
-        ended.get("reason") == "DeadlineExceeded"
-        or (newest or {}).get("status", {}).get("reason") == "DeadlineExceeded"
-    ):
+    if "DeadlineExceeded" in (ended.get("reason"), (newest or {}).get("status", {}).get("reason")):
         return Problem(reason=Reason.DEADLINE_EXCEEDED, message="it took longer than environment.timeoutSeconds")
     if newest is not None and pods.out_of_memory(newest, CONTAINER):
         message = "it needed more memory than its container may have: raise environment.resources"
         return Problem(reason=Reason.OUT_OF_MEMORY, message=message)
-    told = (pods.trouble(newest) if newest is not None else "") or f"{ended.get('message', '')}"
-    message = f"its Job ended without handing in a document{': ' if told else ''}{told}"
+    why = told.message or str(ended.get("message", ""))
+    message = f"its Job ended without handing in a document{': ' if why else ''}{why}"
     return Problem(reason=Reason.COLLECTION_FAILED, message=message)
 
 
-def _waiting(newest: Object | None) -> str:
+def _why_hopeless(newest: Object | None, told: PodState) -> Problem | None:
+    """A pod that can never start; of one that has failed the Job controller may make another."""
+    if newest is None or told.phase is not PodPhase.FAILED or newest.get("status", {}).get("phase") == "Failed":
+        return None
+    return Problem(reason=Reason.COLLECTION_FAILED, message=f"its pod cannot start: {told.message}")
+
+
+def _waiting(newest: Object | None, told: PodState) -> str:
     if newest is None:
         return "its Job has no pod yet: see `kubectl describe job`"
-    return "its pod runs" if pods.has_started(newest) else pods.why_waiting(newest)
+    return "its pod runs" if pods.has_started(newest) else told.message or "its pod is being set up"

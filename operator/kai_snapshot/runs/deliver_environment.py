@@ -45,7 +45,7 @@ class EnvironmentDelivery:
             record = NodeRecord(
                 node=part.node,
                 document=put_document(store, here.node(part.node), document),
-                missing=tuple(each.name for each in document.collectors if each.status != CollectorStatus.SUCCEEDED),
+                missing=_missing(capture, document),
                 gpu_count=document.gpu_count,
                 received_sha256=upload.sha256,
             )
@@ -100,6 +100,14 @@ class EnvironmentDelivery:
             store.delete(here.record(part.node))
             store.delete(here.node(part.node))
             raise TerminalError(Reason.TRANSFER_REFUSED, f"the archive is gone that {part} belongs to")
+
+
+def _missing(capture: SnapshotCapture, document: EnvironmentDocument) -> tuple[str, ...]:
+    """The collectors that failed. That of units cannot but fail in a pod that sees nothing of the host."""
+    wanted = capture.spec.environment
+    beyond = {"systemd"} if wanted is not None and not wanted.privileged else set()
+    failed = (each.name for each in document.collectors if each.status != CollectorStatus.SUCCEEDED)
+    return tuple(name for name in failed if name not in beyond)
 
 
 def _moment(document: EnvironmentDocument) -> datetime:

@@ -64,7 +64,7 @@ def _jobs(services: Services, capture: SnapshotCapture, status: EnvironmentStatu
     if not found:
         return {}
     pods = services.cluster.pods(namespace, selector)
-    facts = (node_job_facts(each, pods) for each in found)
+    facts = (node_job_facts(each, pods, now=now()) for each in found)
     return {fact.node: fact for fact in facts}
 
 

@@ -30,10 +30,7 @@ NASTY = st.sampled_from(
 )  # fmt: skip
 texts = NASTY | st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=20)
 readings = (
-    st.booleans()
-    | st.integers(-(1 << 63), (1 << 64) - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | texts
+    st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False, allow_infinity=False) | texts
 )
 subtypes = st.builds(
     Subtype,
@@ -88,7 +85,8 @@ def test_equal_documents_are_equal_bytes(written: EnvironmentDocument) -> None:
                 each.model_copy(
                     update={
                         "subtypes": tuple(
-                            part.model_copy(update={"data": dict(reversed(part.data.items()))}) for part in each.subtypes
+                            part.model_copy(update={"data": dict(reversed(part.data.items()))})
+                            for part in each.subtypes
                         )
                     }
                 )
@@ -165,7 +163,9 @@ fingerprint: {service: eks}
     ],
 )  # fmt: skip
 def test_scalars_are_what_go_takes_them_for(plain: str, value: object) -> None:
-    read = decode(f"measurements: [{{type: OS, subtypes: [{{subtype: a, data: {{k: {plain} }}}}]}}]".encode(), where="x")
+    read = decode(
+        f"measurements: [{{type: OS, subtypes: [{{subtype: a, data: {{k: {plain} }}}}]}}]".encode(), where="x"
+    )
     found = read.measurements[0].subtypes[0].data["k"]
     assert (type(found), found) == (type(value), value)
 
