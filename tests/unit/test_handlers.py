@@ -12,7 +12,7 @@ from kopf._cogs.structs.references import Resource
 from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.handlers import events, startup
-from kai_snapshot.handlers.workers import Key, Workers
+from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.runs import drive_capture, drive_replay
 
 
@@ -23,11 +23,12 @@ from kai_snapshot.runs import drive_capture, drive_replay
         Resource(group="", version="v1", plural="pods", kind="Pod", singular="pod"),
     ],
 )
-def test_the_api_server_sends_only_jobs_and_pods_of_replays(resource: Resource) -> None:
+def test_the_api_server_sends_only_jobs_and_pods_of_ours(resource: Resource) -> None:
     settings = kopf.OperatorSettings()
     events.watch_ours(settings)
     (selector,) = settings.watching.label_selectors.collect(resource)
     assert "app.kubernetes.io/managed-by=kai-snapshot-operator" in selector
+    assert "app.kubernetes.io/component in (replay,environment)" in selector
 
 
 def take(workers: Workers, count: int) -> list[Key]:
@@ -59,6 +60,33 @@ def test_an_event_of_a_job_is_a_look_at_its_replay() -> None:
         return workers
 
     assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
+
+
+def test_an_event_of_a_nodes_job_is_a_look_at_the_environment() -> None:
+    async def main() -> Workers:
+        workers = Workers()
+        labels = {"kai-snapshot.io/capture": "hourly"}
+        on_job: Any = events.job_event
+        await on_job(memo=SimpleNamespace(workers=workers), namespace="ns", labels=labels)
+        return workers
+
+    assert take(asyncio.run(main()), 1) == [Key(ENVIRONMENTS, "ns", "hourly")]
+
+
+def test_after_a_look_at_a_capture_its_environment_is_looked_at_under_a_key_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> Workers:
+        async def drive(*_: Any) -> None:
+            return None
+
+        monkeypatch.setattr(drive_capture, "drive", drive)
+        workers = Workers()
+        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        await workers.look(Key(CAPTURES, "ns", "hourly"))
+        return workers
+
+    assert take(asyncio.run(main()), 1) == [Key(ENVIRONMENTS, "ns", "hourly")]
 
 
 def test_an_event_of_a_capture_wakes_the_replays_that_wait_for_it() -> None:

@@ -29,7 +29,14 @@ KEY = b"k" * 32
 PART = Part(uid="u1", namespace="kai-snapshots", name="why-pending", index=0, attempt=1)
 ARCHIVE = bytes(range(256)) * 8192  # 2 MiB: several pieces
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
-LIMITS = Limits(log_bytes=4 << 20, result_bytes=1 << 20, transfers=2, silence_seconds=5, retry_after_seconds=0)
+LIMITS = Limits(
+    log_bytes=4 << 20,
+    result_bytes=1 << 20,
+    environment_bytes=1 << 16,
+    transfers=2,
+    silence_seconds=5,
+    retry_after_seconds=0,
+)
 
 
 @dataclass
@@ -127,6 +134,30 @@ def content(directory: Path, content: bytes) -> Path:
     file = directory / "content"
     file.write_bytes(content)
     return file
+
+
+NODE = NodePart(uid="u2", namespace="kai-snapshots", name="hourly", run="20261122T101500Z", node="gpu-1")
+
+
+async def test_the_document_of_a_node_is_handed_in_with_its_own_token(url: str, shelf: Shelf) -> None:
+    async with connect(url, Tokens(KEY).issue(NODE), patience_seconds=0) as client:
+        await client.put_environment(b"{}")
+    assert shelf.documents == {"gpu-1": b"{}"}
+
+
+async def test_a_replay_hands_in_no_document_of_a_node_and_a_node_no_result(url: str, shelf: Shelf) -> None:
+    refused = [
+        await put(url, "/v1/environment", b"{}", Tokens(KEY).issue(PART)),
+        await put(url, "/v1/result", b"{}", Tokens(KEY).issue(NODE)),
+    ]
+    assert [(status, problem.reason) for status, problem in refused] == [(401, Reason.TRANSFER_REFUSED)] * 2
+    assert (shelf.documents, shelf.results) == ({}, [])
+
+
+async def test_a_document_of_a_node_may_not_be_larger_than_it_can_be(url: str, shelf: Shelf) -> None:
+    status, problem = await put(url, "/v1/environment", bytes(LIMITS.environment_bytes + 1), Tokens(KEY).issue(NODE))
+    assert (status, problem.reason) == (413, Reason.TRANSFER_TOO_LARGE)
+    assert shelf.documents == {}
 
 
 async def put(url: str, path: str, data: bytes, token: str, **headers: str) -> tuple[int, Problem]:

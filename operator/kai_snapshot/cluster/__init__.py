@@ -236,8 +236,8 @@ class Cluster:
             found = self._core.list_namespaced_event(
                 namespace, field_selector=fields, limit=10, _request_timeout=TIMEOUT
             )
-        said = [str(event.message or "") for event in found.items]
-        return said[-1] if said else ""
+        newest = max(found.items, key=lambda event: str(event.last_timestamp), default=None)
+        return str(newest.message or "") if newest is not None else ""
 
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
         """What a Secret holds."""
