@@ -24,7 +24,9 @@ def read_json(content: bytes) -> tuple[dict[str, str], Read]:
 
 def read_yaml(content: bytes) -> tuple[dict[str, str], Read]:
     """Metadata and values."""
-    return _read(_value(yaml.compose(content, Loader=yaml.SafeLoader)))
+    root = yaml.compose(content, Loader=yaml.SafeLoader)
+    assert root is not None
+    return _read(_value(root))
 
 
 def _read(document: dict[str, Any]) -> tuple[dict[str, str], Read]:
@@ -44,6 +46,7 @@ def _value(node: yaml.Node) -> Any:
         return {_value(key): _value(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [_value(each) for each in node.value]
+    assert isinstance(node, yaml.ScalarNode)
     return node.value if node.style else _plain(node.value)
 
 

@@ -23,7 +23,7 @@ LARGEST: Final = 16 << 20
 """Bytes that a document may have, once inflated."""
 _NAME: Final = "KAI-SNAPSHOT ENVIRONMENT"
 _FRAME: Final = re.compile(
-    rf"^-----BEGIN {_NAME} ([0-9a-f]{{64}})-----$\n(.*?)^-----END {_NAME}-----$", re.DOTALL | re.MULTILINE
+    rf"^-----BEGIN {_NAME} ([0-9a-f]{{64}})-----$\n(.*?)^-----END {_NAME}-----$\n?", re.DOTALL | re.MULTILINE
 )
 
 

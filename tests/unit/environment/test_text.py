@@ -25,10 +25,12 @@ from support import aicr
 SCHEMA = json.loads((Path(__file__).parents[2] / "data/environment/aicr-snapshot.schema.json").read_bytes())
 
 NASTY = st.sampled_from(
-    ["", "~", "null", "on", "off", "yes", "No", "true", "1e3", "0x1F", "0o17", "010", "089", "1_000", "12:30", ".5", "+1", "-0",
-     ".inf", ".NaN", "=", "<<", "- a", "a: b", "# no", "'", '"', "2026-03-12T09:41:27Z", "2026-03-12", "\t", "a\nb", " a ", "!", "&a", "*a"]
+    ["", "~", "null", "on", "off", "yes", "No", "true", "1e3", "0x1F", "0o17", "010", "089", "1_000", "12:30", ".5",
+     "+1",
+     "-0", ".inf", ".NaN", "=", "<<", "- a", "a: b", "# no", "'", '"', "2026-03-12T09:41:27Z", "2026-03-12", "\t",
+     "a\nb", " a ", "!", "&a", "*a"]
 )  # fmt: skip
-texts = NASTY | st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=20)
+texts = NASTY | st.text(st.characters(codec="utf-8"), max_size=20)
 readings = (
     st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False, allow_infinity=False) | texts
 )
@@ -158,7 +160,8 @@ fingerprint: {service: eks}
     [
         ("on", "on"), ("yes", "yes"), ("True", True), ("12:30", "12:30"), ("1e3", 1000.0), ("0x1F", 31), ("0b101", 5),
         ("010", 8), ("0o17", 15), ("089", 89.0), ("1_000", 1000), ("570.158.01", "570.158.01"), ("12.8", 12.8),
-        ("2026-03-12", "2026-03-12"), (".inf", "+Inf"), ("-.inf", "-Inf"), (".nan", "NaN"), ("~", "<nil>"), ("", "<nil>"),
+        ("2026-03-12", "2026-03-12"), (".inf", "+Inf"), ("-.inf", "-Inf"), (".nan", "NaN"), ("~", "<nil>"),
+        ("", "<nil>"),
         ("18446744073709551615", (1 << 64) - 1), ("18446744073709551616", float(1 << 64)), ("<<", "<<"),
     ],
 )  # fmt: skip
@@ -186,7 +189,7 @@ def test_scalars_are_what_go_takes_them_for(plain: str, value: object) -> None:
     ],
 )
 def test_what_is_no_document_is_told_so(content: bytes, says: str) -> None:
-    with pytest.raises(TerminalError, match="node.yaml is not an environment document") as caught:
+    with pytest.raises(TerminalError, match=r"node\.yaml is not an environment document") as caught:
         decode(content, where="node.yaml")
     assert caught.value.reason is Reason.INVALID_ENVIRONMENT
     assert says in caught.value.message
