@@ -3,13 +3,14 @@
 Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
-from kai_snapshot.api.environmentdocument import EnvironmentDocument
+from kai_snapshot.api.environmentdocument import CollectorReport, EnvironmentDocument
 from kai_snapshot.api.environmentspec import EnvironmentStatus
 from kai_snapshot.api.snapshotcapture import SnapshotCapture, SnapshotCaptureStatus
 from kai_snapshot.api.snapshotreplay import SnapshotReplayStatus
@@ -118,9 +119,9 @@ class Metrics:
             if result.outcome not in ("Pending", "Running", known.get(result.name)):
                 self._versions.labels(result.outcome).inc()
 
-    def node_recorded(self, document: EnvironmentDocument) -> None:
-        """Takes note of the document of a node."""
-        self._environment.recorded(document)
+    def node_recorded(self, document: EnvironmentDocument, reports: Sequence[CollectorReport]) -> None:
+        """Takes note of the document of a node, and of how its own collectors ended."""
+        self._environment.recorded(document, reports)
 
     def node_failed(self) -> None:
         """Counts a node without a document."""
@@ -155,13 +156,13 @@ class EnvironmentMetrics:
             "aicr_snapshot_measurements", "Measurements in the document that came last.", registry=registry
         )
 
-    def recorded(self, document: EnvironmentDocument) -> None:
+    def recorded(self, document: EnvironmentDocument, reports: Sequence[CollectorReport]) -> None:
         """Takes note of a document."""
         self.collections.labels("success").inc()
         self._measurements.set(len(document.measurements))
-        for report in document.collectors:
+        for report in reports:
             self._collector_seconds.labels(report.name).observe(report.duration_seconds)
-        self._seconds.observe(max((report.duration_seconds for report in document.collectors), default=0.0))
+        self._seconds.observe(max((report.duration_seconds for report in reports), default=0.0))
 
 
 def _environment(beside: EnvironmentStatus | None) -> dict[str, float | None]:

@@ -1,12 +1,16 @@
 """The environment beside an archive, from the run that stored it to the digest in its manifest."""
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from kai_snapshot.cli.app import app
 from kai_snapshot.cluster import CAPTURES, ConflictError
+from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.request import Answer
 from support.cluster import NAMESPACE
@@ -401,3 +405,45 @@ class TestWhatAPodHandsIn:
         assert value("aicr_snapshot_measurements") == 5
         assert value("aicr_snapshot_collector_duration_seconds_count", {"collector": "gpu"}) == 1
         assert value("aicr_snapshot_collection_duration_seconds_sum") == 0.5
+
+
+class TestTheCommand:
+    @pytest.fixture
+    def place(self, world: World, tmp_path: Path) -> list[str]:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+        world.hand_in("gpu-1")
+        world.end_job("gpu-2", reason="DeadlineExceeded")
+        world.look(times=3)
+        return ["--dir", str(tmp_path / "archives")]
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(app, ["environment", "get", "latest", *arguments])
+
+    def test_gets_the_documents_with_the_header_that_is_wanted(self, place: list[str]) -> None:
+        done = self.run(*place, "--api-version", "aicr.run/v1")
+        assert done.exit_code == 0, done.stderr
+        found = decode(done.stdout.encode(), where="stdout")
+        assert (found.api_version, found.source_node) == ("aicr.run/v1", "gpu-1")
+
+    def test_says_why_a_node_has_none(self, place: list[str]) -> None:
+        done = self.run(*place, "--node", "gpu-2")
+        assert "NodeNotFound" in done.stderr
+        assert "DeadlineExceeded" in done.stderr
+
+    def test_refuses_what_is_not_what_the_manifest_says(self, place: list[str], world: World) -> None:
+        world.store.put(FOLDER.environment(world.beside["id"]).node("gpu-1"), io.BytesIO(b"kind: Snapshot"))
+        done = self.run(*place)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "ChecksumMismatch" in done.stderr
+
+    def test_of_an_archive_without_any_says_so(self, world: World, tmp_path: Path) -> None:
+        world.put(None)
+        world.run()
+        done = self.run("--dir", str(tmp_path / "archives"))
+        assert "no environment is recorded" in done.stderr
+
+    def test_list_says_where_there_is_one(self, place: list[str]) -> None:
+        done = CliRunner().invoke(app, ["list", *place])
+        assert "environment of 1 node" in done.stdout

@@ -6,7 +6,7 @@ import orjson
 from pydantic import Field, ValidationError
 
 from kai_snapshot.api.base import ApiModel, Time
-from kai_snapshot.api.environmentdocument import Measurement, MeasurementType, Subtype
+from kai_snapshot.api.environmentdocument import CollectorReport, Measurement, MeasurementType, Subtype
 from kai_snapshot.api.environmentspec import DriftBrief, EnvironmentMode
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.errors import Reason, TerminalError
@@ -65,6 +65,8 @@ class EnvironmentPlan(_Stored):
     """By name."""
     measurements: tuple[Measurement, ...] = ()
     """Of the cluster: they are in the document of each node."""
+    collectors: tuple[CollectorReport, ...] = ()
+    """How they were come by: the same."""
     cluster: StoredDocument
     """The document of the cluster."""
 

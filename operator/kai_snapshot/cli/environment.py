@@ -10,6 +10,7 @@ import typer
 from kai_snapshot.api.environmentdocument import DEFAULT_UNITS
 from kai_snapshot.cli import environment_target as to
 from kai_snapshot.cli.environment_diff import diff
+from kai_snapshot.cli.environment_get import get
 from kai_snapshot.cli.environment_nodes import nodes
 from kai_snapshot.collectors import TIMEOUT_SECONDS
 from kai_snapshot.collectors.host import Host
@@ -20,6 +21,7 @@ from kai_snapshot.source.kubeconfig import from_kubeconfig
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", invoke_without_command=True)
 app.command("nodes")(nodes)
 app.command("diff")(diff)
+app.command("get")(get)
 Units = Annotated[
     list[str] | None,
     typer.Option("--unit", metavar="UNIT", help="A unit of systemd; several, in place of the default."),

@@ -39,19 +39,18 @@ class EnvironmentDelivery:
                 if load_record(store, here, part.node).received_sha256 != upload.sha256:
                     raise TerminalError(Reason.RESULT_EXISTS, f"it is known already what became of {part}")
                 return
-            document = self._complete(
-                store, here, part, decode(upload.file.read(), where=f"what was handed in as {part}")
-            )
+            found = decode(upload.file.read(), where=f"what was handed in as {part}")
+            document = self._complete(store, here, part, found)
             record = NodeRecord(
                 node=part.node,
                 document=put_document(store, here.node(part.node), document),
-                missing=_missing(capture, document),
+                missing=_missing(capture, found),
                 gpu_count=document.gpu_count,
                 received_sha256=upload.sha256,
             )
             store.put(here.record(part.node), io.BytesIO(record.encode()))
             self._check_wanted_still(store, folder, part)
-        self._services.metrics.node_recorded(document)
+        self._services.metrics.node_recorded(document, found.collectors)
         self._on_document(part)
 
     def _capture(self, part: NodePart) -> SnapshotCapture:
@@ -83,7 +82,7 @@ class EnvironmentDelivery:
             source_node=part.node,
             version=__version__,
             at=_moment(document),
-            collectors=document.collectors,
+            collectors=(*plan.collectors, *document.collectors),
         )
 
     def _check_wanted_still(self, store: Store, folder: layout.CaptureFolder, part: NodePart) -> None:

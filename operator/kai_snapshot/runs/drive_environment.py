@@ -128,6 +128,7 @@ def _start(
             namespace=meta.namespace,
             name=meta.name,
             environment=wanted,
+            connection=services.connection,
             previous=previous,
             storage=spec.storage,
             keys=credentials,

@@ -4,8 +4,10 @@ Plan reads the archive: what it says of the cluster, and which nodes are to be r
 recorded, and compares it with the environment before.
 """
 
+import asyncio
 import hashlib
 import io
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,7 +16,12 @@ from typing import Final
 import orjson
 
 from kai_snapshot import __version__
-from kai_snapshot.api.environmentdocument import EnvironmentDocument, MeasurementType
+from kai_snapshot.api.environmentdocument import (
+    CollectorReport,
+    CollectorStatus,
+    EnvironmentDocument,
+    MeasurementType,
+)
 from kai_snapshot.api.environmentdrift import EnvironmentDrift
 from kai_snapshot.api.environmentindex import (
     EnvironmentIndex,
@@ -33,8 +40,11 @@ from kai_snapshot.runs import catalog
 from kai_snapshot.runs.download import download
 from kai_snapshot.runs.environmentplans import INDEX_BYTES, load_index, load_plan, load_record
 from kai_snapshot.runs.request import Answer, EnvironmentRequest
+from kai_snapshot.source import ApiConnection, KubernetesApi
+from kai_snapshot.source.clusterfacts import policies
 from kai_snapshot.stores import Store, layout, open_store, read
 
+POLICY_SECONDS: Final = 30
 DOCUMENT_BYTES: Final = 16 << 20
 READERS: Final = 8
 EXAMPLES: Final = 3
@@ -67,11 +77,18 @@ def plan(store: Store, request: EnvironmentRequest) -> None:
     archive = request.spool_dir / "snapshot.zip"
     download(store, folder.prefix + manifest.archive, archive, sha256=manifest.sha256, progress=lambda _: None)
     wanted = request.environment
+    started = time.monotonic()
     facts = of_archive(archive)
+    lacks = asyncio.run(_add_policies(facts, request.connection))
+    took = round(time.monotonic() - started, 3)
+    reports = (
+        CollectorReport(name="k8s", status=CollectorStatus.SUCCEEDED, duration_seconds=took, message=lacks),
+        CollectorReport(name="topology", status=CollectorStatus.SUCCEEDED, duration_seconds=took),
+    )
     matching = _matching(facts, wanted.node_selector)
     measurements = (facts.k8s(), facts.topology.measurement(wanted.max_nodes_per_entry))
     document = EnvironmentDocument.compose(
-        measurements, source_node=CLUSTER, version=__version__, at=manifest.captured_at
+        measurements, source_node=CLUSTER, version=__version__, at=manifest.captured_at, collectors=reports
     )
     here = folder.environment(request.id)
     planned = EnvironmentPlan(
@@ -79,9 +96,22 @@ def plan(store: Store, request: EnvironmentRequest) -> None:
         matching=len(matching),
         nodes=tuple(PlannedNode(name=name, facts=facts.nodes[name]) for name in matching[: wanted.nodes_wanted]),
         measurements=measurements,
+        collectors=reports,
         cluster=put_document(store, here.cluster, document),
     )
     store.put(here.plan, io.BytesIO(planned.encode()))
+
+
+async def _add_policies(facts: ClusterFacts, connection: ApiConnection) -> str | None:
+    """ClusterPolicies, which are in no archive. Why they are not there: rights are missing, the API server is away."""
+    try:
+        async with asyncio.timeout(POLICY_SECONDS), KubernetesApi.connect(connection) as api:
+            await policies(api, facts)
+    except SnapshotError as error:
+        return f"ClusterPolicies: {error.reason}: {error.message}"
+    except TimeoutError:
+        return f"ClusterPolicies: the API server did not answer within {POLICY_SECONDS} s"
+    return None
 
 
 def _matching(facts: ClusterFacts, selector: Mapping[str, str]) -> list[str]:

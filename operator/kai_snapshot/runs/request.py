@@ -64,6 +64,8 @@ class EnvironmentRequest(ApiModel):
     """Name of the capture."""
     environment: Environment
     """What is wanted."""
+    connection: ApiConnection
+    """The API server, and the identity there: the archive has no ClusterPolicies."""
     previous: str | None = None
     """Id of the run whose environment it is compared with."""
     storage: Storage

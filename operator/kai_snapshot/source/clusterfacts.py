@@ -47,7 +47,7 @@ async def _timed(name: str, work: Awaitable[list[str]], seconds: float) -> Colle
 
 async def _k8s(api: KubernetesApi, facts: ClusterFacts) -> list[str]:
     """Its parts are collected on their own: who may not list pods still learns the version. Raises if all fail."""
-    parts = (_version(api, facts), _images(api, facts), _policies(api, facts))
+    parts = (_version(api, facts), _images(api, facts), policies(api, facts))
     failed = [each for each in await asyncio.gather(*map(_part, parts)) if each is not None]
     if len(failed) == len(parts):
         raise failed[0]
@@ -75,7 +75,7 @@ async def _topology(api: KubernetesApi, facts: ClusterFacts) -> list[str]:
     return []
 
 
-async def _policies(api: KubernetesApi, facts: ClusterFacts) -> None:
+async def policies(api: KubernetesApi, facts: ClusterFacts) -> None:
     """Every ClusterPolicy of every API group, in the group's preferred version."""
     found: list[dict[str, Any]] = []
     failed: list[SnapshotError] = []
