@@ -241,22 +241,21 @@ class Cluster:
 
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
         """What a Secret holds."""
-        secret = self._found(
-            "get",
-            f"secret {namespace}/{name}",
-            lambda: self._plain(self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)),
-        )
+        secret = self._secret(namespace, name)
         return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()} if secret else None
 
     def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
         """The UIDs of those a Secret belongs to."""
-        secret = self._found(
+        secret = self._secret(namespace, name)
+        owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
+        return frozenset(owner["uid"] for owner in owners)
+
+    def _secret(self, namespace: str, name: str) -> Object | None:
+        return self._found(
             "get",
             f"secret {namespace}/{name}",
             lambda: self._plain(self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)),
         )
-        owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
-        return frozenset(owner["uid"] for owner in owners)
 
     def image_of(self, namespace: str, pod: str) -> str:
         """The image of the pod's container `operator`; others may have been put in beside it."""
