@@ -13,7 +13,7 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.handlers import events, startup
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
-from kai_snapshot.runs import drive_capture, drive_replay
+from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
 
 
 @pytest.mark.parametrize(
@@ -43,9 +43,11 @@ def take(workers: Workers, count: int) -> list[Key]:
             if len(seen) == count:
                 enough.set()
 
-        task = asyncio.create_task(workers.queue.work(look))
+        queues = {workers.queue_of(Key(kind, "", "")) for kind in (CAPTURES, REPLAYS, ENVIRONMENTS)}
+        tasks = [asyncio.create_task(queue.work(look)) for queue in queues]
         await asyncio.wait_for(enough.wait(), 5)
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     asyncio.run(main())
     return seen
@@ -124,7 +126,7 @@ def test_a_look_that_fails_is_repeated_and_ends_nothing(error: Exception, monkey
         monkeypatch.setattr(drive_capture, "drive", drive)
         workers = Workers()
         workers.start(SimpleNamespace(metrics=SimpleNamespace(look_failed=lambda *_: None)))  # type: ignore[arg-type]
-        workers.queue.add(Key(CAPTURES, "ns", "hourly"))
+        workers.add(Key(CAPTURES, "ns", "hourly"))
         await asyncio.wait_for(again.wait(), 10)
         for task in workers._tasks:
             task.cancel()
@@ -152,3 +154,28 @@ def test_a_namespace_that_cannot_be_watched_is_tried_for_ever_and_takes_no_other
     first, second = (list(islice(startup.Patience(), 100)) for _ in range(2))
     assert first == second
     assert (first[0], first[-1]) == (1, 30)
+
+
+def test_environments_that_hang_keep_nobody_from_the_captures(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        reached = asyncio.Event()
+
+        async def hang(*_: Any) -> None:
+            await asyncio.Event().wait()
+
+        async def drive(*_: Any) -> None:
+            reached.set()
+
+        monkeypatch.setattr(drive_environment, "drive", hang)
+        monkeypatch.setattr(drive_capture, "drive", drive)
+        workers = Workers()
+        for number in range(20):
+            workers.add(Key(ENVIRONMENTS, "ns", f"hangs-{number}"))
+        workers.start(SimpleNamespace())  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        workers.add(Key(CAPTURES, "ns", "hourly"))
+        await asyncio.wait_for(reached.wait(), 10)
+        for task in workers._tasks:
+            task.cancel()
+
+    asyncio.run(main())

@@ -23,7 +23,7 @@ def watch_ours(settings: kopf.OperatorSettings) -> None:
 async def capture_event(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
     """Looks at the capture, and at the replays that wait for it."""
     workers: Workers = memo.workers
-    workers.queue.add(Key(CAPTURES, str(namespace), name))
+    workers.add(Key(CAPTURES, str(namespace), name))
     workers.wake_replays_of(str(namespace), name)
 
 
@@ -31,7 +31,7 @@ async def capture_event(memo: Any, namespace: str | None, name: str, **_: Any) -
 async def replay_event(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
     """Looks at the replay."""
     workers: Workers = memo.workers
-    workers.queue.add(Key(REPLAYS, str(namespace), name))
+    workers.add(Key(REPLAYS, str(namespace), name))
 
 
 @kopf.on.event("batch", "v1", "jobs")  # those with our labels: `watch_ours`
@@ -40,6 +40,6 @@ async def job_event(memo: Any, namespace: str | None, labels: kopf.Labels, **_: 
     """Looks at the replay or environment the Job, or the pod of a Job, belongs to."""
     workers: Workers = memo.workers
     if replay := labels.get(names.REPLAY):
-        workers.queue.add(Key(REPLAYS, str(namespace), replay))
+        workers.add(Key(REPLAYS, str(namespace), replay))
     if capture := labels.get(names.CAPTURE):
-        workers.queue.add(Key(ENVIRONMENTS, str(namespace), capture))
+        workers.add(Key(ENVIRONMENTS, str(namespace), capture))

@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import kopf
@@ -28,6 +29,8 @@ from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 SIGNING_KEY: Final = "kai-snapshot-signing-key"
+THREADS: Final = 32
+"""For what blocks. By default there are as few as there are cores, and a storage that hangs would take them all."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.connect_timeout = 30
     settings.networking.error_backoffs = Patience()
     watch_ours(settings)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     for chatty in ("kopf.objects", "aiohttp.access"):  # a line for each event, and for each probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     memo.workers = Workers()
@@ -128,7 +132,7 @@ class Active:
         """Looks at an object, from any thread."""
 
         def wake(key: Key) -> None:
-            loop.call_soon_threadsafe(self._workers.queue.add, key)
+            loop.call_soon_threadsafe(self._workers.add, key)
 
         return wake
 

@@ -1,4 +1,4 @@
-"""Child processes running the command: each capture is one, two at a time, and each step of an environment, one by one.
+"""Child processes running the command: each capture is one, and each step of an environment, two of each at a time.
 
 A child that is killed, runs out of memory or out of time takes nothing with it. Runs live in a table: whoever starts
 one does not wait for it, and is told by `on_end`.
@@ -176,7 +176,7 @@ def captures(*, concurrent: int) -> Children[CaptureAnswer]:
 
 def environments() -> Children[Answer]:
     """Those that read an archive, or what was recorded, for an environment. They take no place from a capture."""
-    return Children(Answer, concurrent=1, command=ENVIRONMENT)
+    return Children(Answer, concurrent=2, command=ENVIRONMENT)
 
 
 def sweep(spool: Path) -> None:

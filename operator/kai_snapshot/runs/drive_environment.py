@@ -18,7 +18,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.api.transfer import NodePart
 from kai_snapshot.cluster import CAPTURES, Object
-from kai_snapshot.errors import SnapshotError, TerminalError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.jobs.nodejob import node_job
 from kai_snapshot.reconcile import environment as decision
 from kai_snapshot.reconcile.plan import Action, Announce, CreateNodeJob, DeleteJob, RecordNode, StartStep
@@ -29,7 +29,7 @@ from kai_snapshot.runs.services import Services, now, secrets_of, store_for
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout
 
-STEP_DEADLINE: Final = timedelta(minutes=20)
+STEP_DEADLINE: Final = timedelta(minutes=10)
 
 
 async def drive(services: Services, namespace: str, name: str, look_again: Callable[[], None]) -> datetime | None:
@@ -67,7 +67,10 @@ def _step_state(services: Services, key: str, beside: EnvironmentStatus) -> deci
             return "Running"
         if answer.reason is not None:
             at = child.ended_at or datetime.now(UTC)
-            return decision.StepFailed(Problem.of(answer.error()), transient=answer.kind == "Transient", at=at)
+            transient = (
+                answer.kind == "Transient" or answer.reason == Reason.DEADLINE_EXCEEDED
+            )  # it waits for its place
+            return decision.StepFailed(Problem.of(answer.error()), transient=transient, at=at)
     return None
 
 
