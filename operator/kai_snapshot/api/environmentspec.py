@@ -56,8 +56,8 @@ class Environment(ApiModel):
     """How many nodes are recorded, by name the first that fit."""
     parallelism: int = Field(default=5, ge=1, le=100)
     """How many at the same time."""
-    max_nodes_per_entry: int = Field(default=0, ge=0, le=10000)
-    """How many nodes NodeTopology names for a label or taint; 0: all."""
+    max_nodes_per_entry: int = Field(default=100, ge=0, le=10000)
+    """How many nodes NodeTopology names for a label or taint; 0: all. It is in the document of every node."""
 
     @model_validator(mode="after")
     def _cluster_only_starts_no_pod(self) -> Self:

@@ -67,9 +67,8 @@ def _step_state(services: Services, key: str, beside: EnvironmentStatus) -> deci
             return "Running"
         if answer.reason is not None:
             at = child.ended_at or datetime.now(UTC)
-            transient = (
-                answer.kind == "Transient" or answer.reason == Reason.DEADLINE_EXCEEDED
-            )  # it waits for its place
+            late = answer.reason == Reason.DEADLINE_EXCEEDED  # the wait for its place included
+            transient = late or answer.kind == "Transient"
             return decision.StepFailed(Problem.of(answer.error()), transient=transient, at=at)
     return None
 
