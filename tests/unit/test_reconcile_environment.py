@@ -91,8 +91,14 @@ class TestAJob:
         assert problems(plan) == ({"a": expected} if expected else {})
 
     def test_that_failed_is_recorded_with_its_own_reason(self) -> None:
-        failed = job("a", problem=Problem(reason=Reason.GPU_NOT_FOUND, message="none"))
-        assert problems(look(at=5, plan=planned("a"), jobs=(failed,))) == {"a": Reason.GPU_NOT_FOUND}
+        failed = job("a", ended=True, problem=Problem(reason=Reason.GPU_NOT_FOUND, message="none"))
+        plan = look(at=5, plan=planned("a"), jobs=(failed,))
+        assert problems(plan) == {"a": Reason.GPU_NOT_FOUND}
+        assert actions(plan, DeleteJob) == [], "somebody may want its log"
+
+    def test_whose_pod_can_never_start_is_not_waited_for(self) -> None:
+        hopeless = job("a", problem=Problem(reason=Reason.COLLECTION_FAILED, message="ImagePullBackOff"))
+        assert actions(look(at=5, plan=planned("a"), jobs=(hopeless,)), DeleteJob) == [DeleteJob("job-a")]
 
 
 class TestTheStatus:

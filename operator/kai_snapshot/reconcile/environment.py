@@ -170,7 +170,7 @@ def _nodes(
         job = observed.jobs.get(node)
         found = _problem(node, job, observed, now, timeout=timeout, over=over)
         if found is not None:
-            actions += [RecordNode(node, found), *([DeleteJob(job.name)] if job is not None else [])]
+            actions += [RecordNode(node, found), *([DeleteJob(job.name)] if job is not None and not job.ended else [])]
         elif job is not None:
             waiting[node] = job.waiting
             looks.append(now + WITHOUT_POD if not job.has_pod else job.created + timeout)
