@@ -35,10 +35,10 @@ def node(kube: Kube) -> str:
     return str(found[0])
 
 
-@pytest.fixture
-def real(shard: Callable[..., Shard], node: str, tag: str) -> Iterator[Shard]:
+@pytest.fixture(scope="module")
+def real(shard: Callable[..., Shard], node: str) -> Iterator[Shard]:
     """A scheduler whose snapshot has the cluster's node, and one that is nowhere."""
-    made = shard(f"real-{tag}")
+    made = shard("real")
     made.serve(snapshot({node: LABEL, "gone-1": {}}))
     yield made
     made.kube.delete("deployment", made.deployment, stage.SCHEDULER_NAMESPACE, wait=False)
@@ -199,7 +199,7 @@ class TestANode:
     def test_that_is_nowhere_is_given_up_and_holds_up_no_other(
         self, story: Story, kube: Kube, bucket: InBucket, real: Shard, node: str, tag: str
     ) -> None:
-        environment = {"mode": "PerNode", "timeoutSeconds": 30}
+        environment = {"mode": "PerNode", "timeoutSeconds": 60}
         obj = story.create(capture(f"nowhere-{tag}", storage=bucket.spec, source=real.source, environment=environment))
         beside = recorded(story, obj)
         assert (beside["outcome"], beside["reason"]) == ("PartiallyFailed", "PartiallyFailed")
@@ -220,12 +220,14 @@ class TestTheCluster:
         assert (read["K8s"]["server"]["version"], read["NodeTopology"]["summary"]["node-count"]) == ("v1.35.4", 2)
 
     def test_that_changed_is_told_with_the_next_archive(
-        self, story: Story, bucket: InBucket, real: Shard, node: str, tag: str
+        self, story: Story, bucket: InBucket, shard: Callable[..., Shard], node: str, tag: str
     ) -> None:
-        wanted: Object = {"storage": bucket.spec, "source": real.source, "environment": {"mode": "ClusterOnly"}}
+        changing = shard("changing")
+        changing.serve(snapshot({node: LABEL, "gone-1": {}}))
+        wanted: Object = {"storage": bucket.spec, "source": changing.source, "environment": {"mode": "ClusterOnly"}}
         obj = story.create(capture(f"drift-{tag}", schedule={**NEVER, "immediate": True}, **wanted))
         first = recorded(story, obj)
-        real.serve(snapshot({node: LABEL, "gone-1": {}}, version="v1.36.0"))
+        changing.serve(snapshot({node: LABEL, "gone-1": {}}, version="v1.36.0"))
         story.annotate(obj, "kai-snapshot.io/run-requested-at", "again")
         seen = story.until(obj, lambda seen: over(seen) and seen["status"]["environment"]["id"] != first["id"])
         drift = seen["status"]["environment"]["drift"]
