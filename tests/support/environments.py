@@ -107,8 +107,10 @@ class Steps:
     def forget(self, key: str) -> None:
         self._table.pop(key, None)
 
-    async def stop(self, key: str) -> None:
+    async def stop(self, key: str) -> bool:
+        there = key in self._table
         self.forget(key)
+        return there
 
 
 class World:

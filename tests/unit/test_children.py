@@ -171,8 +171,8 @@ def test_whoever_stops_a_try_knows_that_its_process_is_gone(tmp_path: Path) -> N
 
         children.start("a/b", "id", wanted, attempt=1, deadline_seconds=60, on_end=lambda: None)
         await asyncio.to_thread(eventually, lambda: pid.exists() and pid.read_text(), interval=0.05)
-        await children.stop("a/b")
-        await children.stop("a/b")  # nothing is left to stop
+        assert await children.stop("a/b")
+        assert not await children.stop("a/b"), "nothing is left to stop"
 
     asyncio.run(main())
     assert not Path(f"/proc/{pid.read_text()}").exists()

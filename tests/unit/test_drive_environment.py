@@ -12,6 +12,7 @@ from kai_snapshot.cli.app import app
 from kai_snapshot.cluster import CAPTURES, ConflictError
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.runs.prune import remove_all
 from kai_snapshot.runs.request import Answer
 from support.cluster import NAMESPACE
 from support.environments import FOLDER, World, document
@@ -353,6 +354,33 @@ class TestTroubles:
         assert "environment" not in world.status()
         assert world.condition() is None
         assert world.cluster.made_jobs == {}
+
+
+def test_what_a_step_stores_while_the_archives_are_removed_goes_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(PER_NODE, deletionPolicy="Delete")
+    world.look_at_capture()  # the finalizer
+    world.run()
+    deleted = world.cluster.get(CAPTURES, NAMESPACE, "hourly")
+    assert deleted is not None
+    deleted["metadata"]["deletionTimestamp"] = "2026-11-22T11:00:00Z"
+    world.cluster.put(CAPTURES, deleted)
+    calls: list[int] = []
+
+    def meanwhile(store: Any, folder: Any, **how: Any) -> int:
+        removed = remove_all(store, folder, **how)
+        calls.append(removed)
+        if len(calls) == 1:  # a look that had not seen the deletion has begun a step
+            world.steps.answers = [Answer()]
+            world.steps.start(f"{NAMESPACE}/hourly", "20261122T100000Z/Plan", None, attempt=1)
+            store.put(FOLDER.environment("20261122T100000Z").plan, io.BytesIO(b"{}"))
+        return removed
+
+    monkeypatch.setattr("kai_snapshot.runs.drive_capture.remove_all", meanwhile)
+    world.look_at_capture()
+    assert list(world.store.list()) == []
+    assert world.cluster.get(CAPTURES, NAMESPACE, "hourly") is None
 
 
 class TestWhatAPodHandsIn:

@@ -114,12 +114,13 @@ class Children(Generic[A]):
             self._ending.add(child.task)
             child.task.add_done_callback(self._ending.discard)
 
-    async def stop(self, key: str) -> None:
-        """Drops a try from the table, and returns when its process is gone."""
+    async def stop(self, key: str) -> bool:
+        """Drops a try from the table, and returns when its process is gone; says whether there was one."""
         child = self._table.get(key)
         self.forget(key)
         if child is not None:
             await asyncio.gather(child.task, return_exceptions=True)
+        return child is not None
 
     async def close(self) -> None:
         """Ends all children."""

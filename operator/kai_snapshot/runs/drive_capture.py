@@ -210,6 +210,8 @@ async def _release(services: Services, capture: SnapshotCapture, resource: Objec
         return
     if capture.spec.deletion_policy == "Delete" and not _may_go(resource):
         await _clean_up(services, capture, resource, key)
+        if await services.environments.stop(key):  # begun by a look that had not seen the deletion
+            await _clean_up(services, capture, resource, key)
     await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, _without_ours(resource))
 
 
