@@ -25,6 +25,21 @@ VOLATILE: Final = (
     "SystemD.*.NFileDescriptorStore", "SystemD.*.StatusText",
 )  # fmt: skip
 """Readings that differ between two looks at one node to which nothing has happened: the one list of them."""
+UNORDERED: Final = frozenset(
+    {
+        "After",
+        "Before",
+        "Conflicts",
+        "ConflictedBy",
+        "Names",
+        "RequiredBy",
+        "Requires",
+        "TriggeredBy",
+        "WantedBy",
+        "Wants",
+    }
+)
+"""Properties of units that are sets: systemd lists them in another order each time."""
 IDENTITY: Final = (
     "K8s.node.source-node", "K8s.node.provider-id", "OS.grub.BOOT_IMAGE", "OS.sysctl./proc/sys/kernel/hostname",
 )  # fmt: skip
@@ -85,7 +100,13 @@ def _unknown(document: EnvironmentDocument) -> set[str]:
 
 def _flat(document: EnvironmentDocument) -> dict[str, str]:
     """As text, so that a number compares with the same number in quotes: not every writer keeps types."""
-    return {path: go_text(value) for path, value in flat(document)}
+    return {path: _comparable(path, go_text(value)) for path, value in flat(document)}
+
+
+def _comparable(path: str, text: str) -> str:
+    if path.startswith("SystemD.") and path.rpartition(".")[2] in UNORDERED and text.startswith("["):
+        return f"[{' '.join(sorted(text[1:-1].split()))}]"
+    return text
 
 
 def _change(path: str, before: str | None, after: str | None) -> Iterator[Change]:

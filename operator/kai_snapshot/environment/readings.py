@@ -75,11 +75,11 @@ def _scalar(value: object) -> str:
 
 
 def _float(value: float) -> str:
-    """The shortest text that gives the number back, with an exponent below 1e-4 and from 1e21 on."""
+    """The shortest text that gives the number back, with an exponent below 1e-4 and from 1e6 on."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
     exact = Decimal(repr(value)).normalize()
-    if value == 0 or -4 <= exact.adjusted() < 21:
+    if value == 0 or -4 <= exact.adjusted() < 6:
         return f"{exact:f}"
     sign, digits, _ = exact.as_tuple()
     fraction = "".join(map(str, digits[1:]))

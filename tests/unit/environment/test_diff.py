@@ -108,6 +108,12 @@ def test_what_could_not_be_found_out_did_not_change(status: CollectorStatus) -> 
         assert summary(drift) == "no changes; not compared: OS"
 
 
+def test_the_order_of_what_has_none_is_no_drift() -> None:
+    unit = document("SystemD", "kubelet.service")
+    before, after = unit(After="[b.slice a.target]", Args="[b a]"), unit(After="[a.target b.slice]", Args="[a b]")
+    assert [each.path for each in diff(before, after).changes] == ["SystemD.kubelet.service.Args"]
+
+
 def test_further_patterns_can_be_ignored() -> None:
     assert diff(release(a=1), release(a=2), ignored=["OS.release.*"]).changes == ()
 
