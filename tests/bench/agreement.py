@@ -3,9 +3,10 @@
 `make agreement`. The simulator runs once, in the order of the archive, and with seeds, at the time of the recording.
 """
 
+import math
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -43,11 +44,17 @@ TITLES = {
     Category.PIPELINED: "pipelined pods",
     Category.JOB_OUTCOMES: "job outcomes",
 }
-GOALS = {
+REQUIRED = {
     (Category.PLACEMENTS, "certain"): 0.98,
     (Category.PLACEMENTS, "possible"): 0.98,
     (Category.JOB_OUTCOMES, "certain"): 0.95,
 }
+GOALS = {
+    (Category.PLACEMENTS, "certain"): 1.0,
+    (Category.PLACEMENTS, "possible"): 1.0,
+}
+NOT_REACHED = " **not reached**"
+GOAL_NOT_REACHED = " *goal not reached*"
 HEAD = f"""# Agreement of the simulator with the tool
 
 Made by `make agreement` from recorded runs of snapshot-tool v0.17.0. The tool is not a function of its input, so it is
@@ -63,7 +70,8 @@ of them ("possible"). For an archive of your own: [`kai-snapshot agreement`](com
   98.2% of the certain job outcomes; overlap 0.85. Then three rules were found where the tool did otherwise.
 
 "Overlap" is what two results have in common of all that either has: of the simulator and a run of the tool, and of two
-runs of the tool. More than the latter cannot be asked. "Samples" are {SAMPLES} runs of the simulator with seeds.
+runs of the tool. More than the latter cannot be asked. "Samples" are {SAMPLES} runs of the simulator with seeds. Parts
+are rounded down.
 """
 
 
@@ -142,26 +150,46 @@ def _together(measured: Sequence[Measured]) -> Measured:
     )
 
 
-def _summary(groups: dict[str, Measured]) -> Iterator[str]:
-    """What was wanted, and what is reached."""
-    yield f"| | goal | {' | '.join(groups)} |"
-    yield "|---|---|" + "---|" * len(groups)
+def _summary(groups: Mapping[str, Measured]) -> Iterator[str]:
+    """What is required, what was aimed at beyond that, and what is reached."""
+    yield f"| | required | goal | {' | '.join(groups)} |"
+    yield "|---|---|---|" + "---|" * len(groups)
     every = groups.values()
-    yield _line("fair shares equal", "all", [f"{each.equal}/{each.queues}" for each in every])
+    shares = [f"{each.equal}/{each.queues}{'' if each.equal == each.queues else NOT_REACHED}" for each in every]
+    yield _line("fair shares equal", "all", "", shares)
     for category, title in TITLES.items():
-        for what, goal, part in (
-            ("certain", GOALS.get((category, "certain")), [each.found[category].recall for each in every]),
-            ("possible", GOALS.get((category, "possible")), [each.found[category].precision for each in every]),
+        for what, part in (
+            ("certain", [each.found[category].recall for each in every]),
+            ("possible", [each.found[category].precision for each in every]),
         ):
-            cells = [f"{each:.1%}{'' if goal is None or each >= goal else ' **not reached**'}" for each in part]
-            yield _line(f"{what} {title}", "" if goal is None else f"{goal:.0%}", cells)
-    yield _line("overlap, one run", "the tool's", [f"{each.one:.2f}" for each in every])
-    yield _line("overlap, samples", "the tool's", [f"{each.samples:.2f}" for each in every])
-    yield _line("overlap of the tool's runs", "", [f"{each.itself:.2f}" for each in every])
+            required, goal = REQUIRED.get((category, what), 0.0), GOALS.get((category, what), 0.0)
+            cells = [_percent(each) + _missed(each, required=required, goal=goal) for each in part]
+            yield _line(f"{what} {title}", f"{required:.0%}" if required else "", f"{goal:.0%}" if goal else "", cells)
+    for title, overlaps in (
+        ("one run", [each.one for each in every]),
+        ("samples", [each.samples for each in every]),
+    ):
+        cells = [
+            f"{part:.2f}{_missed(round(part, 2), goal=round(each.itself, 2))}"
+            for part, each in zip(overlaps, every, strict=True)
+        ]
+        yield _line(f"overlap, {title}", "", "the tool's", cells)
+    yield _line("overlap of the tool's runs", "", "", [f"{each.itself:.2f}" for each in every])
 
 
-def _line(title: str, goal: str, cells: Sequence[str]) -> str:
-    return f"| {' | '.join([title, goal, *cells])} |"
+def _missed(reached: float, *, required: float = 0.0, goal: float = 0.0) -> str:
+    if reached < required:
+        return NOT_REACHED
+    return GOAL_NOT_REACHED if reached < goal else ""
+
+
+def _percent(part: float) -> str:
+    """Never `100.0%` of what is not all."""
+    return f"{math.floor(part * 1000 + 1e-9) / 10:.1f}%"
+
+
+def _line(title: str, required: str, goal: str, cells: Sequence[str]) -> str:
+    return f"| {' | '.join([title, required, goal, *cells])} |"
 
 
 def _table(measured: Sequence[Measured]) -> Iterator[str]:

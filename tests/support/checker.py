@@ -4,7 +4,7 @@ Each rule gives its name for every place where it is broken. It reads what `supp
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from kai_snapshot.api.result import ReplayResult
@@ -68,6 +68,9 @@ class After:
         if "gpu-memory" in annotations:
             return int(annotations["gpu-memory"]) / int(self.nodes[node]["metadata"]["labels"]["nvidia.com/gpu.memory"])
         return float(annotations.get("gpu-fraction", 0))
+
+    def by_subgroup(self, pods: Iterable[str]) -> Counter[str]:
+        return Counter(_subgroup(self.pods[pod]) for pod in pods)
 
     def counted(self, pod: str, node: str) -> dict[str, float]:
         """What a pod on that node counts in its queues."""
@@ -172,8 +175,8 @@ def gangs(after: After) -> Iterator[str]:
         if any(after.job(pod) == job for pod in after.evicted):
             continue
         members = {pod for pod in after.pods if after.job(pod) == job}
-        there = members & (after.kept | after.new.keys())
-        if not _together(after.spec(job), Counter(_subgroup(after.pods[pod]) for pod in there)):
+        there, may_run = members & (after.kept | after.new.keys()), members - after.leaving
+        if not _together(after.spec(job), after.by_subgroup(there), after.by_subgroup(may_run)):
             yield job
 
 
@@ -285,18 +288,24 @@ def _minimums(spec: Object) -> dict[str, int]:
     return listed or {"": max(spec.get("minMember", 1), 1)}
 
 
-def _together(spec: Object, count: Counter[str]) -> bool:
-    """Whether so many pods of each pod set are what must run together."""
+def _together(spec: Object, count: Counter[str], may_run: Counter[str]) -> bool:
+    """Whether so many pods of each pod set are what must run together.
+
+    Where a group needs some of its parts only, KAI begins with the first ones by name; of one that has too few pods,
+    which others make up for, it places those that there are.
+    """
     minimums = _minimums(spec)
     listed = spec.get("subGroups", ())
     if not listed:
         return count[""] >= minimums[""]
 
-    def enough(name: str, least: int | None) -> bool:
+    def enough(name: str, least: int | None, *, all_needed: bool) -> bool:
         below = [each for each in listed if each.get("parent", "") == name]
         if not below:
-            return count[name] >= minimums[name]
-        met = sum(enough(each["name"], each.get("minSubGroup")) for each in below)
-        return met >= (len(below) if least is None else least)
+            fewest = minimums[name] if all_needed else min(minimums[name], max(may_run[name], 1))
+            return count[name] >= fewest
+        wanted = len(below) if least is None else least
+        all_needed = all_needed and wanted == len(below)
+        return sum(enough(each["name"], each.get("minSubGroup"), all_needed=all_needed) for each in below) >= wanted
 
-    return enough("", spec.get("minSubGroup"))
+    return enough("", spec.get("minSubGroup"), all_needed=True)

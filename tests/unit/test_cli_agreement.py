@@ -21,7 +21,11 @@ SHIFTED = "clock: all times are moved on by 1:00:00, from the capture (2026-11-2
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["agreement", *map(str, arguments), "--now", NOW])
+    return without_now(*arguments, "--now", NOW)
+
+
+def without_now(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["agreement", *map(str, arguments)])
 
 
 def write(directory: Path, *documents: Any) -> list[Path]:
@@ -119,6 +123,14 @@ class TestResultsThatTellNothing:
         assert (done.exit_code, done.stdout) == (2, "")
         assert says in said
 
+    def test_the_same_runs_are_not_counted_twice(self, tmp_path: Path) -> None:
+        one, two = write(tmp_path, real(), real())
+        for again in (one, two):
+            done = run(ARCHIVE, one, again)
+            said = " ".join(done.stderr.replace("│", " ").split())
+            assert (done.exit_code, done.stdout) == (2, "")
+            assert f"{again} is the same as {one}".replace(" ", "") in said.replace(" ", "")
+
     @pytest.mark.parametrize("content", ["", "[3]", '{"outcome": "Succeeded"}'])
     def test_what_is_no_result_is_named(self, tmp_path: Path, content: str) -> None:
         path = tmp_path / "bad.json"
@@ -137,6 +149,7 @@ class TestDoubts:
             (real(archive=KNOWN, adaptations=["patched a/b"]), "made ready otherwise: give --patch, --manifest"),
             (real(archive=OTHER, adaptations=[SHIFTED]), "is not of snapshot.zip as it was captured"),
             (real(), "a single run of the tool does not tell what it always decides"),
+            (real(), "0.json does not say of which archive it is: make sure that it is of snapshot.zip"),
         ],
         ids=[
             "another version",
@@ -144,6 +157,7 @@ class TestDoubts:
             "a changed archive",
             "perhaps a prepared archive",
             "a single run",
+            "an unknown archive",
         ],
     )
     def test_are_said_and_in_the_document(self, tmp_path: Path, document: dict[str, Any], says: str) -> None:
@@ -155,6 +169,24 @@ class TestDoubts:
     def test_there_are_none_of_a_replay_of_the_archive_as_it_was_captured(self, tmp_path: Path) -> None:
         done = run(ARCHIVE, *write(tmp_path, {**twelve_runs(CASE), "archive": KNOWN, "adaptations": [SHIFTED]}))
         assert (done.exit_code, done.stderr) == (0, "")
+
+    @pytest.mark.parametrize(
+        ("adaptations", "now", "said"),
+        [
+            ([], [], True),
+            (["clock: no time is moved: when it was captured is not known, and no time in it tells"], [], True),
+            ([], ["--now", NOW], False),
+            ([SHIFTED], [], False),
+        ],
+        ids=["by hand", "not moved", "the time is given", "moved"],
+    )
+    def test_at_what_time_the_tool_ran_is_asked_for(
+        self, tmp_path: Path, adaptations: list[str], now: list[str], said: bool
+    ) -> None:
+        """With times as they are in the archive, the tool counts ages to when it ran."""
+        results = write(tmp_path, {**twelve_runs(CASE), "archive": KNOWN, "adaptations": adaptations})
+        done = without_now(ARCHIVE, *results, *now)
+        assert ("0.json was made with the times as they are in the archive: give the time" in done.stderr) == said
 
     @pytest.mark.parametrize(("config", "said"), [("TargetDefaults", True), ("Verbatim", False)])
     def test_the_archive_is_made_ready_as_for_a_replay(self, tmp_path: Path, config: str, said: bool) -> None:

@@ -1,6 +1,7 @@
 """`kai-snapshot parse-log` as scripts use it."""
 
 import gzip
+import hashlib
 import json
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def test_exit_status_is_1_when_the_run_did_not_succeed(case: str, version: str, 
     log, archive = CORPUS / case / f"{version}.stderr.gz", CORPUS / case / "snapshot.zip"
     found = run(log, "--exit-code", code, "--archive", archive, "-o", "json")
     assert (found.exit_code, json.loads(found.stdout)["outcome"]) == (1, outcome)
+
+
+def test_an_archive_is_named_in_the_result() -> None:
+    archive = OVERQUOTA / "snapshot.zip"
+    found = run(OVERQUOTA / "v0.17.0.stderr.gz", "--archive", archive, "-o", "json")
+    sha256 = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert json.loads(found.stdout)["archive"] == {"name": "snapshot.zip", "sha256": sha256}
 
 
 def test_an_archive_adds_the_queues_names(tmp_path: Path) -> None:

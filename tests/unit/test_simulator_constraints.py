@@ -58,6 +58,30 @@ def test_no_larger_cluster_breaks_one(seed: int, directory: Path) -> None:
     assert broken(cluster, simulated(cluster, directory, order=seed)) == set()
 
 
+def one_of_two_parts() -> Object:
+    """A job that needs one of two parts, where the first by name has a pod too few, because that is on its way out."""
+    cluster, _ = sound()
+    parts = [{"name": "left", "minMember": 2, "parent": "any"}, {"name": "right", "minMember": 1, "parent": "any"}]
+    spec = {"queue": "a", "priorityClassName": "train", "subGroups": [{"name": "any", "minSubGroup": 1}, *parts]}
+    pods = [pod("job-0", "a", whole=1, node="n"), pod("job-1", "a", whole=1), pod("job-2", "a", whole=1)]
+    for each, part in zip(pods, ("left", "left", "right"), strict=True):
+        each["metadata"]["labels"] = {"kai.scheduler/subgroup-name": part}
+    pods[0]["metadata"]["deletionTimestamp"] = FUTURE
+    cluster["rawObjects"] |= {"podGroups": [{"metadata": meta("job", namespace="a"), "spec": spec}], "pods": pods}
+    return cluster
+
+
+def test_of_a_part_with_too_few_pods_those_that_there_are_get_a_place_where_others_make_up_for_it(
+    directory: Path,
+) -> None:
+    cluster = one_of_two_parts()
+    result = simulated(cluster, directory)
+    assert [each.pod for each in result.placements] == ["a/job-1"]  # as in the tool
+    assert broken(cluster, result) == set()
+    cluster["rawObjects"]["podGroups"][0]["spec"]["subGroups"][0]["minSubGroup"] = 2
+    assert broken(cluster, result) == {"gangs"}
+
+
 def test_the_clusters_have_something_of_everything(directory: Path) -> None:
     found: set[str] = set()
     for seed in SEEDS:

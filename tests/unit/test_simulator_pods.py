@@ -8,6 +8,7 @@ import pytest
 
 from kai_snapshot.simulator.constraints import pod_constraints
 from kai_snapshot.simulator.duration import duration
+from kai_snapshot.simulator.integer import integer
 from kai_snapshot.simulator.nodefacts import node_facts
 from kai_snapshot.simulator.quantity import quantity, thousandths, units
 from kai_snapshot.simulator.request import GpuKind, pod_request
@@ -27,13 +28,29 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
         ("1Gi", Fraction(1 << 30)),
         ("128974848k", Fraction(128974848000)),
         (".5", Fraction(1, 2)),
-        ("", Fraction(0)),
-        ("much", Fraction(0)),
-        ("1e99999999", Fraction(0)),
     ],
 )
 def test_a_quantity_is_an_exact_number(text: str, number: Fraction) -> None:
     assert quantity(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "much", "1e99999999"])
+def test_what_is_no_quantity_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="a quantity"):
+        quantity(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("8", 8), ("-3", -3), ("+3", 3), ("007", 7), (str(2**63 - 1), 2**63 - 1), (str(-(2**63)), -(2**63))],
+)
+def test_a_whole_number_is_read_as_go_reads_it(text: str, number: int) -> None:
+    assert integer(text) == number
+
+
+@pytest.mark.parametrize("text", [None, "", "--5", "1_000", " 1", "1.0", "0x1", "²", "٣", str(2**63), "9" * 5000])
+def test_what_go_does_not_read_as_a_whole_number_is_none(text: str | None) -> None:
+    assert integer(text) is None
 
 
 def test_amounts_are_rounded_up() -> None:

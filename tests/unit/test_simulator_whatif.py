@@ -327,6 +327,18 @@ class TestSamples:
         assert several.runs.frequencies.evictions == Counter(one.pod for run in each for one in run.evictions)
         assert several.placements == each[several.runs.shown - 1].placements
 
+    @pytest.mark.parametrize(("samples", "simulations"), [(1, 1), (3, 4)], ids=["one", "three, and the typical again"])
+    def test_each_simulation_is_told(self, samples: int, simulations: int) -> None:
+        told: list[None] = []
+        sample(
+            loaded(self.CASE),
+            clock=time.perf_counter,
+            now=RECORDED_AT,
+            samples=samples,
+            tell=lambda: told.append(None),
+        )
+        assert len(told) == simulations
+
     def test_are_of_what_was_changed(self) -> None:
         patches = [part("Config", [put("/actions", "allocate")])]
         several = sample(patched(loaded(self.CASE), patches), clock=time.perf_counter, now=RECORDED_AT, samples=2)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kai_snapshot.api.visualizer import ResourceStats
@@ -25,13 +25,17 @@ def name(path: Path) -> str:
     return path.parent.name if path.name == "snapshot.zip" else path.stem
 
 
-def triple(stats: ResourceStats | None) -> tuple[float, float, float]:
+def triple(stats: ResourceStats | None) -> tuple[int, int, int]:
+    """CPU and memory as they are, GPUs in millionths, which all documents have whole."""
     assert stats is not None
-    return stats.milli_cpu, stats.memory, stats.gpu_fraction or 0.0
+    assert stats.gpu_fraction is not None
+    gpu = round(stats.gpu_fraction * 1_000_000)
+    assert gpu / 1_000_000 == stats.gpu_fraction
+    return stats.milli_cpu, stats.memory, gpu
 
 
-def total(parts: Iterable[ResourceStats | None]) -> tuple[float, ...]:
-    return tuple(map(sum, zip(*map(triple, parts), strict=True))) or (0.0, 0.0, 0.0)
+def total(parts: Iterable[ResourceStats | None]) -> tuple[int, ...]:
+    return tuple(map(sum, zip(*map(triple, parts), strict=True))) or (0, 0, 0)
 
 
 def check(found: Views) -> None:
@@ -64,12 +68,8 @@ def check_queues(found: Views) -> None:
 
     for queue in every_queue(found.queues):
         has, wants, below = held[queue.id or ""], wanted[queue.id or ""], queue.children
-        assert triple(queue.resources.allocated) == pytest.approx(
-            total([*has, *(child.resources.allocated for child in below)]), abs=EXACT
-        )
-        assert triple(queue.resources.requested) == pytest.approx(
-            total([*wants, *(child.resources.requested for child in below)]), abs=EXACT
-        )
+        assert triple(queue.resources.allocated) == total([*has, *(child.resources.allocated for child in below)])
+        assert triple(queue.resources.requested) == total([*wants, *(child.resources.requested for child in below)])
 
 
 def check_nodes(found: Views) -> None:
@@ -117,17 +117,16 @@ def test_what_pods_hold_is_the_same_by_node_and_by_queue(path: Path) -> None:
     by_queue = total(root.resources.allocated for root in found.queues)
     in_jobs = total(task.requested for job in found.jobs for task in job.tasks if task.status in HOLDING)
     by_node = total(node.used for node in found.nodes)
-    assert by_queue == pytest.approx(in_jobs, abs=EXACT)
-    assert all(queues <= nodes + EXACT for queues, nodes in zip(by_queue, by_node, strict=True))
+    assert by_queue == in_jobs
+    assert all(queues <= nodes for queues, nodes in zip(by_queue, by_node, strict=True))
 
 
 @settings(max_examples=25, deadline=None)
+@example(number=277)  # its pods ask for parts of GPUs that no sum of floats has exactly
 @given(number=st.integers(0, 10_000))
 def test_of_made_up_clusters_too(number: int) -> None:
     raw = clusters.snapshot(clusters.drawn(number), number)
     found = views(datetime(2026, 11, 21, tzinfo=UTC), params=raw["schedulerParams"], **raw["rawObjects"])
     check(found)
     assert not found.summary.warnings
-    assert total(root.resources.allocated for root in found.queues) == pytest.approx(
-        total(node.used for node in found.nodes), abs=EXACT
-    )
+    assert total(root.resources.allocated for root in found.queues) == total(node.used for node in found.nodes)

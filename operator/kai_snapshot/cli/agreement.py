@@ -1,8 +1,8 @@
 """`kai-snapshot agreement`: the simulator beside results of snapshot-tool, on one archive."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +11,13 @@ import typer
 from kai_snapshot import agreement as agreeing
 from kai_snapshot.api.decodedresult import DecodedResult
 from kai_snapshot.api.result import SIMULATED, Outcome, ReplayedArchive, ReplayResult
+from kai_snapshot.archive.prepare import TIMES_MOVED
 from kai_snapshot.cli import agreement_table, output
 from kai_snapshot.cli import preparation_options as options
 from kai_snapshot.cli.archivefile import identify
 from kai_snapshot.cli.compared_files import read_file
+from kai_snapshot.cli.sampling import sampled
 from kai_snapshot.cli.simulated import Loaded, Now
-from kai_snapshot.simulator.samples import sample
 
 
 def agreement(
@@ -46,6 +47,7 @@ def agreement(
     --manifest and --config are as the replay had them. Exit status 1 if a fair share differs, or if the simulator lacks
     what all runs of the tool have.
     """
+    _all_different(results)
     given = [_Given(path, result) for path in results for result in read_file(path)]
     versions = _versions(given)
     loaded = Loaded(archive, options.preparation(options.read_manifest(manifest), config=config, patch=patch))
@@ -53,13 +55,13 @@ def agreement(
     pods = {pod.name for pod in collected.pods}
     for each in given:
         _check(each, captured, pods)
-    ours = sample(collected, clock=time.perf_counter, now=at, samples=samples)
+    ours = sampled(collected, now=at, samples=samples)
     document = agreeing.document(
         ours,
         [each.result for each in given],
         archive=captured,
         now=at,
-        doubts=[*_doubts(given, ours, captured), *_other_versions(versions)],
+        doubts=[*_doubts(given, ours, captured, now=now), *_other_versions(versions)],
     )
     if form == "json":
         output.document(document.dump())
@@ -83,9 +85,23 @@ class _Given:
         """What was changed in the archive besides times, which are moved so that ages are those of the capture."""
         return [change for change in self.result.adaptations if not change.startswith("clock:")]
 
+    @property
+    def times_moved(self) -> bool:
+        """Whether ages were those of the capture, and not of the tool's run."""
+        return any(change.startswith(TIMES_MOVED) for change in self.result.adaptations)
+
     def is_of(self, archive: ReplayedArchive) -> bool:
         """Whether it is of that archive as it was captured, as far as is known."""
         return self.result.archive is None or self.result.archive.sha256 == archive.sha256
+
+
+def _all_different(results: Sequence[Path]) -> None:
+    """Raises typer.BadParameter for runs that would be counted twice, which would make what they have look certain."""
+    seen: dict[str, Path] = {}
+    for path in results:
+        first = seen.setdefault(identify(path).sha256, path)
+        if first is not path:
+            raise typer.BadParameter(f"{path} is the same as {first}: give each run of the tool once")
 
 
 def _versions(given: Sequence[_Given]) -> list[str]:
@@ -122,8 +138,17 @@ def _other_versions(versions: Sequence[str]) -> Iterator[str]:
             yield f"the simulator has the rules of {SIMULATED}, the results are {of}: what differs may be theirs"
 
 
-def _doubts(given: Sequence[_Given], ours: ReplayResult, archive: ReplayedArchive) -> Iterator[str]:
+def _doubts(
+    given: Sequence[_Given], ours: ReplayResult, archive: ReplayedArchive, *, now: datetime | None
+) -> Iterator[str]:
     for each in given:
+        if each.result.archive is None:
+            yield f"{each.path} does not say of which archive it is: make sure that it is of {archive.name}"
+        if now is None and not each.times_moved:
+            yield (
+                f"{each.path} was made with the times as they are in the archive: give the time at which the tool "
+                "ran, --now, or ages differ"
+            )
         if not each.is_of(archive):
             yield (
                 f"{each.path} is not of {archive.name} as it was captured: all is well only if {archive.name} is what "

@@ -10,6 +10,7 @@ from kai_snapshot.api.result import Outcome
 from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.archive.read import queue_names, read_config
 from kai_snapshot.cli import output
+from kai_snapshot.cli.archivefile import identify
 from kai_snapshot.cli.result_page import page
 
 
@@ -55,6 +56,8 @@ def parse_log(
         tool_version=tool_version,
         names=None if names is None else toollog.Names(queue_of=names.queue_of, queues=names.queues),
     )
+    if archive is not None:
+        result = result.model_copy(update={"archive": identify(archive)})
     if form == "json":
         output.document(result.dump())
     else:

@@ -22,8 +22,8 @@ def _read(file: Path) -> tuple[Patch, ...]:
         return _PATCHES.validate_python(read_value(file.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        message = f"{file} is no list of patches, each with a target and a patch: {where}: {first['msg']}"
+        where = f": {'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else ""
+        message = f"{file} is no list of patches, each with a target and a patch{where}"
         raise typer.BadParameter(message) from error
     except UnicodeDecodeError as error:
         raise typer.BadParameter(f"{file} is not UTF-8") from error

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kai_snapshot.simulator.collect import Collected, PodFacts
+from kai_snapshot.simulator.integer import integer
 from kai_snapshot.simulator.model import Job, Queue, Settings, Task, Triple
 from kai_snapshot.simulator.nodefacts import NodeFacts, as_worker
 from kai_snapshot.simulator.nodes import CPU_COLUMN, GPU_COLUMN, MEMORY_COLUMN, Nodes
@@ -221,8 +222,7 @@ def _groups(labels: Mapping[str, str]) -> tuple[str, ...]:
 def _task_order(pod: PodFacts) -> tuple[object, ...]:
     leads = pod.labels.get("training.kubeflow.org/job-role") in ("master", "launcher")
     heads = pod.labels.get("ray.io/node-type") == "head"
-    priority = pod.labels.get("kai.scheduler/task-priority", "")
-    number = int(priority) if priority.lstrip("-").isdigit() else None
+    number = integer(pod.labels.get("kai.scheduler/task-priority"))
     return not leads, not heads, number is None, -(number or 0), parse_time(pod.created) or LONG_AGO, pod.uid
 
 

@@ -15,9 +15,10 @@ from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.document import Span, Visitor
 from kai_snapshot.archive.patches import ObjectName
 from kai_snapshot.archive.patching import node_of
-from kai_snapshot.archive.read import config_object, incomplete, read_document
+from kai_snapshot.archive.read import incomplete, read_document
 from kai_snapshot.simulator.beyond import of_object, of_settings
 from kai_snapshot.simulator.constraints import pod_constraints
+from kai_snapshot.simulator.forms import Malformed, check, check_template
 from kai_snapshot.simulator.model import Shape
 from kai_snapshot.simulator.nodefacts import NodeFacts, node_facts
 from kai_snapshot.simulator.request import pod_request
@@ -25,8 +26,6 @@ from kai_snapshot.simulator.signatures import pod_signature
 from kai_snapshot.simulator.unmodelled import Unmodelled, Use
 
 Object = Mapping[str, Any]
-FORM_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
-"""What comes of looking at an object that is not one of its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,22 +103,25 @@ class Collected(Visitor):
     def value(self, path: Key, value: object, span: Span) -> None:
         """The configuration and the parameters."""
         del span
-        if path == (CONFIG,):
-            self.configure(value)
-        elif path == (PARAMS,) and isinstance(value, dict):
-            self.set_params(value)
+        if path not in ((CONFIG,), (PARAMS,)) or value is None:
+            return
+        try:
+            self.configure(value) if path == (CONFIG,) else self.set_params(value)
+        except Malformed as error:
+            raise incomplete(str(error)) from error
 
-    def configure(self, value: object) -> None:
-        """The configuration. Raises TerminalError(IncompleteSnapshot)."""
-        self.config = config_object(value)
-        self._look(CONFIG, self.config or {})
+    def configure(self, value: Any) -> None:
+        """The configuration; None if there is none. Raises Malformed."""
+        self.config = value
+        self._look(CONFIG, {} if value is None else value)
 
-    def set_params(self, value: Object) -> None:
-        """The parameters of the scheduler."""
+    def set_params(self, value: Any) -> None:
+        """The parameters of the scheduler. Raises Malformed."""
         self.params = value
         self._look(PARAMS, value)
 
     def _look(self, member: str, value: Object) -> None:
+        check(member, value)
         self.unmodelled.begin(member)
         for use, where in of_settings(member, value):
             self.unmodelled.add(member, use, where)
@@ -130,12 +132,13 @@ class Collected(Visitor):
             return
         try:
             self.take(path[1], value)
-        except FORM_ERRORS as error:
-            raise incomplete(f"`{'.'.join(path)}` holds an object that is not one of its kind") from error
+        except Malformed as error:
+            raise incomplete(str(error)) from error
         self.newest.element(path, value, span)
 
     def take(self, kind: str, value: Any) -> None:
-        """An object at the end of a list. Raises one of FORM_ERRORS if it is not one of its kind."""
+        """An object at the end of a list. Raises Malformed."""
+        check(kind, value)
         fact, unmodelled, name = self._fact(kind, value), of_object(kind, value), ObjectName.of(value)
         self._add(kind, fact, unmodelled, name)
         if kind in self.changeable:
@@ -183,7 +186,7 @@ class Collected(Visitor):
     def _pod(self, pod: Object) -> PodFacts:
         metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
         annotations = metadata.get("annotations") or {}
-        shape, signature, config_maps = self._shape(spec, annotations)
+        shape, signature, config_maps = self._shape(pod)
         return PodFacts(
             name=f"{metadata.get('namespace', '')}/{metadata['name']}",
             namespace=metadata.get("namespace", ""),
@@ -202,11 +205,13 @@ class Collected(Visitor):
             config_maps=config_maps,
         )
 
-    def _shape(self, spec: Object, annotations: Object) -> tuple[Shape, tuple[object, ...], frozenset[str]]:
+    def _shape(self, pod: Object) -> tuple[Shape, tuple[object, ...], frozenset[str]]:
+        spec, annotations = pod.get("spec") or {}, pod["metadata"].get("annotations") or {}
         of_gpus = [annotations.get(f"gpu-{name}") for name in ("fraction", "memory", "fraction-num-devices")]
         form = {name: value for name, value in spec.items() if name not in _OF_ONE_POD}
         key = orjson.dumps([form, of_gpus], option=orjson.OPT_SORT_KEYS)
         if (known := self.shapes.get(key)) is None:
+            check_template(pod)
             shape = Shape(pod_request(spec, annotations), pod_constraints(spec))
             known = self.shapes[key] = shape, pod_signature(spec), _config_maps(spec)
         return known

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kai_snapshot.simulator.integer import integer
+
 Labels = Mapping[str, str]
 
 
@@ -85,8 +87,7 @@ def _matches(expression: Mapping[str, Any], labels: Labels) -> bool:
 
 
 def _compares(operator: str, value: str | None, values: Sequence[str]) -> bool:
-    try:
-        left, right = int(value or ""), int(values[0])
-    except (ValueError, IndexError):
+    left, right = integer(value), integer(values[0] if values else None)
+    if left is None or right is None:
         return False
     return left > right if operator == "Gt" else left < right

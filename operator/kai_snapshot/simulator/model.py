@@ -1,5 +1,6 @@
 """What a cycle works on: queues, jobs with their pods, and nodes, as plain objects that it changes as it decides."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -229,8 +230,9 @@ class Settings:
         return self.plugins.get(plugin, {}).get(name, default)
 
     def number(self, plugin: str, name: str, default: float) -> float:
-        """An argument that is a number; the default for what is none."""
+        """An argument that is a number; the default for what is none, or is beyond all numbers."""
         try:
-            return float(self.argument(plugin, name, "") or default)
+            number = float(self.argument(plugin, name, "") or default)
         except ValueError:
             return default
+        return number if math.isfinite(number) else default

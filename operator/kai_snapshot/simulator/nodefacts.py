@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from kai_snapshot.simulator.integer import integer
 from kai_snapshot.simulator.quantity import quantity, units
 from kai_snapshot.simulator.request import GPU, GPU_NAMES, MIG_NAME, in_units
 
@@ -42,7 +43,7 @@ def node_facts(node: Mapping[str, Any]) -> NodeFacts:
     metadata, spec, status = node["metadata"], node.get("spec") or {}, node.get("status") or {}
     labels = metadata.get("labels") or {}
     allocatable = _allocatable(status.get("allocatable") or {})
-    memory = _device_memory(labels.get("nvidia.com/gpu.memory"))
+    memory, count = _device_memory(labels.get("nvidia.com/gpu.memory")), integer(labels.get("nvidia.com/gpu.count"))
     said = _truth(labels.get("node-role.kubernetes.io/mig-enabled", ""))
     return NodeFacts(
         name=metadata["name"],
@@ -52,7 +53,7 @@ def node_facts(node: Mapping[str, Any]) -> NodeFacts:
         ready=not spec.get("unschedulable") and all(_good(each) for each in status.get("conditions") or ()),
         device_memory=memory or UNKNOWN_MEMORY,
         memory_known=memory is not None,
-        gpu_count=float(_integer(labels.get("nvidia.com/gpu.count"), int(allocatable.get(GPU, 0.0)))),
+        gpu_count=float(int(allocatable[GPU]) if count is None else count),
         mig=any(amount > 0 and MIG_NAME.fullmatch(name) for name, amount in allocatable.items())
         if said is None
         else said,
@@ -86,19 +87,12 @@ def _good(condition: Mapping[str, Any]) -> bool:
 
 
 def _device_memory(text: str | None) -> int | None:
-    memory = _integer(text, -1)
-    if memory < 0:
+    memory = integer(text)
+    if memory is None or memory < 0:
         return None
     if memory >= _MIB:
         memory //= _MIB
     return memory - memory % 100
-
-
-def _integer(text: str | None, default: int) -> int:
-    try:
-        return int(text) if text is not None else default
-    except ValueError:
-        return default
 
 
 def _truth(text: str) -> bool | None:

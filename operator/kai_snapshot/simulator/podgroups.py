@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from kai_snapshot.simulator.duration import duration
+from kai_snapshot.simulator.integer import integer
 from kai_snapshot.simulator.model import Group, Job, PodSet, Queue, Topology
 from kai_snapshot.simulator.queues import LONG_AGO
 from kai_snapshot.simulator.status import parse_time
@@ -74,10 +75,8 @@ def backs_off(group: Mapping[str, Any], pool_label: str) -> bool:
 
 def transition(condition: Mapping[str, Any]) -> int:
     """The number of a condition; what is no number comes first."""
-    try:
-        return int(condition.get("transitionID") or "")
-    except ValueError:
-        return -1
+    number = integer(condition.get("transitionID"))
+    return -1 if number is None else number
 
 
 def _root(spec: Mapping[str, Any], aliases: Mapping[str, Aliases]) -> Group:

@@ -12,17 +12,22 @@ _FACTORS = {
     **{f"{prefix}i": Fraction(1024) ** power for power, prefix in enumerate("KMGTPE", start=1)},
 }
 ZERO = Fraction(0)
+_EXPONENTS = 40
+"""Larger ones say nothing of what there can be, and take long to reckon with."""
 
 
 @lru_cache(maxsize=1 << 12)
 def quantity(value: str | float) -> Fraction:
-    """The number that a quantity stands for; zero for what is none, which no API server lets pass."""
+    """The number that a quantity stands for. Raises ValueError for what is none, which no API server lets pass."""
     form = _FORM.fullmatch(str(value).strip())
     if form is None:
-        return ZERO
+        raise ValueError("not a quantity")
     number, suffix = Fraction(form[1]), form[2] or ""
     if suffix[:1] in ("e", "E") and len(suffix) > 1:
-        return number * Fraction(10) ** int(suffix[1:]) if abs(int(suffix[1:])) < 40 else ZERO
+        exponent = int(suffix[1:])
+        if abs(exponent) >= _EXPONENTS:
+            raise ValueError("a quantity that nothing has")
+        return number * Fraction(10) ** exponent
     return number * _FACTORS[suffix] if suffix else number
 
 

@@ -8,6 +8,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from kai_snapshot.simulator.integer import integer
 from kai_snapshot.simulator.quantity import ZERO, quantity, thousandths, units
 
 CPU, MEMORY, GPU, PODS = "cpu", "memory", "gpu", "pods"
@@ -68,11 +69,11 @@ def pod_request(spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Requ
     amounts = {name: amount for name, number in total.items() if (amount := in_units(name, number)) is not None}
     amounts[PODS] = 1.0
     mig = {name: float(each[1]) for name in amounts if (each := MIG_NAME.fullmatch(name))}
-    count = _whole(annotations.get("gpu-fraction-num-devices")) or 1
+    count = max(integer(annotations.get("gpu-fraction-num-devices")) or 0, 0) or 1
     portion = _number(annotations.get("gpu-fraction"))
     if 0 < portion <= 1:
         return Request(amounts, GpuKind.FRACTION, count, portion)
-    if (memory := _whole(annotations.get("gpu-memory"))) > 0:
+    if (memory := integer(annotations.get("gpu-memory")) or 0) > 0:
         return Request(amounts, GpuKind.MEMORY, count, 0.0, memory)
     whole = int(units(devices))
     if mig:
@@ -126,10 +127,3 @@ def _number(text: str | None) -> float:
         return float(text or 0)
     except ValueError:
         return 0.0
-
-
-def _whole(text: str | None) -> int:
-    try:
-        return max(int(text or 0), 0)
-    except ValueError:
-        return 0

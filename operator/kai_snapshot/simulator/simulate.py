@@ -7,8 +7,7 @@ from pathlib import Path
 from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.simulator import cycle
 from kai_snapshot.simulator.cluster import build
-from kai_snapshot.simulator.collect import FORM_ERRORS, Collected, collect
-from kai_snapshot.simulator.forms import malformed
+from kai_snapshot.simulator.collect import Collected, collect
 
 
 def load(path: Path, *, not_after: datetime, changeable: Collection[str] = ()) -> Collected:
@@ -26,14 +25,8 @@ def simulate(
 ) -> ReplayResult:
     """What the scheduler decides at `now`; at the time of the capture, as far as the archive tells, unless given.
 
-    `clock` gives seconds, to say how long it took. Raises TerminalError: ConfigNull, and IncompleteSnapshot or
-    PatchFailed where an object is not one of its kind.
+    `clock` gives seconds, to say how long it took. Raises TerminalError(ConfigNull).
     """
-    try:
-        cluster = build(collected, now=now or collected.captured_at)
-    except FORM_ERRORS as error:
-        if (fault := malformed(collected)) is None:
-            raise
-        raise fault from error
+    cluster = build(collected, now=now or collected.captured_at)
     result = cycle.run(cluster, seed=seed, clock=clock)
     return result.model_copy(update={"adaptations": collected.adaptations})

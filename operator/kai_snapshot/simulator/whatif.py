@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
 
 import orjson
 
@@ -12,8 +11,10 @@ from kai_snapshot.archive.content import PARAMS
 from kai_snapshot.archive.patches import KINDS
 from kai_snapshot.archive.patching import Patching
 from kai_snapshot.archive.prepare import Preparation, configuration
+from kai_snapshot.archive.read import incomplete
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.simulator.collect import FORM_ERRORS, Collected, Object
+from kai_snapshot.simulator.collect import Collected
+from kai_snapshot.simulator.forms import Malformed
 
 EVERY_LIST = frozenset(kind.list for kind in KINDS.values())
 """All that a patch can be for."""
@@ -44,10 +45,13 @@ def prepared(collected: Collected, wanted: Preparation) -> Collected:
     assert all(name in collected.changeable for name in lists), "the archive was loaded without these lists"
     changed = collected.emptied(lists)
     config, said = configuration(collected.config, replace(wanted, target_version=SIMULATED), patching)
-    changed.configure(config)
-    changed.set_params(cast(Object, patching.part(PARAMS, collected.params)))
-    for name in lists:
-        _relist(changed, name, collected, patching)
+    try:
+        changed.configure(config)
+        changed.set_params(patching.part(PARAMS, collected.params))
+        for name in lists:
+            _relist(changed, name, collected, patching)
+    except Malformed as error:
+        raise _unfit(error, patching) from error
     patching.finish()
     changed.adaptations = (*collected.adaptations, *patching.said, *said)
     return changed
@@ -58,16 +62,14 @@ def _relist(changed: Collected, name: str, collected: Collected, patching: Patch
         if not patching.concerns(name, original.name, original.node):
             changed.again(name, original)
         elif (value := patching.element(name, orjson.loads(original.text))) is not None:
-            _take(changed, name, value)
+            changed.take(name, value)
     for value in patching.added(name):
-        _take(changed, name, value)
-
-
-def _take(changed: Collected, name: str, value: object) -> None:
-    try:
         changed.take(name, value)
-    except FORM_ERRORS as error:
-        raise TerminalError(
-            Reason.PATCH_FAILED,
-            f"the patches make of an object of `{name}` what cannot be one: see the types of what they put in.",
-        ) from error
+
+
+def _unfit(error: Malformed, patching: Patching) -> TerminalError:
+    """What was loaded passed, so it comes of the patches, or of the ConfigMap in place of a null configuration."""
+    if not patching.said:
+        return incomplete(str(error))
+    done = "; ".join(patching.said)
+    return TerminalError(Reason.PATCH_FAILED, f"With the patches, {error}. See the types of what they put in: {done}.")

@@ -5,9 +5,8 @@ from typing import Any
 
 from kai_snapshot.api.visualizer import ClusterSummary, JobView, NodeView, QueueView, Source
 from kai_snapshot.archive.read import incomplete
-from kai_snapshot.simulator.collect import FORM_ERRORS
 from kai_snapshot.views.facts import understand
-from kai_snapshot.views.gather import Gathered, gather
+from kai_snapshot.views.gather import FORM_ERRORS, Gathered, gather
 from kai_snapshot.views.jobs import job_counts, jobs
 from kai_snapshot.views.nodes import nodes
 from kai_snapshot.views.queues import queues

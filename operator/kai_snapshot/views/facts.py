@@ -16,6 +16,7 @@ from kai_snapshot.simulator.podgroups import make_job, priorities, transition
 from kai_snapshot.simulator.queues import LONG_AGO, make_queue
 from kai_snapshot.simulator.request import GPU, MIG_NAME
 from kai_snapshot.simulator.status import Status, parse_time
+from kai_snapshot.views.amounts import Amount, counted
 from kai_snapshot.views.devices import Claim, Device
 from kai_snapshot.views.gather import Gathered, PodDetails
 
@@ -37,8 +38,8 @@ class Pod:
     """namespace/name of its PodGroup; empty if it names none."""
     sub_group: str
     shape: Shape
-    amount: Triple
-    """What it counts as in its queue: CPU in millicores, memory in bytes, GPUs with parts of them."""
+    amount: Amount
+    """What it counts as in its queue."""
     whole: int
     """GPUs that it has for itself."""
     portion: float
@@ -54,11 +55,6 @@ class Pod:
     holder: bool
     """Whether its GPU is not its own: it holds it for pods that share it, or stands for one to come."""
     gpu_uuid: str
-
-    @property
-    def gpus(self) -> float:
-        """GPUs, with parts of them."""
-        return self.amount[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +162,7 @@ def _pod(facts: PodFacts, details: PodDetails, task: Task, cluster: Cluster, cla
         job=f"{facts.namespace}/{facts.group}" if facts.group else "",
         sub_group=facts.labels.get("kai.scheduler/subgroup-name", ""),
         shape=task.shape,
-        amount=(cpu, memory, gpus + sum(claim.count for claim in claims)),
+        amount=counted((cpu, memory, gpus + sum(claim.count for claim in claims))),
         whole=0 if request.shared else request.devices,
         portion=gpus / request.devices if request.shared else 0.0,
         groups=tuple(dict.fromkeys(task.groups)),  # the first may be named twice

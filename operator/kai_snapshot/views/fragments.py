@@ -92,8 +92,8 @@ def _demands(pods: Iterable[Pod]) -> Iterator[_Demand]:
         if claimed or request.devices or pod.mig:
             yield _Demand(
                 shape=pod.shape,
-                cpu=pod.amount[0],
-                memory=pod.amount[1],
+                cpu=pod.amount.cpu,
+                memory=pod.amount.memory,
                 whole=request.devices + claimed,
                 memory_of_each=request.device_memory,
                 portion=request.portion if request.shared else 1.0,
@@ -110,8 +110,8 @@ def _room(node: Node, slots: Sequence[Slot]) -> _Room:
     return _Room(
         slots=slots,
         device_memory=node.facts.device_memory,
-        cpu=cpu - sum(pod.amount[0] for pod in node.pods),
-        memory=memory - sum(pod.amount[1] for pod in node.pods),
+        cpu=cpu - sum(pod.amount.cpu for pod in node.pods),
+        memory=memory - sum(pod.amount.memory for pod in node.pods),
         idle=sum(not slot.occupants for slot in slots),
         mig=mig,
     )

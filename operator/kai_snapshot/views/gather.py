@@ -9,12 +9,14 @@ from typing import Any
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.document import Span, Visitor
 from kai_snapshot.archive.read import incomplete, read_document
-from kai_snapshot.simulator.collect import FORM_ERRORS, Collected
+from kai_snapshot.simulator.collect import Collected
 from kai_snapshot.views.devices import Claim, Device, claim_of, claims_named, devices_of
 
 Object = Mapping[str, Any]
 UUID_OF_RESERVATION = "run.ai/reserve_for_gpu_index"
 """The annotation of a pod that holds a GPU for those who share it: despite its name, the GPU's UUID."""
+FORM_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
+"""What comes of looking at an object that is not one of its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,6 @@ class Gathered(Visitor):
         if path[0] != "rawObjects":
             return
         try:
-            _check_names(value["metadata"])
             self.collected.element(path, value, span)
             self._take(path[1], value)
         except FORM_ERRORS as error:
@@ -96,19 +97,6 @@ def gather(path: Path, *, not_after: datetime) -> Gathered:
     gathered = Gathered(Collected(not_after))
     read_document(path, gathered)
     return gathered
-
-
-def _check_names(metadata: Object) -> None:
-    """Objects come from an API server, archives from anywhere."""
-    if not isinstance(metadata["name"], str) or not metadata["name"]:
-        raise TypeError("a name is text")
-    if not isinstance(metadata.get("namespace", ""), str):
-        raise TypeError("a namespace is text")
-    if not all(isinstance(metadata.get(each) or "", str) for each in ("uid", "creationTimestamp")):
-        raise TypeError("a UID and a time are text")
-    for each in ("labels", "annotations"):
-        if not all(isinstance(text, str) for text in (metadata.get(each) or {}).values()):
-            raise TypeError("labels and annotations are text")
 
 
 def _pod(pod: Object) -> PodDetails:

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kai_snapshot.api.visualizer import GPUSlot, NodeView, Occupant
-from kai_snapshot.simulator.model import NOTHING
 from kai_snapshot.simulator.request import MIG_NAME
-from kai_snapshot.views.amounts import plus, stats
+from kai_snapshot.views.amounts import NOTHING, counted, plus, stats
 from kai_snapshot.views.facts import Facts, Node
 from kai_snapshot.views.fragments import Fragments
 from kai_snapshot.views.slots import MOST, Slot, assign, slot_count
@@ -46,13 +45,13 @@ def _warnings(node: Node, missing: int) -> Iterator[str]:
 def _node(node: Node, slots: Sequence[Slot], reasons: Sequence[str]) -> NodeView:
     labels, used, mig = node.facts.labels, NOTHING, Counter[str]()
     for pod in node.pods:
-        used = plus(used, (*pod.amount[:2], 0.0 if pod.holder else pod.gpus))
+        used = plus(used, pod.amount._replace(gpu=0) if pod.holder else pod.amount)
         mig.update(pod.mig)
     offered = {name: int(amount // 1000) for name, amount in node.facts.allocatable.items() if MIG_NAME.fullmatch(name)}
     return NodeView(
         name=node.facts.name,
         status="Ready" if node.ready else "NotReady",
-        allocatable=stats(node.offered, mig=offered),
+        allocatable=stats(counted(node.offered), mig=offered),
         used=stats(used, devices=sum(bool(slot.occupants) for slot in slots), mig=mig),
         gpu_slots=tuple(_slots(slots, reasons)),
         unschedulable=node.unschedulable or None,

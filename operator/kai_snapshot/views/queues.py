@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kai_snapshot.api.visualizer import QueueResources, QueueView, ResourceName, UnlimitedResources
-from kai_snapshot.simulator.model import NOTHING, Triple
 from kai_snapshot.simulator.quantity import quantity
 from kai_snapshot.simulator.status import Status
-from kai_snapshot.views.amounts import plus, stats, unlimited
+from kai_snapshot.views.amounts import NOTHING, Amount, counted, plus, stats, unlimited
 from kai_snapshot.views.facts import Facts, Job, Queue
 from kai_snapshot.views.jobs import job_counts
 
@@ -25,8 +24,8 @@ class _Branch:
     children: "list[_Branch]"
     jobs: Sequence[Job]
     orphan: bool = False
-    allocated: Triple = NOTHING
-    requested: Triple = NOTHING
+    allocated: Amount = NOTHING
+    requested: Amount = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,7 @@ def _rank(branch: _Branch) -> tuple[int, str]:
 
 def _differs(branch: _Branch) -> bool:
     """Whether its status says something else; it has cores where we have millicores."""
+    has = branch.allocated
     reported = {str(name): float(quantity(value)) for name, value in branch.queue.reported.items()}
     gpus = [amount for name, amount in reported.items() if name.endswith("gpu")]
     said = (
@@ -118,7 +118,7 @@ def _differs(branch: _Branch) -> bool:
     )
     return any(
         theirs is not None and abs(theirs - ours) > _TOLERANCE * max(theirs, ours)
-        for theirs, ours in zip(said, branch.allocated, strict=True)
+        for theirs, ours in zip(said, (has.cpu, has.memory, has.gpus), strict=True)
     )
 
 
@@ -133,11 +133,11 @@ def _view(branch: _Branch) -> QueueView:
         parent=branch.queue.parent,
         weight=queue.priority,
         resources=QueueResources(
-            guaranteed=stats(queue.quota),
+            guaranteed=stats(counted(queue.quota)),
             allocated=stats(branch.allocated),
-            max=stats(queue.limit),
+            max=stats(counted(queue.limit)),
             requested=stats(branch.requested),
-            fair_share=stats(branch.queue.share) if branch.queue.share is not None else None,
+            fair_share=stats(counted(branch.queue.share)) if branch.queue.share is not None else None,
             over_quota_weight=dict(zip(_NAMES, queue.weight, strict=True)),
             unlimited=UnlimitedResources(guaranteed=guaranteed, max=most) if guaranteed or most else None,
         ),
