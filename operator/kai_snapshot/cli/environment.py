@@ -18,7 +18,7 @@ from kai_snapshot.runs.environment import Look, collect, collect_in_cluster, of_
 from kai_snapshot.runs.nodes import of_cluster
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 
-app = typer.Typer(add_completion=False, rich_markup_mode="markdown", invoke_without_command=True)
+app = typer.Typer(name="environment", add_completion=False, rich_markup_mode="markdown", invoke_without_command=True)
 app.command("nodes")(nodes)
 app.command("diff")(diff)
 app.command("get")(get)

@@ -20,7 +20,7 @@ NAMESPACE = "kai-snapshots"
 
 def nodes(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NODE]...", help="Nodes by name. Default: those of --node-selector.")
+        list[str] | None, typer.Argument(metavar="NODE", help="Nodes by name. Default: those of --node-selector.")
     ] = None,
     *,
     selector: Annotated[
