@@ -100,6 +100,24 @@ class TestDerived:
         assert "NodeNotFound" in done.stderr
 
 
+class TestExport:
+    def test_a_document_gets_another_header_and_form(self, two: tuple[Path, Path]) -> None:
+        exported = json.loads(run("export", two[0], "--api-version", "aicr.run/v1", "-o", "json").stdout)
+        assert exported["apiVersion"] == "aicr.run/v1"
+        assert (
+            decode(json.dumps(exported).encode(), where="x").measurements
+            == decode(two[0].read_bytes(), where="x").measurements
+        )
+
+    def test_several_stay_several(self, two: tuple[Path, Path], tmp_path: Path) -> None:
+        (tmp_path / "both").write_text("---".join(each.read_text() for each in two))
+        assert len(decode_all(run("export", tmp_path / "both").stdout_bytes, where="x")) == 2
+
+    def test_what_is_no_document_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "c").write_text("kind: Recipe")
+        assert run("export", tmp_path / "c").exit_code == 3
+
+
 class TestWhereTo:
     def test_a_directory_has_a_file_of_each_node(self, tmp_path: Path) -> None:
         assert run("derive", CORPUS / "19-live/snapshot.zip", "-f", tmp_path, "-o", "json").exit_code == 0
