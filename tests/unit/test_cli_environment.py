@@ -113,6 +113,21 @@ class TestExport:
         (tmp_path / "both").write_text("---".join(each.read_text() for each in two))
         assert len(decode_all(run("export", tmp_path / "both").stdout_bytes, where="x")) == 2
 
+    @pytest.mark.parametrize("name", ["../../etc/passwd", "", ".hidden", "a/b"])
+    def test_a_name_does_not_lead_out_of_the_directory(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "a").write_text(json.dumps({"metadata": {"source-node": name}, "measurements": []}))
+        (tmp_path / "to").mkdir()
+        done = run("export", tmp_path / "a", "-f", tmp_path / "to")
+        assert done.exit_code == 3
+        assert "is no file's name" in done.stderr
+        assert list((tmp_path / "to").iterdir()) == []
+
+    def test_two_of_one_node_do_not_overwrite_each_other(self, two: tuple[Path, Path], tmp_path: Path) -> None:
+        (tmp_path / "both").write_text("---".join(each.read_text() for each in two))
+        (tmp_path / "to").mkdir()
+        assert run("export", tmp_path / "both", "-f", tmp_path / "to").exit_code == 2
+        assert list((tmp_path / "to").iterdir()) == []
+
     def test_what_is_no_document_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "c").write_text("kind: Recipe")
         assert run("export", tmp_path / "c").exit_code == 3

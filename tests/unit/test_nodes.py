@@ -206,11 +206,12 @@ ENDED = {
     [
         ("Failed", ENDED, "", "status 137 (OOMKilled)"),
         ("Succeeded", {}, "nothing", "no whole document"),
+        ("Succeeded", {}, printed("../good"), "about another node"),
         ("Pending", {"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
         ]}, "", "nothing came within 1 s: Unschedulable: no room"),
     ],
-    ids=["killed", "without a document", "never scheduled"],
+    ids=["killed", "without a document", "of another node", "never scheduled"],
 )  # fmt: skip
 def test_a_node_that_fails_does_not_end_the_others(phase: str, status: Object, log: str, says: str) -> None:
     server = cluster("bad", "good")

@@ -180,6 +180,8 @@ async def _handed_in(
     document = frame.decode(log, where=f"the log of Pod {namespace}/{name}")
     if document is None:
         raise _failed(node, f"the log of Pod {namespace}/{name} has no whole document")
+    if document.source_node != node:
+        raise _failed(node, f"the document of Pod {namespace}/{name} is about another node")
     return document
 
 
