@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
 from kai_snapshot.cli.app import app
 from kai_snapshot.environment.text import decode, decode_all
 
 CORPUS = Path(__file__).parents[1] / "data/corpus"
+SCHEMA = json.loads((Path(__file__).parents[1] / "data/environment/aicr-snapshot.schema.json").read_bytes())
 DOCUMENT = """
 metadata: {source-node: n, timestamp: "2026-03-12T09:41:27Z"}
 measurements:
@@ -40,6 +42,14 @@ class TestThisMachine:
         document = decode(done.stdout_bytes, where="stdout")
         assert document.source_node == "here"
         assert {"GPU", "OS"} <= {each.type for each in document.measurements}
+
+    @pytest.mark.parametrize("arguments", [(), ("derive", CORPUS / "19-live/snapshot.zip")], ids=["here", "an archive"])
+    @pytest.mark.parametrize("header", ["aicr.nvidia.com/v1alpha1", "aicr.run/v1"])
+    def test_what_is_written_keeps_the_contract(self, arguments: tuple[str | Path, ...], header: str) -> None:
+        written = json.loads(run(*arguments, "-o", "json", "--api-version", header).stdout)
+        Draft202012Validator(SCHEMA).validate(written)
+        types = [each["type"] for each in written["measurements"]]
+        assert len(set(types)) == len(types)
 
     def test_what_could_not_be_found_out_is_said(self) -> None:
         assert "systemd Failed after" in run("--collector-timeout", "2").stderr or "SystemD" in run().stdout
