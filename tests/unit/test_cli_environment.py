@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 from typer.testing import CliRunner, Result
 
 from kai_snapshot.cli.app import app
 from kai_snapshot.environment.text import decode, decode_all
 
 CORPUS = Path(__file__).parents[1] / "data/corpus"
+SCHEMA = json.loads((Path(__file__).parents[1] / "data/environment/aicr-snapshot.schema.json").read_bytes())
 DOCUMENT = """
 metadata: {source-node: n, timestamp: "2026-03-12T09:41:27Z"}
 measurements:
@@ -40,6 +42,14 @@ class TestThisMachine:
         document = decode(done.stdout_bytes, where="stdout")
         assert document.source_node == "here"
         assert {"GPU", "OS"} <= {each.type for each in document.measurements}
+
+    @pytest.mark.parametrize("arguments", [(), ("derive", CORPUS / "19-live/snapshot.zip")], ids=["here", "an archive"])
+    @pytest.mark.parametrize("header", ["aicr.nvidia.com/v1alpha1", "aicr.run/v1"])
+    def test_what_is_written_keeps_the_contract(self, arguments: tuple[str | Path, ...], header: str) -> None:
+        written = json.loads(run(*arguments, "-o", "json", "--api-version", header).stdout)
+        Draft202012Validator(SCHEMA).validate(written)
+        types = [each["type"] for each in written["measurements"]]
+        assert len(set(types)) == len(types)
 
     def test_what_could_not_be_found_out_is_said(self) -> None:
         assert "systemd Failed after" in run("--collector-timeout", "2").stderr or "SystemD" in run().stdout
@@ -98,6 +108,39 @@ class TestDerived:
         done = run("derive", CORPUS / "19-live/snapshot.zip", "--node", "gone")
         assert done.exit_code == 3
         assert "NodeNotFound" in done.stderr
+
+
+class TestExport:
+    def test_a_document_gets_another_header_and_form(self, two: tuple[Path, Path]) -> None:
+        exported = json.loads(run("export", two[0], "--api-version", "aicr.run/v1", "-o", "json").stdout)
+        assert exported["apiVersion"] == "aicr.run/v1"
+        assert (
+            decode(json.dumps(exported).encode(), where="x").measurements
+            == decode(two[0].read_bytes(), where="x").measurements
+        )
+
+    def test_several_stay_several(self, two: tuple[Path, Path], tmp_path: Path) -> None:
+        (tmp_path / "both").write_text("---".join(each.read_text() for each in two))
+        assert len(decode_all(run("export", tmp_path / "both").stdout_bytes, where="x")) == 2
+
+    @pytest.mark.parametrize("name", ["../../etc/passwd", "", ".hidden", "a/b"])
+    def test_a_name_does_not_lead_out_of_the_directory(self, tmp_path: Path, name: str) -> None:
+        (tmp_path / "a").write_text(json.dumps({"metadata": {"source-node": name}, "measurements": []}))
+        (tmp_path / "to").mkdir()
+        done = run("export", tmp_path / "a", "-f", tmp_path / "to")
+        assert done.exit_code == 3
+        assert "is no file's name" in done.stderr
+        assert list((tmp_path / "to").iterdir()) == []
+
+    def test_two_of_one_node_do_not_overwrite_each_other(self, two: tuple[Path, Path], tmp_path: Path) -> None:
+        (tmp_path / "both").write_text("---".join(each.read_text() for each in two))
+        (tmp_path / "to").mkdir()
+        assert run("export", tmp_path / "both", "-f", tmp_path / "to").exit_code == 2
+        assert list((tmp_path / "to").iterdir()) == []
+
+    def test_what_is_no_document_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "c").write_text("kind: Recipe")
+        assert run("export", tmp_path / "c").exit_code == 3
 
 
 class TestWhereTo:

@@ -1,6 +1,7 @@
 """Looking at a machine: each collector alone, and what becomes of the others if one fails or hangs."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from kai_snapshot.environment.units import object_path, unit
 from kai_snapshot.runs.environment import Look, collect
 from support.systemd import Systemd, listening
 
+BUSYBOX = shutil.which("busybox")
 DATA = Path(__file__).parents[1] / "data/environment"
 
 
@@ -144,19 +146,31 @@ class TestGpu:
             "gpu-present": False, "gpu-count": 0, "driver-loaded": True, "detection-source": "sysfs",
         }  # fmt: skip
 
+    @pytest.mark.skipif(os.geteuid() != 0 or BUSYBOX is None, reason="takes root and busybox-static")
     @pytest.mark.parametrize("driver_root", ["", "run/nvidia/driver"], ids=["the host's", "the GPU operator's"])
-    def test_the_hosts_program_runs_with_the_hosts_libraries(
-        self, root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, driver_root: str
+    def test_the_hosts_program_runs_in_the_hosts_root(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch, driver_root: str
     ) -> None:
-        program = root / driver_root / "usr/bin/nvidia-smi"
-        program.parent.mkdir(parents=True, exist_ok=True)
-        program.touch()
-        (tmp_path / "chroot").write_text(
-            f'#!/bin/sh\n[ "$*" = "{root / driver_root} nvidia-smi -q -x" ] && cat {DATA}/nvidia-smi-1.xml\n'
-        )
-        (tmp_path / "chroot").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        assert parts(self.look(root))["smi"]["gpu-count"] == 1
+        monkeypatch.setenv("PATH", "/nowhere")
+        assert BUSYBOX is not None
+        programs = root / driver_root / "usr/bin"
+        programs.mkdir(parents=True, exist_ok=True)
+        (programs / "nvidia-smi").write_text('#!/usr/bin/sh\n[ "$*" = "-q -x" ] && cat /printed\n')
+        (programs / "nvidia-smi").chmod(0o755)
+        for name in ("sh", "cat"):
+            shutil.copy(BUSYBOX, programs / name)
+        shutil.copy(DATA / "nvidia-smi-8.xml", root / driver_root / "printed")
+        assert parts(self.look(root))["smi"]["gpu-count"] == 8
+
+    def test_a_host_that_may_not_be_entered_is_told(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without the right to, or as here because its program is none."""
+        monkeypatch.setenv("PATH", "/nowhere")
+        (root / "usr/bin").mkdir()
+        (root / "usr/bin/nvidia-smi").touch()
+        smi = self.look(root).subtype("smi")
+        assert smi is not None
+        assert smi.data == {"gpu-count": 0}
+        assert f"nvidia-smi ended with status 1: {root}" in smi.context["reason"]
 
 
 KUBELET = object_path("kubelet.service")

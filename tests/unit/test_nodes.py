@@ -145,6 +145,30 @@ def test_what_a_kill_leaves_behind_goes_by_itself() -> None:
     assert job["spec"]["activeDeadlineSeconds"] > 300
 
 
+def test_a_run_that_is_stopped_removes_its_jobs() -> None:
+    server = cluster("a", "b")
+    both = asyncio.Event()
+
+    def kubelet(path: str, job: Object) -> None:
+        run(server, job, "Running")
+        if len(created(server)) == 2:
+            both.set()
+
+    server.created = kubelet
+
+    async def stopped() -> None:
+        async with serving(server):
+            connection, wanted = ApiConnection(server=server.url), NodesWanted(namespace="env")
+            task = asyncio.create_task(of_nodes(connection, wanted, LOOK, tell=lambda line: None))
+            await both.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(stopped())
+    assert sorted(removed(server)) == sorted(each["metadata"]["name"] for each in created(server))
+
+
 @pytest.mark.parametrize(
     ("wanted", "chosen"),
     [
@@ -182,11 +206,12 @@ ENDED = {
     [
         ("Failed", ENDED, "", "status 137 (OOMKilled)"),
         ("Succeeded", {}, "nothing", "no whole document"),
+        ("Succeeded", {}, printed("../good"), "about another node"),
         ("Pending", {"conditions": [
             {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
         ]}, "", "nothing came within 1 s: Unschedulable: no room"),
     ],
-    ids=["killed", "without a document", "never scheduled"],
+    ids=["killed", "without a document", "of another node", "never scheduled"],
 )  # fmt: skip
 def test_a_node_that_fails_does_not_end_the_others(phase: str, status: Object, log: str, says: str) -> None:
     server = cluster("bad", "good")

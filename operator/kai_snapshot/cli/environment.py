@@ -14,6 +14,7 @@ from kai_snapshot.cli.environment_get import get
 from kai_snapshot.cli.environment_nodes import nodes
 from kai_snapshot.collectors import TIMEOUT_SECONDS
 from kai_snapshot.collectors.host import Host
+from kai_snapshot.environment.text import decode_all
 from kai_snapshot.runs.environment import Look, collect, collect_in_cluster, of_archive
 from kai_snapshot.runs.nodes import of_cluster
 from kai_snapshot.source.kubeconfig import from_kubeconfig
@@ -122,3 +123,23 @@ def derive(
         archive, node=node, manifest=manifest, api_version=api_version, max_nodes_per_entry=max_nodes_per_entry
     )
     to.finish([document], target)
+
+
+@app.command("export")
+def export(
+    documents: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, metavar="FILE", help="One document or several, in YAML or JSON."),
+    ],
+    *,
+    kubeconfig: to.Kubeconfig = None,
+    context: to.Context = None,
+    api_version: to.Header = to.DEFAULT_HEADER,
+    template: to.Template = None,
+    file: to.File = to.STDOUT,
+    form: to.Form = "yaml",
+) -> None:
+    """Write documents again: with another header, in another form, through a template, into a ConfigMap."""
+    target = to.Target.of(file, form, template, kubeconfig, context)
+    found = decode_all(documents.read_bytes(), where=str(documents))
+    to.finish([each.with_header(api_version) for each in found], target)

@@ -14,7 +14,7 @@ from kai_snapshot.cli import output
 from kai_snapshot.environment import configmap, text
 from kai_snapshot.environment.assemble import require_gpu
 from kai_snapshot.environment.template import render
-from kai_snapshot.errors import SnapshotError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs.nodes import apply_config_maps
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 
@@ -98,9 +98,9 @@ class Target:
         if self.where.startswith(configmap.SCHEME):
             self._apply(documents)
         elif self.where != STDOUT and Path(self.where).is_dir():
-            for each in documents:
+            for name, each in _by_file_name(documents).items():
                 ending = "txt" if self.template is not None else text.EXTENSION[self.form]
-                Path(self.where, f"{each.source_node}.{ending}").write_bytes(self._content([each]))
+                Path(self.where, f"{name}.{ending}").write_bytes(self._content([each]))
         elif self.where == STDOUT:
             sys.stdout.buffer.write(self._content(documents))
             sys.stdout.buffer.flush()
@@ -124,6 +124,21 @@ class Target:
         ]
         connection = from_kubeconfig(self.kubeconfig, context=self.context)
         asyncio.run(apply_config_maps(connection, made))
+
+
+def _by_file_name(documents: Sequence[EnvironmentDocument]) -> dict[str, EnvironmentDocument]:
+    """By node. A document may come from anywhere, and its node's name must not lead to another directory."""
+    found: dict[str, EnvironmentDocument] = {}
+    for each in documents:
+        name = each.source_node
+        if not name or name.startswith(".") or "/" in name or "\0" in name:
+            raise TerminalError(
+                Reason.INVALID_ENVIRONMENT, f"The node's name {name!r} in a document is no file's name."
+            )
+        if name in found:
+            raise TerminalError(Reason.INVALID_SPEC, f"There are two documents of the node {name}: write to one file.")
+        found[name] = each
+    return found
 
 
 def finish(

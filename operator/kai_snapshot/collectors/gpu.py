@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,16 @@ from kai_snapshot.environment.system import module_names
 QUERY: Final = ("nvidia-smi", "-q", "-x")
 DRIVER_ROOTS: Final = ("/", "/run/nvidia/driver")
 """Where a driver may be installed on a host: by its administrator, or by the GPU operator."""
+_IN_ROOT: Final = """
+import os, sys
+try:
+    os.chroot(sys.argv[1])
+    os.chdir("/")
+    os.execve(sys.argv[2], sys.argv[2:], {"PATH": "/usr/local/bin:/usr/bin:/bin"})
+except OSError as error:
+    sys.exit(f"{sys.argv[1]}: {error.strerror}")
+"""
+"""chroot, which is not on the PATH of our image. Behind it there is nothing more for Python to import."""
 _PLACES: Final = ("usr/bin/nvidia-smi", "usr/local/bin/nvidia-smi", "bin/nvidia-smi", "opt/bin/nvidia-smi")
 
 
@@ -61,6 +72,7 @@ def _command(host: Host) -> Sequence[str] | None:
         return None
     for driver_root in DRIVER_ROOTS:
         root = host.root / driver_root.lstrip("/")
-        if any(os.path.lexists(root / place) for place in _PLACES):
-            return ("chroot", str(root), *QUERY)
+        for place in _PLACES:
+            if os.path.lexists(root / place):  # a link may lead somewhere in that root only
+                return (sys.executable, "-I", "-c", _IN_ROOT, str(root), f"/{place}", *QUERY[1:])
     return None

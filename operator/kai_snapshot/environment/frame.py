@@ -16,7 +16,7 @@ from typing import Final
 import orjson
 
 from kai_snapshot.api.environmentdocument import EnvironmentDocument
-from kai_snapshot.environment.text import decode as decode_document
+from kai_snapshot.environment.text import decode_json
 from kai_snapshot.errors import Reason, TerminalError
 
 LARGEST: Final = 16 << 20
@@ -53,7 +53,7 @@ def decode(log: str, *, where: str) -> EnvironmentDocument | None:
         raise TerminalError(
             Reason.INVALID_ENVIRONMENT, f"The document in {where} is damaged: its SHA-256 differs, or it is too large."
         )
-    return decode_document(content, where=where)
+    return decode_json(content, where=where)
 
 
 def beside(log: str) -> str:

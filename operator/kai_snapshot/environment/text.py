@@ -6,9 +6,9 @@ from typing import Any, Final, Literal
 
 import orjson
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from kai_snapshot.api.environmentdocument import KIND, EnvironmentDocument, Reading
+from kai_snapshot.api.environmentdocument import KIND, CollectorReport, EnvironmentDocument, Reading
 from kai_snapshot.environment.readings import go_text, reading
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -61,6 +61,17 @@ def decode(content: bytes, *, where: str) -> EnvironmentDocument:
     return found[0]
 
 
+def decode_json(content: bytes, *, where: str) -> EnvironmentDocument:
+    """The document that a pod hands over: JSON only, in which a few bytes cannot stand for many.
+
+    Raises TerminalError(InvalidEnvironment), which names `where`.
+    """
+    try:
+        return _document(orjson.loads(content), where)
+    except orjson.JSONDecodeError as error:
+        raise _invalid(where, f"it is not JSON: {error}") from error
+
+
 def decode_all(content: bytes, *, where: str) -> list[EnvironmentDocument]:
     """All documents in a text of YAML or JSON. Raises TerminalError(InvalidEnvironment), which names `where`."""
     loaded = _loaded(content, where)
@@ -99,12 +110,20 @@ def _document(content: Any, where: str) -> EnvironmentDocument:
                 "apiVersion": go_text(content.get("apiVersion") or ""),
                 "metadata": _texts(content.get("metadata")),
                 "measurements": [_measurement(each, where) for each in content["measurements"] if each is not None],
-                "collectors": content.get("collectors") or (),
+                "collectors": _collectors(content.get("collectors")),
             }
         )
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise _invalid(where, f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}") from error
+
+
+def _collectors(content: object) -> list[CollectorReport]:
+    """Ours; a field of that name that is somebody else's is unknown, and ignored like every other."""
+    try:
+        return _REPORTS.validate_python(content or [])
+    except ValidationError:
+        return []
 
 
 def _measurement(content: Any, where: str) -> dict[str, Any]:
@@ -139,6 +158,7 @@ def _invalid(where: str, what: str) -> TerminalError:
     return TerminalError(Reason.INVALID_ENVIRONMENT, f"{where} is not an environment document: {what}.")
 
 
+_REPORTS: Final = TypeAdapter(list[CollectorReport])
 _SCALARS: Final = (
     ("bool", r"true|True|TRUE|false|False|FALSE", (*"tTfF",)),
     ("null", r"~|null|Null|NULL|", (*"~nN", "")),

@@ -74,7 +74,6 @@ async def of_nodes(connection: ApiConnection, wanted: NodesWanted, look: NodeLoo
     """
     async with KubernetesApi.connect(connection) as api:
         nodes = await _choose(api, wanted, tell)
-        facts = asyncio.create_task(clusterfacts.gather(api))
         run, turns = secrets.token_hex(4), asyncio.Semaphore(wanted.parallelism)
 
         async def look_at(index: int, node: str) -> NodeResult:
@@ -89,12 +88,11 @@ async def of_nodes(connection: ApiConnection, wanted: NodesWanted, look: NodeLoo
                 tell(f"{node}: done")
                 return NodeResult(node, document)
 
-        try:
-            results = await asyncio.gather(*(look_at(index, node) for index, node in enumerate(nodes)))
-            known, reports = await facts
-        finally:
-            facts.cancel()
-    return [_complete(result, known, reports, wanted) for result in results]
+        async with asyncio.TaskGroup() as group:  # it waits for all, also when it is cancelled
+            facts = group.create_task(clusterfacts.gather(api))
+            looks = [group.create_task(look_at(index, node)) for index, node in enumerate(nodes)]
+    known, reports = facts.result()
+    return [_complete(each.result(), known, reports, wanted) for each in looks]
 
 
 def _complete(
@@ -137,8 +135,8 @@ async def _of_node(
         timeout_seconds=wanted.timeout_seconds + ALLOWANCE_SECONDS,
         keep_seconds=KEEP_SECONDS,
     )
-    await nodejobs.create(api, manifest)
     try:
+        await nodejobs.create(api, manifest)
         return await _document(api, wanted, node, name, tell)
     finally:
         # Ctrl-C cancels, and this is still done. What a kill leaves behind ends at its deadline, and goes after it.
@@ -182,6 +180,8 @@ async def _handed_in(
     document = frame.decode(log, where=f"the log of Pod {namespace}/{name}")
     if document is None:
         raise _failed(node, f"the log of Pod {namespace}/{name} has no whole document")
+    if document.source_node != node:
+        raise _failed(node, f"the document of Pod {namespace}/{name} is about another node")
     return document
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
@@ -67,6 +68,14 @@ class TestFrame:
             with pytest.raises(TerminalError, match="the log is damaged") as caught:
                 frame.decode(log, where="the log")
             assert caught.value.reason is Reason.INVALID_ENVIRONMENT
+
+    def test_one_that_is_yaml_is_refused(self) -> None:
+        """In YAML a few bytes can stand for many; and what a pod hands over is not to be trusted."""
+        content = b"measurements: []"
+        text = base64.b64encode(gzip.compress(content)).decode()
+        head = f"-----BEGIN KAI-SNAPSHOT ENVIRONMENT {hashlib.sha256(content).hexdigest()}-----"
+        with pytest.raises(TerminalError, match="it is not JSON"):
+            frame.decode(f"{head}\n{text}\n-----END KAI-SNAPSHOT ENVIRONMENT-----\n", where="the log")
 
     def test_one_that_grows_beyond_all_bounds_is_refused(self) -> None:
         bomb = base64.b64encode(gzip.compress(b" " * (frame.LARGEST + 1))).decode()

@@ -185,7 +185,6 @@ def test_scalars_are_what_go_takes_them_for(plain: str, value: object) -> None:
         (b"measurements: []\n---\nmeasurements: []", "2 documents"),
         (b"measurements: [1]", "not a measurement"),
         (b"measurements: [{type: OS, subtypes: [a]}]", "not a subtype"),
-        (b"measurements: []\ncollectors: [{name: os, status: Lost}]", "collectors.0.status"),
     ],
 )
 def test_what_is_no_document_is_told_so(content: bytes, says: str) -> None:
@@ -193,6 +192,11 @@ def test_what_is_no_document_is_told_so(content: bytes, says: str) -> None:
         decode(content, where="node.yaml")
     assert caught.value.reason is Reason.INVALID_ENVIRONMENT
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize("collectors", ["3", "[a]", "{a: b}", "[{name: os, status: Lost}]"])
+def test_collectors_that_are_not_ours_are_an_unknown_field(collectors: str) -> None:
+    assert decode(f"measurements: []\ncollectors: {collectors}".encode(), where="x").collectors == ()
 
 
 def test_what_refers_to_itself_ends() -> None:
