@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from kai_snapshot.api.environmentdocument import CollectorReport, CollectorStatus
 from kai_snapshot.cli.app import app
 from kai_snapshot.cluster import CAPTURES, ConflictError
+from kai_snapshot.collectors import of_node
+from kai_snapshot.collectors.host import Host
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.runs.deliver_environment import NODE_COLLECTORS
 from kai_snapshot.runs.prune import remove_all
 from kai_snapshot.runs.request import Answer
 from support.cluster import NAMESPACE
@@ -405,8 +409,19 @@ class TestWhatAPodHandsIn:
     def test_is_refused_of_a_node_nobody_asked_about(self, begun: World) -> None:
         assert self.refused(begun, "cpu-1") == Reason.TRANSFER_REFUSED
 
-    def test_must_be_a_document(self, begun: World) -> None:
-        assert self.refused(begun, "gpu-1", b"[]") == Reason.INVALID_ENVIRONMENT
+    @pytest.mark.parametrize("content", [b"[]", b"{", b"kind: Snapshot\nmeasurements: []\n"])
+    def test_must_be_a_document_in_json(self, begun: World, content: bytes) -> None:
+        assert self.refused(begun, "gpu-1", content) == Reason.INVALID_ENVIRONMENT
+
+    def test_may_name_every_collector_that_there_is(self) -> None:
+        assert set(of_node(Host(None), units=())) == NODE_COLLECTORS
+
+    def test_names_no_collector_that_there_is_not(self, begun: World) -> None:
+        made_up = CollectorReport(name="a" * 9999, status=CollectorStatus.FAILED, duration_seconds=1)
+        begun.hand_in("gpu-1", document().model_copy(update={"collectors": (made_up,)}))
+        assert begun.record("gpu-1").missing == ()
+        families = begun.services.metrics.registry.collect()
+        assert made_up.name not in {s.labels.get("collector") for family in families for s in family.samples}
 
     def test_is_refused_once_the_environment_is_over(self, begun: World) -> None:
         part = begun.part("gpu-1")

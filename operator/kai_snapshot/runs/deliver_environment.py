@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -12,13 +13,15 @@ from kai_snapshot.api.environmentindex import NodeRecord
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.api.transfer import NodePart
 from kai_snapshot.cluster import CAPTURES
-from kai_snapshot.environment.text import decode
+from kai_snapshot.environment.text import decode_json
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.environmentplans import load_record
 from kai_snapshot.runs.environmentsteps import put_document
 from kai_snapshot.runs.services import Services, now, store_for
 from kai_snapshot.stores import Store, layout
 from kai_snapshot.transfer.backend import Upload
+
+NODE_COLLECTORS: Final = frozenset(("gpu", "os", "systemd"))
 
 
 class EnvironmentDelivery:
@@ -39,7 +42,7 @@ class EnvironmentDelivery:
                 if load_record(store, here, part.node).received_sha256 != upload.sha256:
                     raise TerminalError(Reason.RESULT_EXISTS, f"it is known already what became of {part}")
                 return
-            found = decode(upload.file.read(), where=f"what was handed in as {part}")
+            found = _known(decode_json(upload.file.read(), where=f"what was handed in as {part}"))
             document = self._complete(store, here, part, found)
             record = NodeRecord(
                 node=part.node,
@@ -99,6 +102,12 @@ class EnvironmentDelivery:
             store.delete(here.record(part.node))
             store.delete(here.node(part.node))
             raise TerminalError(Reason.TRANSFER_REFUSED, f"the archive is gone that {part} belongs to")
+
+
+def _known(document: EnvironmentDocument) -> EnvironmentDocument:
+    """Without reports of collectors that no pod of ours has: their names go into metrics."""
+    known = tuple(each for each in document.collectors if each.name in NODE_COLLECTORS)
+    return document.model_copy(update={"collectors": known})
 
 
 def _missing(capture: SnapshotCapture, document: EnvironmentDocument) -> tuple[str, ...]:
