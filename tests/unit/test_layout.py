@@ -79,6 +79,24 @@ class TestKeys:
         assert folder.profile(11, 2, Profile.CPU) == f"{folder.prefix}11-a2.cpu.pprof"
         assert folder.profile(11, 2, Profile.MEMORY) == f"{folder.prefix}11-a2.memory.pprof"
 
+    def test_an_environment_lies_in_the_folder_of_the_run(self) -> None:
+        folder = FOLDER.environment("20261122T101500Z")
+        assert folder.prefix == "kai-snapshots/default-hourly/20261122T101500Z/environment/"
+        node, record = folder.node("gpu-1.example.com"), folder.record("gpu-1.example.com")
+        assert (node, record) == (
+            f"{folder.prefix}nodes/gpu-1.example.com.yaml",
+            f"{folder.prefix}nodes/gpu-1.example.com.json",
+        )
+        for key in (folder.plan, folder.cluster, folder.index, folder.drift, node, record):
+            assert parse(key) == Parsed("environment", FOLDER, "20261122T101500Z")
+
+    def test_what_became_of_nodes_is_told_from_their_documents_whatever_they_are_called(self) -> None:
+        folder = FOLDER.environment("20261122T101500Z")
+        nodes = ["index", "plan", "a.json", "a.yaml"]
+        keys = [folder.plan, folder.index, *map(folder.node, nodes), *map(folder.record, nodes)]
+        assert len(set(keys)) == len(keys)
+        assert folder.recorded(Entry(key, 0, SLOT) for key in keys) == set(nodes)
+
     @pytest.mark.parametrize(
         ("archive", "prefix"),
         [
@@ -153,6 +171,8 @@ class TestKeys:
             lambda: CaptureFolder("a", name),
             lambda: replay_folder("x.zip", name, uid=UID),
             lambda: replay_folder("x.zip", "a", uid=name),
+            lambda: FOLDER.environment("20261122T101500Z").node(name),
+            lambda: FOLDER.environment("20261122T101500Z").record(name),
         ):
             with pytest.raises(TerminalError) as info:
                 make()

@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "sweep": "sweep:sweep",
     "agreement": "agreement:agreement",
     "diff": "diff:diff",
+    "environment": "environment:app",
     "serve": "serve:serve",
     "report": "report:report",
 }
