@@ -164,6 +164,22 @@ class Reason(StrEnum):
     PATCH_FAILED = "PatchFailed"
     """A patch of a replay cannot be read, or does not fit what is in the archive."""
 
+    # the environment
+    INVALID_ENVIRONMENT = "InvalidEnvironment"
+    """An environment document cannot be read."""
+    GPU_NOT_FOUND = "GPUNotFound"
+    """A GPU is required, and the node has none, or its driver does not say so."""
+    NODE_NOT_FOUND = "NodeNotFound"
+    """No node fits the node selector, or the node that is named does not exist."""
+    COLLECTION_FAILED = "CollectionFailed"
+    """A node's pod ended, or could not start, without handing in what it found."""
+    POD_FORBIDDEN = "PodForbidden"
+    """The API server does not admit the pod: Pod Security, a quota or an admission policy forbids it."""
+    CONFIG_MAP_TOO_LARGE = "ConfigMapTooLarge"
+    """What is to be kept in a ConfigMap is larger than one may be."""
+    INVALID_TEMPLATE = "InvalidTemplate"
+    """A template cannot be read, or asks for something that is not there."""
+
     # the pages and the visualizer API
     PAGE_NOT_FOUND = "PageNotFound"
     """There is no page or document at that address."""

@@ -3,12 +3,15 @@
 Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
+from kai_snapshot.api.environmentdocument import CollectorReport, EnvironmentDocument
+from kai_snapshot.api.environmentspec import EnvironmentStatus
 from kai_snapshot.api.snapshotcapture import SnapshotCapture, SnapshotCaptureStatus
 from kai_snapshot.api.snapshotreplay import SnapshotReplayStatus
 
@@ -31,6 +34,9 @@ class Metrics:
                 "ready": "1 if the condition Ready is True.",
                 "archives": "Archives in the storage, as counted after the last success.",
                 "archive_bytes": "Their size together.",
+                "environment_nodes": "Nodes whose environment is recorded beside the newest archive that has one.",
+                "environment_failed_nodes": "Nodes that are to be recorded there, and have no document.",
+                "environment_drift_changes": "What changed there since the environment before.",
             }.items()
         }
         self._runs = Counter(
@@ -64,6 +70,8 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._environment = EnvironmentMetrics(self.registry)
+
     def serve(self, port: int) -> None:
         """Serves /metrics in a thread."""
         start_http_server(port, registry=self.registry)
@@ -79,6 +87,7 @@ class Metrics:
             "ready": float(ready == "True"),
             "archives": status.archives.count if status.archives else None,
             "archive_bytes": status.archives.bytes if status.archives else None,
+            **_environment(status.environment),
         }
         labels = (capture.metadata.namespace, capture.metadata.name)
         for name, value in values.items():
@@ -110,9 +119,61 @@ class Metrics:
             if result.outcome not in ("Pending", "Running", known.get(result.name)):
                 self._versions.labels(result.outcome).inc()
 
+    def node_recorded(self, document: EnvironmentDocument, reports: Sequence[CollectorReport]) -> None:
+        """Takes note of the document of a node, and of how its own collectors ended."""
+        self._environment.recorded(document, reports)
+
+    def node_failed(self) -> None:
+        """Counts a node without a document."""
+        self._environment.collections.labels("error").inc()
+
     def look_failed(self, kind: str, reason: str) -> None:
         """Counts a look at an object that failed and will be repeated."""
         self._errors.labels(kind, reason).inc()
+
+
+class EnvironmentMetrics:
+    """What the snapshotter of NVIDIA AICR counts, under its names."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._seconds = Histogram(
+            "aicr_snapshot_collection_duration_seconds",
+            "How long it took to collect what a node is: as long as its slowest collector.",
+            registry=registry,
+            buckets=(1, 5, 10, 30, 60, 120, 300),
+        )
+        self.collections = Counter(
+            "aicr_snapshot_collection", "Nodes that were to be recorded, by status.", ["status"], registry=registry
+        )
+        self._collector_seconds = Histogram(
+            "aicr_snapshot_collector_duration_seconds",
+            "How long a collector took, or until it was given up.",
+            ["collector"],
+            registry=registry,
+            buckets=(0.1, 0.5, 1, 5, 10, 30),
+        )
+        self._measurements = Gauge(
+            "aicr_snapshot_measurements", "Measurements in the document that came last.", registry=registry
+        )
+
+    def recorded(self, document: EnvironmentDocument, reports: Sequence[CollectorReport]) -> None:
+        """Takes note of a document."""
+        self.collections.labels("success").inc()
+        self._measurements.set(len(document.measurements))
+        for report in reports:
+            self._collector_seconds.labels(report.name).observe(report.duration_seconds)
+        self._seconds.observe(max((report.duration_seconds for report in reports), default=0.0))
+
+
+def _environment(beside: EnvironmentStatus | None) -> dict[str, float | None]:
+    """What is known of the newest environment, once it is over."""
+    nodes = beside.nodes if beside is not None and beside.completion_time is not None else None
+    drift = beside.drift if beside is not None else None
+    return {
+        "environment_nodes": nodes.captured if nodes is not None else None,
+        "environment_failed_nodes": nodes.failed if nodes is not None else None,
+        "environment_drift_changes": drift.changes if drift is not None else None,
+    }
 
 
 def _seconds(moment: datetime | None) -> float | None:

@@ -19,7 +19,7 @@ class Stored:
     key: str
     id: str
     """Of the run it belongs to."""
-    kind: Literal["archive", "manifest", "replay"]
+    kind: Literal["archive", "manifest", "replay", "environment"]
     modified: datetime
 
 
@@ -82,8 +82,8 @@ def orphans(stored: Sequence[Stored], archives: Collection[str], *, now: datetim
 
     stored: all that lies there. archives: the keys of the archives that its manifests name, as far as they can be read.
 
-    That is an archive no manifest names, once its run has written another or 24 h are over; and a replay of a run of
-    which neither manifest nor archive is left. Nothing of a run whose manifest cannot be read.
+    That is an archive no manifest names, once its run has written another or 24 h are over; and a replay or environment
+    of a run of which neither manifest nor archive is left. Nothing of a run whose manifest cannot be read.
     """
     committed = {item.id: item.modified for item in stored if item.kind == "manifest"}
     named = set(archives)
@@ -96,6 +96,7 @@ def orphans(stored: Sequence[Stored], archives: Collection[str], *, now: datetim
             if item.id in committed:
                 return item.id in readable and (old or item.modified <= committed[item.id])
             return old
-        return item.kind == "replay" and old and item.id not in committed and item.id not in with_archive
+        beside = item.kind in ("replay", "environment")
+        return beside and old and item.id not in committed and item.id not in with_archive
 
     return sorted(item.key for item in stored if left_over(item))

@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import backtesting, download, inspection, parselog, preparation, replayjob, simulation, whatif, wholecapture
+from bench import (
+    backtesting,
+    download,
+    inspection,
+    looking,
+    parselog,
+    preparation,
+    replayjob,
+    simulation,
+    whatif,
+    wholecapture,
+)
 from bench.scene import s3_server, scene
 from bench.sidebyside import ROUNDS, Comparison
 from bench.versions import missing
@@ -67,6 +78,7 @@ def main() -> int:
         lines += flat("comparing", *peaks, of=[f"{many} archives" for many in ARCHIVES])
         lines += [what_if(whatif.measure(path)) for path in whatif.archives(Path(name))]
         lines += simulations(Path(name), tool)
+        lines += look(looking.measure(Path(name)))
         lines += captures(Path(name))
     sys.stdout.write(table(lines))
     return 0 if all(line.met for line in lines) else 1
@@ -116,6 +128,21 @@ def simulations(directory: Path, tool: Path | None) -> list[Line]:
 
 def _memory(megabytes: float, most: float, beside: str) -> Line:
     return Line("peak memory of it", f"{megabytes:.0f} MB", f"< {most:.0f} MB", megabytes < most, beside)
+
+
+def look(measured: looking.Measured) -> list[Line]:
+    """The pages, in a browser."""
+    soon, smooth = measured.first <= looking.FIRST_VIEW_SECONDS, measured.longest <= looking.LONGEST_TASK_MS
+    what, within = f"the first view of {looking.NODES} nodes", f"<= {looking.FIRST_VIEW_SECONDS} s"
+    return [
+        Line(what, f"{measured.first:.2f} s", within, soon, str(measured)),
+        Line(
+            "the longest task while scrolling there",
+            f"{measured.longest:.0f} ms",
+            f"<= {looking.LONGEST_TASK_MS} ms",
+            smooth,
+        ),
+    ]
 
 
 def captures(directory: Path) -> list[Line]:

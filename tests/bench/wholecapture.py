@@ -19,7 +19,7 @@ from bench.versions import version
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.source import Source
 from kai_snapshot.api.storage import S3Storage, Storage
-from kai_snapshot.runs.children import COMMAND
+from kai_snapshot.runs.children import CAPTURE
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 from kai_snapshot.stores import S3Credentials
@@ -76,7 +76,7 @@ def ours(scene: Scene, s3: str, directory: Path) -> int:
         spool_dir=directory,
     )
     done = subprocess.run(
-        launched(COMMAND),
+        launched(CAPTURE),
         input=request.model_dump_json(by_alias=True).encode(),
         capture_output=True,
         check=True,

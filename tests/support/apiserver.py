@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,12 @@ class ApiServer:
     """Local port by pod and the port in it."""
     statuses: dict[str, int] = field(default_factory=dict)
     """Refusals by path."""
+    places: set[str] = field(default_factory=set)
+    """Where something may be created, applied or deleted, by the beginning of its path."""
+    writes: list[tuple[str, str, Any]] = field(default_factory=list)
+    """What was: method, path and content."""
+    created: Callable[[str, Any], None] = lambda path, content: None
+    """Called with everything that is created: a controller, a kubelet."""
     token: str | None = None
     """The only token accepted."""
     page_size: int = 500
@@ -44,6 +50,8 @@ class ApiServer:
             return refusal(self.statuses[request.path], f'User "jane" cannot use {request.path}')
         if request.path.endswith("/portforward"):
             return await self.forward(request)
+        if request.method != "GET" and any(request.path.startswith(place) for place in self.places):
+            return await self.write(request)
         if request.path in self.lists:
             return self.page(request)
         if request.path in self.texts:
@@ -51,6 +59,13 @@ class ApiServer:
         if request.path in self.objects:
             return web.json_response(self.objects[request.path])
         return refusal(404, "not found")
+
+    async def write(self, request: web.Request) -> web.Response:
+        content = await request.json()
+        self.writes.append((request.method, request.path, content))
+        if request.method == "POST":
+            self.created(request.path, content)
+        return web.json_response(content, status=201 if request.method == "POST" else 200)
 
     def page(self, request: web.Request) -> web.Response:
         wanted = [pair.split("=", 1) for pair in request.query.get("labelSelector", "").split(",") if pair]

@@ -2,14 +2,15 @@
 
 import copy
 import itertools
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from kai_snapshot.api.base import rfc3339
 from kai_snapshot.cluster import AlreadyExistsError, ConflictError, Object
 from kai_snapshot.errors import Reason
 from kai_snapshot.metrics import Metrics
-from kai_snapshot.runs.children import Children
+from kai_snapshot.runs.children import captures, environments
 from kai_snapshot.runs.services import Services
 from kai_snapshot.settings import Settings
 from kai_snapshot.source import ApiConnection
@@ -27,6 +28,7 @@ class FakeCluster:
         self.made_pods: list[Object] = []
         self.secrets: dict[str, Object] = {}
         self.events: list[tuple[str, str]] = []
+        self.pod_refusals: dict[str, str] = {}
         self.terminating: set[str] = set()
         self.status_writes = 0
         self._versions = itertools.count(2)
@@ -87,7 +89,7 @@ class FakeCluster:
         if name in self.made_jobs:
             raise AlreadyExistsError(Reason.NAME_TAKEN, name)
         made = copy.deepcopy(job)
-        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": "2026-11-22T10:00:00Z"}
+        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": rfc3339(datetime.now(UTC))}
         self.made_jobs[name] = {**made, "status": {}}
         return copy.deepcopy(self.made_jobs[name])
 
@@ -99,6 +101,9 @@ class FakeCluster:
 
     def delete_job(self, namespace: str, name: str) -> None:
         self.made_jobs.pop(name, None)
+
+    def why_no_pod(self, namespace: str, job_uid: str) -> str:
+        return self.pod_refusals.get(job_uid, "")
 
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
         secret = self.secrets.get(name)
@@ -121,7 +126,7 @@ def _has_phase(pod: Object, field: str, phase: str) -> bool:
     return has != field.endswith("!")
 
 
-def services(cluster: FakeCluster, *, claims: Path, children: Any = None) -> Services:
+def services(cluster: FakeCluster, *, claims: Path, children: Any = None, steps: Any = None) -> Services:
     """Services around a cluster in memory; claims are directories below `claims`."""
     settings = Settings(
         namespace=NAMESPACE,
@@ -134,7 +139,8 @@ def services(cluster: FakeCluster, *, claims: Path, children: Any = None) -> Ser
     return Services(
         settings=settings,
         cluster=cluster,  # type: ignore[arg-type]
-        children=children if children is not None else Children(concurrent=1),
+        children=children if children is not None else captures(concurrent=1),
+        environments=steps if steps is not None else environments(),
         metrics=Metrics(),
         tokens=Tokens(b"k" * 32),
         connection=ApiConnection(server="https://127.0.0.1:1"),

@@ -1,5 +1,6 @@
 """More schedulers: a shard of a test's own, whose behaviour is nobody else's business."""
 
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from stage.images import Image
 from stage.kube import Kube
 from support.objects import Object
 
+CONTROL_PORT = 8090
+"""Where the stand-in is told what to do."""
 _OBJECTS = Path(stage.__file__).parent / "objects" / "scheduler.yaml"
 
 
@@ -37,16 +40,26 @@ class Shard:
     def behave(self, behaviour: str) -> None:
         """From now on."""
         for pod in self.pods():
-            path = f"/api/v1/namespaces/{stage.SCHEDULER_NAMESPACE}/pods/{pod['metadata']['name']}:8090/proxy/behaviour"
-            self.kube.post_raw(path, behaviour)
+            self.kube.post_raw(_control(pod, "behaviour"), behaviour)
+
+    def serve(self, archive: bytes) -> None:
+        """What it serves from now on."""
+        for pod in self.pods():
+            target = f"pod/{pod['metadata']['name']}"
+            with self.kube.forward(target, stage.SCHEDULER_NAMESPACE, CONTROL_PORT) as port:
+                request = urllib.request.Request(f"http://127.0.0.1:{port}/archive", data=archive, method="PUT")
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    assert response.status == 200
 
     def requests(self) -> int:
         """How often its pods were asked for a snapshot."""
-        paths = (
-            f"/api/v1/namespaces/{stage.SCHEDULER_NAMESPACE}/pods/{pod['metadata']['name']}:8090/proxy/requests"
-            for pod in self.pods()
-        )
-        return sum(int(self.kube.get_raw(path)) for path in paths)
+        return sum(int(self.kube.get_raw(_control(pod, "requests"))) for pod in self.pods())
+
+
+def _control(pod: Object, what: str) -> str:
+    """The path of the API server that leads there."""
+    name = f"{pod['metadata']['name']}:{CONTROL_PORT}"
+    return f"/api/v1/namespaces/{stage.SCHEDULER_NAMESPACE}/pods/{name}/proxy/{what}"
 
 
 def shard(

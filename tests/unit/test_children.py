@@ -40,7 +40,7 @@ def run(
     script: str, *, deadline: float = 20, keys: S3Credentials | None = None, program: str = sys.executable
 ) -> CaptureAnswer:
     async def main() -> CaptureAnswer:
-        children = Children(concurrent=1, command=(program, "-c", READ + script))
+        children = Children(CaptureAnswer, concurrent=1, command=(program, "-c", READ + script))
         ended = asyncio.Event()
 
         async def wanted() -> CaptureRequest:
@@ -120,7 +120,7 @@ def test_a_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:
 
 def test_a_request_that_cannot_be_made_is_a_failed_run() -> None:
     async def main() -> CaptureAnswer | None:
-        children = Children(concurrent=1, command=("false",))
+        children = Children(CaptureAnswer, concurrent=1, command=("false",))
         ended = asyncio.Event()
 
         async def wanted() -> CaptureRequest:
@@ -137,13 +137,13 @@ def test_a_request_that_cannot_be_made_is_a_failed_run() -> None:
 
 
 def test_the_same_try_is_not_started_twice_and_another_takes_its_place() -> None:
-    async def main() -> tuple[Child | None, Child | None, Child | None]:
-        children = Children(concurrent=2, command=(sys.executable, "-c", "import time; time.sleep(60)"))
+    async def main() -> tuple[Child[CaptureAnswer] | None, Child[CaptureAnswer] | None, Child[CaptureAnswer] | None]:
+        children = Children(CaptureAnswer, concurrent=2, command=(sys.executable, "-c", "import time; time.sleep(60)"))
 
         async def wanted() -> CaptureRequest:
             return request()
 
-        def start(attempt: int) -> Child | None:
+        def start(attempt: int) -> Child[CaptureAnswer] | None:
             children.start("a/b", "id", wanted, attempt=attempt, deadline_seconds=60, on_end=lambda: None)
             return children.get("a/b", id_="id", attempt=attempt)
 
@@ -164,15 +164,15 @@ def test_whoever_stops_a_try_knows_that_its_process_is_gone(tmp_path: Path) -> N
     script = f"{READ}open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
 
     async def main() -> None:
-        children = Children(concurrent=1, command=(sys.executable, "-c", script))
+        children = Children(CaptureAnswer, concurrent=1, command=(sys.executable, "-c", script))
 
         async def wanted() -> CaptureRequest:
             return request()
 
         children.start("a/b", "id", wanted, attempt=1, deadline_seconds=60, on_end=lambda: None)
         await asyncio.to_thread(eventually, lambda: pid.exists() and pid.read_text(), interval=0.05)
-        await children.stop("a/b")
-        await children.stop("a/b")  # nothing is left to stop
+        assert await children.stop("a/b")
+        assert not await children.stop("a/b"), "nothing is left to stop"
 
     asyncio.run(main())
     assert not Path(f"/proc/{pid.read_text()}").exists()

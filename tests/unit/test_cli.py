@@ -104,10 +104,11 @@ class TestExitCodes:
     def test_wrong_usage_is_2(self, arguments: tuple[str, ...]) -> None:
         assert run(*arguments).exit_code == 2
 
-    def test_what_is_wrong_with_an_archive_is_a_finding_and_nothing_else_is(self) -> None:
+    def test_what_is_wrong_with_an_archive_or_a_node_is_a_finding_and_nothing_else_is(self) -> None:
         assert {reason for reason in Reason if output.exit_code(reason) == 1} == {
-            Reason.ARCHIVE_TOO_LARGE, Reason.CHECKSUM_MISMATCH, Reason.CONFIG_NULL, Reason.INCOMPATIBLE_SNAPSHOT,
-            Reason.INCOMPLETE_SNAPSHOT, Reason.INVALID_ARCHIVE, Reason.INVALID_JSON, Reason.NOT_A_ZIP,
+            Reason.ARCHIVE_TOO_LARGE, Reason.CHECKSUM_MISMATCH, Reason.CONFIG_NULL, Reason.GPU_NOT_FOUND,
+            Reason.INCOMPATIBLE_SNAPSHOT, Reason.INCOMPLETE_SNAPSHOT, Reason.INVALID_ARCHIVE, Reason.INVALID_JSON,
+            Reason.NOT_A_ZIP,
         }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """How the API server sees the operator."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -27,3 +28,26 @@ def test_pods_are_asked_for_by_labels_fields_and_number(monkeypatch: pytest.Monk
     assert cluster.pods("kai-snapshots", "a=b", fields="status.phase=Failed", limit=10) == []
     for one, fields, limit in zip(asked, (None, "status.phase=Failed"), (None, 10), strict=True):
         assert (one["label_selector"], one["field_selector"], one["limit"]) == ("a=b", fields, limit)
+
+
+def test_why_a_job_has_no_pod_is_what_its_controller_said_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ["exceeded quota", "violates PodSecurity"]
+
+    def list_events(_: client.CoreV1Api, namespace: str, **query: Any) -> client.CoreV1EventList:
+        assert (namespace, query["field_selector"]) == ("kai-snapshots", "involvedObject.uid=u1,reason=FailedCreate")
+        moment = datetime(2026, 11, 22, tzinfo=UTC)
+        involved = client.V1ObjectReference(uid="u1")
+        items = [
+            client.CoreV1Event(
+                involved_object=involved, metadata=client.V1ObjectMeta(), message=message,
+                last_timestamp=moment + timedelta(seconds=-number),
+            )
+            for number, message in enumerate(reversed(said))
+        ]  # fmt: skip
+        return client.CoreV1EventList(items=items)
+
+    monkeypatch.setattr(client.CoreV1Api, "list_namespaced_event", list_events)
+    cluster = Cluster(client.ApiClient())
+    assert cluster.why_no_pod("kai-snapshots", "u1") == "violates PodSecurity"
+    said.clear()
+    assert cluster.why_no_pod("kai-snapshots", "u1") == ""

@@ -20,12 +20,13 @@ from kai_snapshot.api.transfer import Part, Profile
 from kai_snapshot.cluster import REPLAYS
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import deliver
-from kai_snapshot.runs.deliver import Delivery, Locks
+from kai_snapshot.runs.deliver import Delivery
+from kai_snapshot.runs.locks import Locks
 from kai_snapshot.runs.replayplan import store_plan
 from kai_snapshot.runs.results import summarize
 from kai_snapshot.stores import Entry, layout
 from kai_snapshot.stores.memory import MemoryStore
-from kai_snapshot.transfer.server import Upload
+from kai_snapshot.transfer.backend import Upload
 from support.cluster import NAMESPACE, FakeCluster, services
 from support.resources import replay
 
@@ -256,10 +257,10 @@ class TestSeveralAtOnce:
 
     def test_a_lock_is_one_for_all_attempts_at_a_result_and_gone_when_nobody_wants_it(self) -> None:
         locks = Locks()
-        lock = locks.of(part(0))
-        assert locks.of(part(0, attempt=2)) is lock
+        lock = locks.of(part(0).result)
+        assert locks.of(part(0, attempt=2).result) is lock
         for other in (part(1), part(0, index=1), part()):
-            assert locks.of(other) is not lock
+            assert locks.of(other.result) is not lock
         gone = weakref.ref(lock)
         del lock
         assert gone() is None

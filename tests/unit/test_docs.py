@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
+from browser.screenshots import SHOTS
 from kai_snapshot.api import crd
 from kai_snapshot.api.base import API_VERSION
 from kai_snapshot.api.result import Outcome
@@ -89,7 +91,7 @@ def test_every_outcome_of_a_version_is_explained() -> None:
 
 def test_every_metric_is_in_the_table_with_its_labels() -> None:
     registry: CollectorRegistry = Metrics().registry
-    metrics = [each for each in registry.collect() if each.name.startswith("kai_snapshot_")]
+    metrics = [each for each in registry.collect() if not each.name.startswith("process_")]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in metrics}
     assert set(first_cells(section("operations.md", "Metrics and alerts"))) == names
 
@@ -156,3 +158,34 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
         if not place.exists() or (anchor and anchor not in anchors(place)):
             broken.append(target)
     assert broken == []
+
+
+def test_every_screenshot_is_there_and_shown() -> None:
+    names = [f"{shot.name}.webp" for shot in SHOTS]
+    assert sorted(path.name for path in (DOCS / "screenshots").iterdir()) == sorted(names), "run `make screenshots`"
+    shown = re.findall(r"!\[[^\]]+\]\(screenshots/([^)]+)\)", (DOCS / "visualizer.md").read_text())
+    assert sorted(shown) == sorted(names)
+
+
+def test_what_takes_the_place_of_aicrs_snapshotter_is_there_and_tested() -> None:
+    page = (DOCS / "environment.md").read_text()
+    rows = re.findall(r"^\| `([\w.]+)` \| `([\w.]+)` \| `([\w/.:]+)` \|$", page, re.MULTILINE)
+    assert {row[0] for row in rows} == {
+        "FullAPIVersion", "Snapshot", "NewSnapshot", "NodeSnapshotter", "NodeSnapshotter.Version",
+        "NodeSnapshotter.Factory", "NodeSnapshotter.Serializer", "NodeSnapshotter.AgentConfig",
+        "NodeSnapshotter.RequireGPU", "NodeSnapshotter.Measure", "DeployAndGetSnapshot", "DefaultTolerations",
+        "ParseNodeSelectors", "ParseTolerations", "ParseTaint", "AgentConfig",
+    }  # fmt: skip
+    for _, ours, test in rows:
+        module, _, name = ours.rpartition(".")
+        assert hasattr(import_module(f"kai_snapshot.{module}"), name), ours
+        file, *inside = test.split("::")
+        text = (ROOT / "tests/unit" / file).read_text()
+        assert all(re.search(rf"^ *(def|class) {each}\b", text, re.MULTILINE) for each in inside), test
+
+
+def test_every_option_of_aicrs_agent_is_an_option_or_said_to_be_none() -> None:
+    section_ = (DOCS / "environment.md").read_text().partition("The fields of `AgentConfig`")[2]
+    options = set(re.findall(r"`(--[a-z-]+)`", section_))
+    shown = CliRunner().invoke(app, ["environment", "nodes", "--help"], env={"COLUMNS": "200"}).stdout
+    assert options - set(re.findall(r"--[a-z-]+", shown)) == set()

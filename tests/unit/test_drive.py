@@ -23,7 +23,7 @@ from kai_snapshot.runs.request import CaptureAnswer
 from kai_snapshot.runs.services import Services
 from kai_snapshot.stores import layout
 from kai_snapshot.stores.directory import DirectoryStore
-from kai_snapshot.transfer.server import Upload
+from kai_snapshot.transfer.backend import Upload
 from support import kstatus
 from support.cluster import NAMESPACE, FakeCluster, services
 from support.resources import capture, replay

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.result import Outcome, ReplayedArchive, ReplayResult
-from kai_snapshot.api.transfer import Instructions, Part, Profile
+from kai_snapshot.api.transfer import Instructions, NodePart, Part, Profile
 from kai_snapshot.archive.read import read_config
 from kai_snapshot.cli import job
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
@@ -29,8 +29,9 @@ from kai_snapshot.jobs import names
 from kai_snapshot.jobs.script import profile_arguments, tool_command
 from kai_snapshot.runs.fetch import fetch
 from kai_snapshot.runs.report import read_work, report
+from kai_snapshot.transfer.backend import Download, Limits, Upload
 from kai_snapshot.transfer.client import TransferClient, connect
-from kai_snapshot.transfer.server import Download, Limits, Upload, application
+from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
@@ -85,6 +86,9 @@ class Desk:
             raise self.keeps_archive
         return Download(self.archive_file.open("rb"), self.told.sha256, self.told.size_bytes)
 
+    def put_environment(self, part: NodePart, upload: Upload) -> None:
+        raise AssertionError("no part of a replay")
+
     def put_log(self, part: Part, upload: Upload) -> None:
         self._check_no_result()
         self.log = upload.file.read()
@@ -115,7 +119,7 @@ async def url(desk: Desk, tmp_path: Path) -> AsyncIterator[str]:
     spool = tmp_path / "spool"
     spool.mkdir()
     runner = web.AppRunner(
-        application(TOKENS, desk, spool=spool, limits=Limits(log_bytes=1 << 20, profile_bytes=1 << 10))
+        application(TOKENS, desk, desk, spool=spool, limits=Limits(log_bytes=1 << 20, profile_bytes=1 << 10))
     )
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

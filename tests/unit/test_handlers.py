@@ -12,8 +12,8 @@ from kopf._cogs.structs.references import Resource
 from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.handlers import events, startup
-from kai_snapshot.handlers.workers import Key, Workers
-from kai_snapshot.runs import drive_capture, drive_replay
+from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
+from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,12 @@ from kai_snapshot.runs import drive_capture, drive_replay
         Resource(group="", version="v1", plural="pods", kind="Pod", singular="pod"),
     ],
 )
-def test_the_api_server_sends_only_jobs_and_pods_of_replays(resource: Resource) -> None:
+def test_the_api_server_sends_only_jobs_and_pods_of_ours(resource: Resource) -> None:
     settings = kopf.OperatorSettings()
     events.watch_ours(settings)
     (selector,) = settings.watching.label_selectors.collect(resource)
     assert "app.kubernetes.io/managed-by=kai-snapshot-operator" in selector
+    assert "app.kubernetes.io/component in (replay,environment)" in selector
 
 
 def take(workers: Workers, count: int) -> list[Key]:
@@ -42,9 +43,11 @@ def take(workers: Workers, count: int) -> list[Key]:
             if len(seen) == count:
                 enough.set()
 
-        task = asyncio.create_task(workers.queue.work(look))
+        queues = {workers.queue_of(Key(kind, "", "")) for kind in (CAPTURES, REPLAYS, ENVIRONMENTS)}
+        tasks = [asyncio.create_task(queue.work(look)) for queue in queues]
         await asyncio.wait_for(enough.wait(), 5)
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
     asyncio.run(main())
     return seen
@@ -59,6 +62,33 @@ def test_an_event_of_a_job_is_a_look_at_its_replay() -> None:
         return workers
 
     assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
+
+
+def test_an_event_of_a_nodes_job_is_a_look_at_the_environment() -> None:
+    async def main() -> Workers:
+        workers = Workers()
+        labels = {"kai-snapshot.io/capture": "hourly"}
+        on_job: Any = events.job_event
+        await on_job(memo=SimpleNamespace(workers=workers), namespace="ns", labels=labels)
+        return workers
+
+    assert take(asyncio.run(main()), 1) == [Key(ENVIRONMENTS, "ns", "hourly")]
+
+
+def test_after_a_look_at_a_capture_its_environment_is_looked_at_under_a_key_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> Workers:
+        async def drive(*_: Any) -> None:
+            return None
+
+        monkeypatch.setattr(drive_capture, "drive", drive)
+        workers = Workers()
+        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        await workers.look(Key(CAPTURES, "ns", "hourly"))
+        return workers
+
+    assert take(asyncio.run(main()), 1) == [Key(ENVIRONMENTS, "ns", "hourly")]
 
 
 def test_an_event_of_a_capture_wakes_the_replays_that_wait_for_it() -> None:
@@ -96,7 +126,7 @@ def test_a_look_that_fails_is_repeated_and_ends_nothing(error: Exception, monkey
         monkeypatch.setattr(drive_capture, "drive", drive)
         workers = Workers()
         workers.start(SimpleNamespace(metrics=SimpleNamespace(look_failed=lambda *_: None)))  # type: ignore[arg-type]
-        workers.queue.add(Key(CAPTURES, "ns", "hourly"))
+        workers.add(Key(CAPTURES, "ns", "hourly"))
         await asyncio.wait_for(again.wait(), 10)
         for task in workers._tasks:
             task.cancel()
@@ -124,3 +154,28 @@ def test_a_namespace_that_cannot_be_watched_is_tried_for_ever_and_takes_no_other
     first, second = (list(islice(startup.Patience(), 100)) for _ in range(2))
     assert first == second
     assert (first[0], first[-1]) == (1, 30)
+
+
+def test_environments_that_hang_keep_nobody_from_the_captures(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        reached = asyncio.Event()
+
+        async def hang(*_: Any) -> None:
+            await asyncio.Event().wait()
+
+        async def drive(*_: Any) -> None:
+            reached.set()
+
+        monkeypatch.setattr(drive_environment, "drive", hang)
+        monkeypatch.setattr(drive_capture, "drive", drive)
+        workers = Workers()
+        for number in range(20):
+            workers.add(Key(ENVIRONMENTS, "ns", f"hangs-{number}"))
+        workers.start(SimpleNamespace())  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        workers.add(Key(CAPTURES, "ns", "hourly"))
+        await asyncio.wait_for(reached.wait(), 10)
+        for task in workers._tasks:
+            task.cancel()
+
+    asyncio.run(main())

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from kai_snapshot.api.ids import is_run_id, run_id, run_time
 from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.stores.layout import CaptureFolder, Parsed, archive_name, parse, replay_folder, replays_prefix
+from kai_snapshot.stores.layout import (
+    CaptureFolder,
+    Parsed,
+    ReplayFile,
+    archive_name,
+    parse,
+    parse_replay,
+    replay_folder,
+    replays_prefix,
+)
 from kai_snapshot.stores.store import Entry, check_key, is_key
 
 SHA256 = "9f2c6b1e0a9d4d7f8c1b2a3948576f5e4d3c2b1a09f8e7d6c5b4a39281706f5e"
@@ -69,6 +78,24 @@ class TestKeys:
         assert folder.log(11, 2) == f"{folder.prefix}11-a2.log.gz"
         assert folder.profile(11, 2, Profile.CPU) == f"{folder.prefix}11-a2.cpu.pprof"
         assert folder.profile(11, 2, Profile.MEMORY) == f"{folder.prefix}11-a2.memory.pprof"
+
+    def test_an_environment_lies_in_the_folder_of_the_run(self) -> None:
+        folder = FOLDER.environment("20261122T101500Z")
+        assert folder.prefix == "kai-snapshots/default-hourly/20261122T101500Z/environment/"
+        node, record = folder.node("gpu-1.example.com"), folder.record("gpu-1.example.com")
+        assert (node, record) == (
+            f"{folder.prefix}nodes/gpu-1.example.com.yaml",
+            f"{folder.prefix}nodes/gpu-1.example.com.json",
+        )
+        for key in (folder.plan, folder.cluster, folder.index, folder.drift, node, record):
+            assert parse(key) == Parsed("environment", FOLDER, "20261122T101500Z")
+
+    def test_what_became_of_nodes_is_told_from_their_documents_whatever_they_are_called(self) -> None:
+        folder = FOLDER.environment("20261122T101500Z")
+        nodes = ["index", "plan", "a.json", "a.yaml"]
+        keys = [folder.plan, folder.index, *map(folder.node, nodes), *map(folder.record, nodes)]
+        assert len(set(keys)) == len(keys)
+        assert folder.recorded(Entry(key, 0, SLOT) for key in keys) == set(nodes)
 
     @pytest.mark.parametrize(
         ("archive", "prefix"),
@@ -144,6 +171,8 @@ class TestKeys:
             lambda: CaptureFolder("a", name),
             lambda: replay_folder("x.zip", name, uid=UID),
             lambda: replay_folder("x.zip", "a", uid=name),
+            lambda: FOLDER.environment("20261122T101500Z").node(name),
+            lambda: FOLDER.environment("20261122T101500Z").record(name),
         ):
             with pytest.raises(TerminalError) as info:
                 make()
@@ -165,3 +194,33 @@ class TestKeys:
         if is_key(key):
             assert check_key(key) == key
             assert not {"", ".", ".."} & set(key.split("/"))
+
+
+class TestReplayFiles:
+    FOLDER = replay_folder("ns/hourly/20261122T101500Z-0f1e2d3c.zip", "upgrade", uid="1a2b3c4d-5e6f")
+
+    @pytest.mark.parametrize(
+        ("key", "archive", "index"),
+        [
+            (FOLDER.result(2), None, 2),
+            (FOLDER.of(17).result(0), 17, 0),
+            (FOLDER.comparison, None, None),
+            (FOLDER.plan, None, None),
+        ],
+    )
+    def test_a_key_says_what_it_is_of(self, key: str, archive: int | None, index: int | None) -> None:
+        expected = ReplayFile(self.FOLDER, "upgrade-1a2b3c4d", archive, index)
+        assert parse_replay(key) == expected
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            FOLDER.log(0, 1),
+            FOLDER.profile(0, 1, Profile.CPU),
+            f"{FOLDER.prefix}x/0.result.json",
+            "ns/hourly/20261122T101500Z.json",
+            "replays/a/0.result.json",
+        ],
+    )
+    def test_what_is_something_else_says_nothing(self, key: str) -> None:
+        assert parse_replay(key) is None

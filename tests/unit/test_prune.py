@@ -55,6 +55,7 @@ def add(store: Recorder, moment: datetime, identity: CaptureIdentity = OURS) -> 
     )
     store.put(FOLDER.archive(id_, "ab" * 32), io.BytesIO(b"zip"))
     store.put(f"{FOLDER.prefix}{id_}/replays/compare-12345678/0.result.json", io.BytesIO(b"{}"))
+    store.put(FOLDER.environment(id_).node("gpu-1"), io.BytesIO(b"kind: Snapshot"))
     store.put(FOLDER.manifest(id_), io.BytesIO(manifest.encode()))
     return id_
 
@@ -120,7 +121,7 @@ def test_a_removal_that_broke_off_leaves_an_orphan_and_no_manifest() -> None:
     with pytest.raises(TransientError):
         prune(store, FOLDER, Retention(keep_last=1), now=NOW, pinned=frozenset, ours=ours)
     kinds = {found.kind for entry in store.list() if (found := layout.parse(entry.key)) and found.id != run_id(NOW)}
-    assert kinds == {"archive", "replay"}
+    assert kinds == {"archive", "replay", "environment"}
     store.broken_after = 10**6
     for _ in range(2):  # the archive first, then what replays made of it
         prune(store, FOLDER, Retention(keep_last=1), now=NOW + timedelta(hours=25), pinned=frozenset, ours=ours)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kai_snapshot.api.transfer import Part
+from kai_snapshot.api.transfer import NodePart, Part
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.transfer.tokens import MAX_AGE, Tokens
 
@@ -24,6 +24,15 @@ def refusal(tokens: Tokens, token: str) -> TerminalError:
 
 def test_a_token_reads_back_as_the_part_it_was_issued_for() -> None:
     assert Tokens(KEY).read(Tokens(KEY).issue(PART)) == PART
+
+
+def test_a_token_of_a_node_is_none_of_a_replay_nor_the_other_way_round() -> None:
+    node = NodePart(uid="0b4c", namespace="kai-snapshots", name="hourly", run="20261122T101500Z", node="gpu-1")
+    tokens = Tokens(KEY)
+    assert tokens.read_node(tokens.issue(node)) == node
+    refusal(tokens, tokens.issue(node))
+    with pytest.raises(TerminalError):
+        tokens.read_node(tokens.issue(PART))
 
 
 def test_a_token_of_another_key_is_refused() -> None:

@@ -15,11 +15,12 @@ import pytest_asyncio
 from aiohttp import web
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.transfer import Instructions, Part, Profile
+from kai_snapshot.api.transfer import Instructions, NodePart, Part, Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
+from kai_snapshot.transfer.backend import Download, Limits, Upload
 from kai_snapshot.transfer.client import TransferClient, connect
-from kai_snapshot.transfer.server import Download, Limits, Upload, application
+from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 pytestmark = pytest.mark.asyncio
@@ -28,7 +29,14 @@ KEY = b"k" * 32
 PART = Part(uid="u1", namespace="kai-snapshots", name="why-pending", index=0, attempt=1)
 ARCHIVE = bytes(range(256)) * 8192  # 2 MiB: several pieces
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
-LIMITS = Limits(log_bytes=4 << 20, result_bytes=1 << 20, transfers=2, silence_seconds=5, retry_after_seconds=0)
+LIMITS = Limits(
+    log_bytes=4 << 20,
+    result_bytes=1 << 20,
+    environment_bytes=1 << 16,
+    transfers=2,
+    silence_seconds=5,
+    retry_after_seconds=0,
+)
 
 
 @dataclass
@@ -40,6 +48,7 @@ class Shelf:
     logs: list[bytes] = field(default_factory=list)
     profiles: dict[Profile, bytes] = field(default_factory=dict)
     results: list[bytes] = field(default_factory=list)
+    documents: dict[str, bytes] = field(default_factory=dict)
     gate: threading.Event = field(default_factory=threading.Event)
     arrivals: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     failures: list[SnapshotError] = field(default_factory=list)
@@ -77,6 +86,9 @@ class Shelf:
             raise TerminalError(Reason.RESULT_EXISTS, f"{part} is committed.")
         self.results = [content]
 
+    def put_environment(self, part: NodePart, upload: Upload) -> None:
+        self.documents[part.node] = upload.file.read()
+
     def _admit(self, part: Part) -> None:
         self.asked.append(part)
         if self.failures:
@@ -94,7 +106,7 @@ def shelf() -> Shelf:
 async def url(shelf: Shelf, tmp_path: Path) -> AsyncIterator[str]:
     spool = tmp_path / "spool"
     spool.mkdir()
-    async with serving(application(Tokens(KEY), shelf, spool=spool, limits=LIMITS)) as address:
+    async with serving(application(Tokens(KEY), shelf, shelf, spool=spool, limits=LIMITS)) as address:
         yield address
     assert not list(spool.iterdir())
 
@@ -122,6 +134,30 @@ def content(directory: Path, content: bytes) -> Path:
     file = directory / "content"
     file.write_bytes(content)
     return file
+
+
+NODE = NodePart(uid="u2", namespace="kai-snapshots", name="hourly", run="20261122T101500Z", node="gpu-1")
+
+
+async def test_the_document_of_a_node_is_handed_in_with_its_own_token(url: str, shelf: Shelf) -> None:
+    async with connect(url, Tokens(KEY).issue(NODE), patience_seconds=0) as client:
+        await client.put_environment(b"{}")
+    assert shelf.documents == {"gpu-1": b"{}"}
+
+
+async def test_a_replay_hands_in_no_document_of_a_node_and_a_node_no_result(url: str, shelf: Shelf) -> None:
+    refused = [
+        await put(url, "/v1/environment", b"{}", Tokens(KEY).issue(PART)),
+        await put(url, "/v1/result", b"{}", Tokens(KEY).issue(NODE)),
+    ]
+    assert [(status, problem.reason) for status, problem in refused] == [(401, Reason.TRANSFER_REFUSED)] * 2
+    assert (shelf.documents, shelf.results) == ({}, [])
+
+
+async def test_a_document_of_a_node_may_not_be_larger_than_it_can_be(url: str, shelf: Shelf) -> None:
+    status, problem = await put(url, "/v1/environment", bytes(LIMITS.environment_bytes + 1), Tokens(KEY).issue(NODE))
+    assert (status, problem.reason) == (413, Reason.TRANSFER_TOO_LARGE)
+    assert shelf.documents == {}
 
 
 async def put(url: str, path: str, data: bytes, token: str, **headers: str) -> tuple[int, Problem]:
@@ -392,7 +428,7 @@ async def test_the_probe_needs_no_token(url: str) -> None:
 
 
 async def test_a_silent_peer_loses_its_place(shelf: Shelf, tmp_path: Path) -> None:
-    app = application(Tokens(KEY), shelf, spool=tmp_path, limits=Limits(transfers=1, silence_seconds=0.05))
+    app = application(Tokens(KEY), shelf, shelf, spool=tmp_path, limits=Limits(transfers=1, silence_seconds=0.05))
     async with serving(app) as address:
         host, port = address.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))

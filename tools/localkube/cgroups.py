@@ -32,7 +32,7 @@ def remove(cluster: Cluster) -> None:
 
 
 def _groups_v1(cluster: Cluster) -> list[Path]:
-    hierarchies = (path for path in sorted(_ROOT.iterdir()) if path.is_dir() and not path.is_symlink())
+    hierarchies = (path for path in sorted(_ROOT.iterdir()) if path.is_mount())  # links and strays are none
     return [hierarchy / cluster.cgroup for hierarchy in hierarchies]
 
 

@@ -18,6 +18,7 @@ RECONCILING = "Reconciling"
 STALLED = "Stalled"
 FINISHED = "Finished"
 LAST_CAPTURE_SUCCEEDED = "LastCaptureSucceeded"
+ENVIRONMENT_CAPTURED = "EnvironmentCaptured"
 SOURCE_RESOLVED = "SourceResolved"
 
 MESSAGE_LIMIT = 1024
@@ -27,7 +28,7 @@ class Condition(ApiModel):
     """One aspect of the object's state, as metav1.Condition."""
 
     type: str = Field(max_length=316)
-    """Ready, Reconciling, Stalled, Finished, LastCaptureSucceeded or SourceResolved."""
+    """Ready, Reconciling, Stalled, Finished, LastCaptureSucceeded, EnvironmentCaptured or SourceResolved."""
     status: str = Field(max_length=16)
     """True, False or Unknown."""
     observed_generation: int | None = None

@@ -116,6 +116,7 @@ CAPTURE_COLUMNS = [
     # `date` prints "<invalid>" for a moment to come
     _column("Next", "string", ".status.nextScheduleTime"),
     _column("Last Result", "string", _condition("LastCaptureSucceeded", "reason"), wide=True),
+    _column("Environment", "string", _condition("EnvironmentCaptured", "reason"), wide=True),
     _column("Archives", "integer", ".status.archives.count", wide=True),
     _column("Suspend", "boolean", ".spec.suspend", wide=True),
     _column("Message", "string", _condition("Ready", "message"), wide=True),

@@ -6,6 +6,7 @@ import orjson
 from pydantic import Field, JsonValue, ValidationError
 
 from kai_snapshot.api.base import ApiModel, Time
+from kai_snapshot.api.environmentindex import StoredEnvironment
 from kai_snapshot.api.ids import ID
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -77,6 +78,8 @@ class Manifest(ApiModel):
     """Whether the snapshot said `"config": null` and `config` was read from the shard's ConfigMap."""
     config: JsonValue = None
     """The scheduler's configuration, if healed."""
+    environment: StoredEnvironment | None = None
+    """What the cluster and its nodes were, once that is recorded: the only part that is written later."""
 
     def dump(self) -> dict[str, Any]:
         """The JSON object: nothing that is unset, but every null of `config`."""

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from kai_snapshot.api.base import GROUP, ApiModel, Time, unchanged
 from kai_snapshot.api.conditions import Condition
+from kai_snapshot.api.environmentspec import Environment, EnvironmentStatus
 from kai_snapshot.api.metadata import Metadata
 from kai_snapshot.api.retention import Retention
 from kai_snapshot.api.source import Source
@@ -74,6 +75,8 @@ class SnapshotCaptureSpec(ApiModel):
     """The scheduler to ask."""
     schedule: Schedule | None = None
     """When to capture. Absent: once, as soon as the object exists."""
+    environment: Environment | None = None
+    """What else to record of the cluster and its nodes, beside each archive. Absent: nothing."""
     suspend: bool = False
     """Start no run by schedule. A run in progress ends; a requested run still starts."""
     storage: Storage = Field(json_schema_extra={"x-kubernetes-validations": LOCATION_RULES})
@@ -171,7 +174,7 @@ class SnapshotCaptureStatus(ApiModel):
         default=(),
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
-    """Ready, Reconciling, Stalled, LastCaptureSucceeded (scheduled), Finished (one-shot)."""
+    """Ready, Reconciling, Stalled, LastCaptureSucceeded (scheduled), Finished (one-shot), EnvironmentCaptured."""
     last_handled_run_request: str | None = None
     """The value of the annotation kai-snapshot.io/run-requested-at that was last acted on."""
     schedule_base_time: Time | None = None
@@ -194,6 +197,8 @@ class SnapshotCaptureStatus(ApiModel):
     """The last runs, newest first. The manifests in the storage are the full list."""
     archives: ArchiveTotals | None = None
     """What the storage holds."""
+    environment: EnvironmentStatus | None = None
+    """The newest environment, which may be of an archive before the newest."""
 
 
 class SnapshotCapture(ApiModel):

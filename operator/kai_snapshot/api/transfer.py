@@ -1,4 +1,4 @@
-"""What the operator and a replay's Job say to each other through the transfer endpoint."""
+"""What the operator and its Jobs say to each other through the transfer endpoint."""
 
 from enum import StrEnum
 from typing import Any, Literal
@@ -33,10 +33,33 @@ class Part(ApiModel):
     archive: int | None = Field(default=None, ge=0)
     """Position in the plan of a replay of many archives: what the pod says, its Job's token is for all of them."""
 
+    @property
+    def result(self) -> tuple[str, int, int | None]:
+        """What tells its result from all others, whichever Job it is from."""
+        return self.uid, self.index, self.archive
+
     def __str__(self) -> str:
         archive = f"archive {self.archive} of " if self.archive is not None else ""
         result = f"result {self.index} (attempt {self.attempt})"
         return f"{archive}{result} of SnapshotReplay {self.namespace}/{self.name}"
+
+
+class NodePart(ApiModel):
+    """One node beside one archive, as its Job works on it, named by a token."""
+
+    uid: str
+    """UID of the SnapshotCapture."""
+    namespace: str
+    """Namespace of the SnapshotCapture."""
+    name: str
+    """Name of the SnapshotCapture."""
+    run: str
+    """Id of the archive's run."""
+    node: str
+    """Name of the node."""
+
+    def __str__(self) -> str:
+        return f"node {self.node} of run {self.run} of SnapshotCapture {self.namespace}/{self.name}"
 
 
 class Instructions(ApiModel):

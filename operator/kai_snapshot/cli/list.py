@@ -1,10 +1,11 @@
 """`kai-snapshot list`: which archives a storage holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import typer
 
+from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.cli import output
 from kai_snapshot.cli import storage_options as options
 from kai_snapshot.runs.listing import Archive, Listing, listing
@@ -59,5 +60,13 @@ def _row(archive: Archive) -> Sequence[str]:
         output.size(manifest.size_bytes),
         *(str(counts.get(kind, "-")) for kind in ("nodes", "pods", "podGroups")),
         manifest.scheduler.version or "-",
-        "config healed" if manifest.healed else "",
+        ", ".join(_besides(manifest)),
     )
+
+
+def _besides(manifest: Manifest) -> Iterator[str]:
+    if manifest.healed:
+        yield "config healed"
+    if manifest.environment is not None:
+        nodes = manifest.environment.documents
+        yield f"environment of {nodes} node{'' if nodes == 1 else 's'}" if nodes else "environment of the cluster"

@@ -20,7 +20,7 @@ COULD_NOT: Final = 3
 """Exit code: it could not be done. Network, storage, rights, files."""
 INTERRUPTED: Final = 130
 """Exit code: stopped by Ctrl-C."""
-FINDINGS: Final = ARCHIVE_REASONS | {Reason.CHECKSUM_MISMATCH}
+FINDINGS: Final = ARCHIVE_REASONS | {Reason.CHECKSUM_MISMATCH, Reason.GPU_NOT_FOUND}
 
 Format = Annotated[Literal["text", "json"], typer.Option("--output", "-o", help="For people, or for scripts.")]
 
@@ -29,7 +29,7 @@ def exit_code(reason: Reason) -> int:
     """The exit code of a command that ended with this reason."""
     if reason in FINDINGS:
         return FINDING_IS_BAD
-    return WRONG_USAGE if reason in (Reason.INVALID_SPEC, Reason.PATCH_FAILED) else COULD_NOT
+    return WRONG_USAGE if reason in (Reason.INVALID_SPEC, Reason.INVALID_TEMPLATE, Reason.PATCH_FAILED) else COULD_NOT
 
 
 def complain(error: SnapshotError | OSError) -> None:

@@ -5,18 +5,18 @@ where the object changed meanwhile.
 """
 
 import base64
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
 
-import urllib3
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from kai_snapshot.api.base import API_VERSION, GROUP, VERSION, rfc3339
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.cluster.errors import AlreadyExistsError, ConflictError, translated
+from kai_snapshot.errors import Reason, TerminalError, TransientError
+
+__all__ = ["CAPTURES", "KINDS", "REPLAYS", "AlreadyExistsError", "Cluster", "ConflictError", "Object", "connect"]
 
 Object = dict[str, Any]
 CAPTURES: Final = "snapshotcaptures"
@@ -26,52 +26,6 @@ FIELD_MANAGER: Final = "kai-snapshot-operator"
 """Who wrote a field, as `kubectl get --show-managed-fields` has it: the API server takes it from the user agent."""
 TIMEOUT: Final = (5, 30)
 """Seconds to connect, and of silence."""
-
-
-class ConflictError(TransientError):
-    """The object was changed by somebody else meanwhile: look again."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(Reason.PROGRESSING, f"{what} was changed meanwhile")
-
-
-class AlreadyExistsError(SnapshotError):
-    """An object of that name is there."""
-
-
-@contextmanager
-def translated(verb: str, what: str) -> Iterator[None]:
-    """Turns the package's errors into ours."""
-    try:
-        yield
-    except ApiException as error:
-        raise _translate(error, verb, what) from error
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise TransientError(Reason.API_UNREACHABLE, f"the API server cannot be reached to {verb} {what}") from error
-
-
-def _translate(error: ApiException, verb: str, what: str) -> SnapshotError:
-    if error.status == 409 and verb == "create":
-        return AlreadyExistsError(Reason.NAME_TAKEN, f"{what} exists")
-    if error.status == 409 or (error.status == 404 and verb == "update"):
-        return ConflictError(what)
-    message = _status_message(error)
-    if error.status in (401, 403):
-        hint = "; see manifests/rbac" if " cannot " in message else ""  # else a quota or an admission policy says why
-        return TransientError(
-            Reason.FORBIDDEN, f"the API server does not allow the operator to {verb} {what}: {message}{hint}"
-        )
-    if error.status in (400, 422):
-        return TerminalError(Reason.INVALID_SPEC, f"the API server refused to {verb} {what}: {message}")
-    return TransientError(Reason.API_UNREACHABLE, f"the API server could not {verb} {what}: {error.status} {message}")
-
-
-def _status_message(error: ApiException) -> str:
-    try:
-        body = json.loads(error.body or "{}")
-    except ValueError:
-        return str(error.reason)
-    return str(body.get("message", error.reason))[:512] if isinstance(body, Mapping) else str(error.reason)
 
 
 def connect() -> "Cluster":
@@ -229,24 +183,33 @@ class Cluster:
             ),
         )
 
+    def why_no_pod(self, namespace: str, job_uid: str) -> str:
+        """What the Job controller said last of why it could create no pod; empty if it said nothing."""
+        fields = f"involvedObject.uid={job_uid},reason=FailedCreate"
+        with translated("list", f"events in {namespace}"):
+            found = self._core.list_namespaced_event(
+                namespace, field_selector=fields, limit=10, _request_timeout=TIMEOUT
+            )
+        newest = max(found.items, key=lambda event: str(event.last_timestamp), default=None)
+        return str(newest.message or "") if newest is not None else ""
+
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
         """What a Secret holds."""
-        secret = self._found(
-            "get",
-            f"secret {namespace}/{name}",
-            lambda: self._plain(self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)),
-        )
+        secret = self._secret(namespace, name)
         return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()} if secret else None
 
     def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
         """The UIDs of those a Secret belongs to."""
-        secret = self._found(
+        secret = self._secret(namespace, name)
+        owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
+        return frozenset(owner["uid"] for owner in owners)
+
+    def _secret(self, namespace: str, name: str) -> Object | None:
+        return self._found(
             "get",
             f"secret {namespace}/{name}",
             lambda: self._plain(self._core.read_namespaced_secret(name, namespace, _request_timeout=TIMEOUT)),
         )
-        owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
-        return frozenset(owner["uid"] for owner in owners)
 
     def image_of(self, namespace: str, pod: str) -> str:
         """The image of the pod's container `operator`; others may have been put in beside it."""

@@ -7,19 +7,20 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import kopf
 
-from kai_snapshot.api.transfer import Part
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
 from kai_snapshot.cluster.lease import LEASE, LeaseLock, elect
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.handlers.events import watch_ours
-from kai_snapshot.handlers.workers import Key, Workers
+from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.metrics import Metrics
-from kai_snapshot.runs.children import Children, sweep
+from kai_snapshot.runs.children import captures, environments, sweep
 from kai_snapshot.runs.deliver import Delivery
+from kai_snapshot.runs.deliver_environment import EnvironmentDelivery
 from kai_snapshot.runs.services import Services
 from kai_snapshot.settings import Settings, read
 from kai_snapshot.source import in_cluster
@@ -28,6 +29,8 @@ from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 SIGNING_KEY: Final = "kai-snapshot-signing-key"
+THREADS: Final = 32
+"""For what blocks. By default there are as few as there are cores, and a storage that hangs would take them all."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.connect_timeout = 30
     settings.networking.error_backoffs = Patience()
     watch_ours(settings)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     for chatty in ("kopf.objects", "aiohttp.access"):  # a line for each event, and for each probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     memo.workers = Workers()
@@ -96,8 +100,12 @@ class Active:
         try:
             sweep(self._settings.spool_dir)
             services = await asyncio.to_thread(self._services)
-            backend = Delivery(services, on_result=self._result_handler(asyncio.get_running_loop()))
-            app = application(services.tokens, backend, spool=self._settings.spool_dir)
+            wake = self._waker(asyncio.get_running_loop())
+            replays = Delivery(services, on_result=lambda part: wake(Key(REPLAYS, part.namespace, part.name)))
+            environments = EnvironmentDelivery(
+                services, on_document=lambda part: wake(Key(ENVIRONMENTS, part.namespace, part.name))
+            )
+            app = application(services.tokens, replays, environments, spool=self._settings.spool_dir)
             self._endpoint = await Listener.start(app, port=self._settings.transfer_port)
             self._workers.start(services)
         except Exception:  # half an operator is none: say why, and let the kubelet start another
@@ -110,7 +118,8 @@ class Active:
         return Services(
             settings=self._settings,
             cluster=self._cluster,
-            children=Children(concurrent=self._settings.concurrent_captures),
+            children=captures(concurrent=self._settings.concurrent_captures),
+            environments=environments(),
             metrics=self._metrics,
             tokens=Tokens(_signing_key(self._cluster, self._settings.namespace)),
             connection=in_cluster(os.environ),
@@ -119,12 +128,13 @@ class Active:
             cluster_uid=self._cluster.cluster_uid(),
         )
 
-    def _result_handler(self, loop: asyncio.AbstractEventLoop) -> Callable[[Part], None]:
-        def on_result(part: Part) -> None:
-            key = Key(REPLAYS, part.namespace, part.name)
-            loop.call_soon_threadsafe(self._workers.queue.add, key)
+    def _waker(self, loop: asyncio.AbstractEventLoop) -> Callable[[Key], None]:
+        """Looks at an object, from any thread."""
 
-        return on_result
+        def wake(key: Key) -> None:
+            loop.call_soon_threadsafe(self._workers.add, key)
+
+        return wake
 
     async def stop(self) -> None:
         """Ends everything in order."""

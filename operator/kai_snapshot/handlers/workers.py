@@ -7,11 +7,16 @@ from typing import Final, NamedTuple
 
 from kai_snapshot.cluster import CAPTURES, KINDS, ConflictError
 from kai_snapshot.errors import Reason, SnapshotError
-from kai_snapshot.runs import drive_capture, drive_replay
+from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
 from kai_snapshot.runs.services import Services
 from kai_snapshot.workqueue import WorkQueue
 
 COUNT: Final = 4
+BESIDE: Final = 2
+"""Those who look at environments, and at nothing else: a storage that hangs keeps nobody from the captures."""
+ENVIRONMENTS: Final = "environments"
+"""The environment beside the newest archive of a capture: a key of its own, so that it holds up no capture."""
+_KINDS: Final = {**KINDS, ENVIRONMENTS: "Environment"}
 AT_THE_LATEST: Final = 600.0
 """Every object that is not at rest is looked at again after this many seconds."""
 
@@ -19,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Key(NamedTuple):
-    """An object of ours."""
+    """An object of ours, or the environment of one."""
 
     plural: str
     namespace: str
@@ -30,7 +35,8 @@ class Workers:
     """The queue and those who work on it, once this operator is the active one."""
 
     def __init__(self) -> None:
-        self.queue: WorkQueue[Key] = WorkQueue()
+        self._queue: WorkQueue[Key] = WorkQueue()
+        self._environments: WorkQueue[Key] = WorkQueue()
         self._services: Services | None = None
         self._waiting: dict[tuple[str, str], set[Key]] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -38,7 +44,16 @@ class Workers:
     def start(self, services: Services) -> None:
         """Begins to work."""
         self._services = services
-        self._tasks = [asyncio.create_task(self.queue.work(self.look), name=f"worker-{n}") for n in range(COUNT)]
+        queues = [self._queue] * COUNT + [self._environments] * BESIDE
+        self._tasks = [asyncio.create_task(queue.work(self.look), name=f"worker-{n}") for n, queue in enumerate(queues)]
+
+    def add(self, key: Key) -> None:
+        """Looks at the object soon."""
+        self.queue_of(key).add(key)
+
+    def queue_of(self, key: Key) -> WorkQueue[Key]:
+        """Where the key waits for its turn."""
+        return self._environments if key.plural == ENVIRONMENTS else self._queue
 
     async def stop(self) -> None:
         """Ends the work and the runs."""
@@ -46,39 +61,44 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._services is not None:
-            await self._services.children.close()
+            await asyncio.gather(self._services.children.close(), self._services.environments.close())
 
     def wake_replays_of(self, namespace: str, capture: str) -> None:
         """Looks at the replays that wait for an archive of this capture."""
         for key in self._waiting.pop((namespace, capture), ()):
-            self.queue.add(key)
+            self.add(key)
 
     async def look(self, key: Key) -> None:
         """One look at one object. What goes wrong is said in the log and looked at again."""
         assert self._services is not None
+        queue = self.queue_of(key)
         try:
             again_at = await self._drive(self._services, key)
         except ConflictError:
-            self.queue.add(key)
+            self.add(key)
         except SnapshotError as error:
-            delay = self.queue.retry(key)
-            self._services.metrics.look_failed(KINDS[key.plural], error.reason)
+            delay = queue.retry(key)
+            self._services.metrics.look_failed(_KINDS[key.plural], error.reason)
             logger.warning(
                 "%s %s/%s: %s: %s; again in %.0f s",
-                KINDS[key.plural], key.namespace, key.name, error.reason, error.message, delay,
+                _KINDS[key.plural], key.namespace, key.name, error.reason, error.message, delay,
             )  # fmt: skip
         except Exception:  # a fault of ours with one object must not end the work on all others
-            delay = self.queue.retry(key)
-            self._services.metrics.look_failed(KINDS[key.plural], Reason.INTERNAL_ERROR)
-            logger.exception("%s %s/%s; again in %.0f s", KINDS[key.plural], key.namespace, key.name, delay)
+            delay = queue.retry(key)
+            self._services.metrics.look_failed(_KINDS[key.plural], Reason.INTERNAL_ERROR)
+            logger.exception("%s %s/%s; again in %.0f s", _KINDS[key.plural], key.namespace, key.name, delay)
         else:
-            self.queue.forget(key)
+            queue.forget(key)
             if again_at is not None:
-                self.queue.add(key, after=min((again_at - datetime.now(UTC)).total_seconds(), AT_THE_LATEST))
+                queue.add(key, after=min((again_at - datetime.now(UTC)).total_seconds(), AT_THE_LATEST))
 
     async def _drive(self, services: Services, key: Key) -> datetime | None:
         if key.plural == CAPTURES:
-            return await drive_capture.drive(services, key.namespace, key.name, lambda: self.queue.add(key))
+            again_at = await drive_capture.drive(services, key.namespace, key.name, lambda: self.add(key))
+            self.add(key._replace(plural=ENVIRONMENTS))
+            return again_at
+        if key.plural == ENVIRONMENTS:
+            return await drive_environment.drive(services, key.namespace, key.name, lambda: self.add(key))
         looked = await drive_replay.drive(services, key.namespace, key.name)
         if looked.waits_for is not None:
             self._waiting.setdefault((key.namespace, looked.waits_for), set()).add(key)

@@ -21,7 +21,6 @@ TRANSFER_ALLOWANCE_SECONDS: Final = 2100
 """What a pod may take besides the tool: five minutes to fetch, thirty to report."""
 LONGEST_SECONDS: Final = 7 * 86400 - 3600
 """What an Indexed Job may take at the most: its pods still have to hand in with the token it was made with."""
-_NOBODY: Final = 65532
 _OURS: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "1Gi"}}
 _ENGINE: Final = {
     "requests": {"cpu": "500m", "memory": "256Mi", "ephemeral-storage": "1Gi"},
@@ -247,15 +246,15 @@ def _ours(verb: str) -> list[str]:
 
 _POD_SECURITY: Final = {
     "runAsNonRoot": True,
-    "runAsUser": _NOBODY,
-    "runAsGroup": _NOBODY,
-    "fsGroup": _NOBODY,
+    "runAsUser": names.NOBODY,
+    "runAsGroup": names.NOBODY,
+    "fsGroup": names.NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 _CONTAINER_SECURITY: Final = {
     "runAsNonRoot": True,
-    "runAsUser": _NOBODY,
-    "runAsGroup": _NOBODY,
+    "runAsUser": names.NOBODY,
+    "runAsGroup": names.NOBODY,
     "seccompProfile": {"type": "RuntimeDefault"},
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,

@@ -1,5 +1,6 @@
 """What the operator, the pods and their containers must call the same: names, labels, files, exit codes."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,6 +18,16 @@ INDEX: Final = f"{GROUP}/index"
 ATTEMPT: Final = f"{GROUP}/attempt"
 JOB_SELECTOR: Final = f"{MANAGED_BY}={OPERATOR},{COMPONENT}={REPLAY_COMPONENT}"
 """Selects the Jobs and pods of all replays."""
+ENVIRONMENT_COMPONENT: Final = "environment"
+CAPTURE: Final = f"{GROUP}/capture"
+CAPTURE_UID: Final = f"{GROUP}/capture-uid"
+RUN: Final = f"{GROUP}/run"
+NODE: Final = f"{GROUP}/node"
+"""Annotation of a Job with the node it is about, whose name may be too long for a label."""
+ENVIRONMENT_SELECTOR: Final = f"{MANAGED_BY}={OPERATOR},{COMPONENT}={ENVIRONMENT_COMPONENT}"
+"""Selects the Jobs and pods of all environments."""
+WATCHED: Final = f"{MANAGED_BY}={OPERATOR},{COMPONENT} in ({REPLAY_COMPONENT},{ENVIRONMENT_COMPONENT})"
+"""Selects those of both."""
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
 """The label with the name of the Job a pod is of, put there by the Job controller."""
 LIVE_PODS: Final = "status.phase!=Succeeded,status.phase!=Failed"
@@ -32,6 +43,8 @@ ENGINE_OF: Final[Mapping[EngineName, str]] = {"SnapshotTool": TOOL, "Simulator":
 """The container that does the work: the one with that engine."""
 REPORT: Final = "report"
 
+NOBODY: Final = 65532
+"""The user and group that our containers are, unless they have to be root."""
 WORK: Final = "/replay"
 """Where the pod's shared directory is mounted."""
 BUSYBOX: Final = "busybox"
@@ -73,6 +86,12 @@ def profile(kind: Profile) -> str:
 def job_name(replay: str, index: int, attempt: int) -> str:
     """`<replay>-<index>`, from the second attempt on with `-a<attempt>`: a name is never used again."""
     return f"{replay}-{index}" if attempt == 1 else f"{replay}-{index}-a{attempt}"
+
+
+def node_job_name(capture: str, *, uid: str, run: str, node: str) -> str:
+    """The Job for a node beside the archive of a run: `<capture>-env-<hash>`, at most 63 characters, never twice."""
+    digest = hashlib.sha256(f"{uid}/{run}/{node}".encode()).hexdigest()[:10]
+    return f"{capture[:48].rstrip('-.')}-env-{digest}"
 
 
 def secret_name(job: str) -> str:

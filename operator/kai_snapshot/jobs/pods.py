@@ -17,7 +17,7 @@ Object = Mapping[str, Any]
 
 PULL_PATIENCE: Final = timedelta(minutes=2)
 _KILLED: Final = 137
-_PULL_FAILURES: Final = frozenset(
+PULL_FAILURES: Final = frozenset(
     {
         "ErrImagePull",
         "ImagePullBackOff",
@@ -80,7 +80,7 @@ def failing_pull(pod: Object) -> FailingPull | None:
     since = pod.get("status", {}).get("startTime")
     for status in _statuses(pod):
         waiting = status.get("state", {}).get("waiting", {})
-        if waiting.get("reason") in _PULL_FAILURES:
+        if waiting.get("reason") in PULL_FAILURES:
             detail = waiting.get("message") or waiting["reason"]
             message = (
                 f"the image {status['image']} could not be pulled in {PULL_PATIENCE.seconds // 60} minutes: {detail}. "
@@ -89,6 +89,16 @@ def failing_pull(pod: Object) -> FailingPull | None:
             return FailingPull(time(since) + PULL_PATIENCE, message) if since is not None else None
         since = _ended(status).get("finishedAt", since)
     return None
+
+
+def said(pod: Object, container: str) -> Problem | None:
+    """What a container of ours said when it failed."""
+    return _termination(_status_of(pod, container))
+
+
+def out_of_memory(pod: Object, container: str) -> bool:
+    """Whether the kernel ended that container for its memory."""
+    return bool(_ended(_status_of(pod, container)).get("reason") == "OOMKilled")
 
 
 def trouble(pod: Object) -> str:

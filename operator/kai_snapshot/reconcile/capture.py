@@ -24,7 +24,7 @@ from kai_snapshot.api.snapshotcapture import (
     StoredCapture,
 )
 from kai_snapshot.errors import Reason, SnapshotError
-from kai_snapshot.reconcile import capture_conditions
+from kai_snapshot.reconcile import capture_conditions, environment
 from kai_snapshot.reconcile.plan import Action, Plan, StartRun, normal, warning
 
 SUSPENDED = "suspended"
@@ -188,9 +188,11 @@ def _succeed(
         object_counts=manifest.object_counts,
         healed=manifest.healed,
     )
+    beside, more = environment.begin(capture.spec, status.environment, manifest.id, now)
     ended = status.model_copy(
         update={
             "active": None,
+            "environment": beside,
             "consecutive_failures": 0,
             "last_successful_time": now,
             "last_successful_capture": stored,
@@ -198,7 +200,7 @@ def _succeed(
             "archives": captured.totals or status.archives,
         }
     )
-    actions: tuple[Action, ...] = (normal(reason, f"run {active.id} stored {captured.uri}"),)
+    actions: tuple[Action, ...] = (normal(reason, f"run {active.id} stored {captured.uri}"), *more)
     if captured.pruned:
         actions += (normal("ArchivesPruned", f"{captured.pruned} archives removed by retention"),)
     if captured.prune_problem is not None:

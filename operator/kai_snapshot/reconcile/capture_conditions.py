@@ -9,15 +9,18 @@ from datetime import datetime
 from kai_snapshot import schedule
 from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.conditions import (
+    ENVIRONMENT_CAPTURED,
     FINISHED,
     LAST_CAPTURE_SUCCEEDED,
     READY,
     RECONCILING,
     STALLED,
     Condition,
+    ConditionStatus,
     claim,
     update,
 )
+from kai_snapshot.api.environmentspec import EnvironmentStatus
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SKIP_ARCHIVE_CLEANUP, Schedule, SnapshotCapture, SnapshotCaptureStatus
 from kai_snapshot.errors import Reason, SnapshotError
@@ -32,6 +35,7 @@ def conditions(
         claims = _one_shot_claims(status, storage_problem)
     else:
         claims = (*_scheduled_claims(capture, timing, status, storage_problem), *_last_capture(status))
+    claims += _environment(status.environment)
     return update(capture.status.conditions, claims, now=now, generation=capture.metadata.generation)
 
 
@@ -89,6 +93,24 @@ def _last_capture(status: SnapshotCaptureStatus) -> tuple[Condition, ...]:
     last = status.history[0]
     succeeded = last.outcome == "Succeeded"
     return (claim(LAST_CAPTURE_SUCCEEDED, "True" if succeeded else "False", last.reason, last.message),)
+
+
+def with_environment(
+    status: SnapshotCaptureStatus, beside: EnvironmentStatus | None, now: datetime
+) -> SnapshotCaptureStatus:
+    """The status with that environment and its condition; all else is as it was, and said of the same generation."""
+    rest = tuple(each for each in status.conditions if each.type != ENVIRONMENT_CAPTURED)
+    told = update(status.conditions, _environment(beside), now=now, generation=status.observed_generation)
+    return status.model_copy(update={"environment": beside, "conditions": (*rest, *told)})
+
+
+def _environment(beside: EnvironmentStatus | None) -> tuple[Condition, ...]:
+    """An aspect of its own: whatever becomes of the environment, the archive is what it is."""
+    if beside is None:
+        return ()
+    state: dict[str, ConditionStatus] = {"Running": "Unknown", "Succeeded": "True"}
+    message = f"run {beside.id}: {beside.message}"
+    return (claim(ENVIRONMENT_CAPTURED, state.get(beside.outcome, "False"), beside.reason, message),)
 
 
 def deletion_blocked(capture: SnapshotCapture, problem: Problem, now: datetime) -> SnapshotCaptureStatus:

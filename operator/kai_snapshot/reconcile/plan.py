@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeVar
 
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import ActiveRun
 from kai_snapshot.errors import Reason
 
@@ -49,6 +50,28 @@ class ExpireJob:
 
 
 @dataclass(frozen=True)
+class StartStep:
+    """Start the child process that does a step of an environment: Plan or Close."""
+
+    step: Literal["Plan", "Close"]
+
+
+@dataclass(frozen=True)
+class CreateNodeJob:
+    """Create the Job that records a node, and its token, unless they are there."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class RecordNode:
+    """Write down why a node has no document."""
+
+    node: str
+    problem: Problem
+
+
+@dataclass(frozen=True)
 class Announce:
     """Post an event about the object."""
 
@@ -57,7 +80,7 @@ class Announce:
     message: str
 
 
-Action = StartRun | CreateJob | DeleteJob | SuspendJob | ExpireJob | Announce
+Action = StartRun | StartStep | CreateJob | CreateNodeJob | DeleteJob | SuspendJob | ExpireJob | RecordNode | Announce
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """Deliver: what the transfer endpoint is in front of - archives out of the storage, logs and results into it."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from weakref import WeakValueDictionary
 
 from kai_snapshot.api.replayplan import PlannedArchive
 from kai_snapshot.api.snapshotreplay import SnapshotReplay
@@ -17,7 +15,7 @@ from kai_snapshot.runs.replayplan import Plans, archive_of
 from kai_snapshot.runs.results import summarize
 from kai_snapshot.runs.services import Services, store_for
 from kai_snapshot.stores import Store, layout, location
-from kai_snapshot.transfer.server import Download, Upload
+from kai_snapshot.transfer.backend import Download, Upload
 
 
 class Delivery:
@@ -27,7 +25,6 @@ class Delivery:
         self._services = services
         self._on_result = on_result
         self._plans = Plans()
-        self._commits = Locks()
 
     def instructions(self, part: Part) -> Instructions:
         """What this pod is to do."""
@@ -79,7 +76,7 @@ class Delivery:
 
     def put_result(self, part: Part, upload: Upload) -> None:
         """Commits the result. The same one again is fine."""
-        with self._commits.of(part):
+        with self._services.locks.of(part.result):
             found = self._read(part)
             key = found.folder.result(part.index)
             if found.store.stat(key) is not None:
@@ -93,7 +90,7 @@ class Delivery:
         self._on_result(part)
 
     def _put_before_result(self, part: Part, upload: Upload, key: Callable[[layout.ReplayFolder], str]) -> None:
-        with self._commits.of(part):
+        with self._services.locks.of(part.result):
             found = self._open(part)
             found.store.put(key(found.folder), upload.file)
 
@@ -119,22 +116,6 @@ class Delivery:
         plan = self._plans.load(store, home, digest=source.archives.digest) if source.archives is not None else None
         archive = archive_of(source, plan, part.archive)
         return _Found(replay, store, home.of(part.archive), archive, location(source.storage, archive.key))
-
-
-class Locks:
-    """A lock for each result, as long as somebody has or wants it.
-
-    Two pods may be at work on one result for a moment: who comes first is done before the other is heard.
-    """
-
-    def __init__(self) -> None:
-        self._known: WeakValueDictionary[tuple[str, int, int | None], threading.Lock] = WeakValueDictionary()
-        self._guard = threading.Lock()
-
-    def of(self, part: Part) -> threading.Lock:
-        """The lock of the part's result, whichever Job it is from."""
-        with self._guard:
-            return self._known.setdefault((part.uid, part.index, part.archive), threading.Lock())
 
 
 @dataclass(frozen=True)

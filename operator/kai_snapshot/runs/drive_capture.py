@@ -96,12 +96,14 @@ async def _step(
     return plan.again_at
 
 
-def _child(services: Services, capture: SnapshotCapture, key: str) -> Child | None:
+def _child(services: Services, capture: SnapshotCapture, key: str) -> Child[CaptureAnswer] | None:
     active = capture.status.active
     return services.children.get(key, id_=active.id, attempt=active.attempt) if active is not None else None
 
 
-async def _run_state(services: Services, capture: SnapshotCapture, child: Child | None) -> decision.RunState:
+async def _run_state(
+    services: Services, capture: SnapshotCapture, child: Child[CaptureAnswer] | None
+) -> decision.RunState:
     if child is None:
         return None
     answer = child.answer
@@ -119,14 +121,15 @@ async def _run_state(services: Services, capture: SnapshotCapture, child: Child 
 
 def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
-    return prune(
-        store,
-        _folder(capture),
-        capture.spec.retention,
-        now=now(),
-        pinned=lambda: _pins(services, capture),
-        ours=_ours(services, capture),
-    )
+    with services.locks.of(_folder(capture)):
+        return prune(
+            store,
+            _folder(capture),
+            capture.spec.retention,
+            now=now(),
+            pinned=lambda: _pins(services, capture),
+            ours=_ours(services, capture),
+        )
 
 
 def _pins(services: Services, capture: SnapshotCapture) -> Pins:
@@ -177,8 +180,8 @@ def _start(
     )
 
 
-def _count(services: Services, capture: SnapshotCapture, child: Child) -> None:
-    answer: CaptureAnswer | None = child.answer
+def _count(services: Services, capture: SnapshotCapture, child: Child[CaptureAnswer]) -> None:
+    answer = child.answer
     assert answer is not None
     reason = answer.reason or (
         Reason.SUCCEEDED_HEALED if answer.manifest and answer.manifest.healed else Reason.SUCCEEDED
@@ -202,10 +205,13 @@ async def _finalizer_changed(services: Services, capture: SnapshotCapture, resou
 async def _release(services: Services, capture: SnapshotCapture, resource: Object, key: str) -> None:
     """Removes the archives if that is the policy, then lets the object go."""
     await services.children.stop(key)  # or it might store one more
+    await services.environments.stop(key)
     if ARCHIVE_CLEANUP_FINALIZER not in capture.metadata.finalizers:
         return
     if capture.spec.deletion_policy == "Delete" and not _may_go(resource):
         await _clean_up(services, capture, resource, key)
+        if await services.environments.stop(key):  # begun by a look that had not seen the deletion
+            await _clean_up(services, capture, resource, key)
     await asyncio.to_thread(services.cluster.set_finalizers, CAPTURES, resource, _without_ours(resource))
 
 
@@ -229,4 +235,5 @@ async def _clean_up(services: Services, capture: SnapshotCapture, resource: Obje
 
 def _remove_all(services: Services, capture: SnapshotCapture) -> int:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
-    return remove_all(store, _folder(capture), ours=_ours(services, capture))
+    with services.locks.of(_folder(capture)):
+        return remove_all(store, _folder(capture), ours=_ours(services, capture))

@@ -9,15 +9,15 @@ from pydantic import ValidationError
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotreplay import ReplayVersion, SnapshotReplay
 from kai_snapshot.api.transfer import Part
-from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Object
-from kai_snapshot.errors import Reason, TerminalError, TransientError
-from kai_snapshot.jobs import names
-from kai_snapshot.jobs.build import job, token_secret
+from kai_snapshot.cluster import REPLAYS, Object
+from kai_snapshot.errors import TerminalError, TransientError
+from kai_snapshot.jobs.build import job
 from kai_snapshot.jobs.images import image_for
 from kai_snapshot.reconcile import rejection
 from kai_snapshot.reconcile import replay as decision
 from kai_snapshot.reconcile.observed import Observed, Waiting
 from kai_snapshot.reconcile.plan import Action, Announce, CreateJob, DeleteJob, ExpireJob, SuspendJob, warning
+from kai_snapshot.runs import jobs
 from kai_snapshot.runs.observe import observe
 from kai_snapshot.runs.services import Services, now
 from kai_snapshot.runs.write import announce, write_status
@@ -105,40 +105,6 @@ def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt:
         operator_image=services.image,
         transfer_url=services.settings.transfer_url,
     )
-    try:
-        created = services.cluster.create_job(wanted)
-    except AlreadyExistsError:
-        created = _adopted(services, replay, wanted["metadata"]["name"])
     meta = replay.metadata
     part = Part(uid=meta.uid, namespace=meta.namespace, name=meta.name, index=index, attempt=attempt)
-    try:
-        services.cluster.create_secret(token_secret(created, services.tokens.issue(part)))
-    except AlreadyExistsError as error:
-        _check_secret(services, created, error)
-
-
-def _adopted(services: Services, replay: SnapshotReplay, name: str) -> Object:
-    found = services.cluster.job(replay.metadata.namespace, name)
-    if found is None:
-        raise TransientError(Reason.PROGRESSING, f"job {name} has just gone")
-    if not _owned(found, replay.metadata.uid):
-        raise TerminalError(
-            Reason.NAME_TAKEN,
-            f"the Job {replay.metadata.namespace}/{name} exists and belongs to something else: "
-            "delete it, or create the SnapshotReplay under another name",
-        )
-    return found
-
-
-def _check_secret(services: Services, created: Object, error: AlreadyExistsError) -> None:
-    meta = created["metadata"]
-    name = names.secret_name(meta["name"])
-    owners = services.cluster.secret_owners(meta["namespace"], name)
-    if meta["uid"] not in owners:
-        raise TerminalError(
-            Reason.NAME_TAKEN, f"the Secret {meta['namespace']}/{name} exists and belongs to something else: delete it"
-        ) from error
-
-
-def _owned(resource: Object, uid: str) -> bool:
-    return any(owner.get("uid") == uid for owner in resource["metadata"].get("ownerReferences", ()))
+    jobs.create(services.cluster, wanted, token=services.tokens.issue(part), owner=meta.uid)

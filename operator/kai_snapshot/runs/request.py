@@ -1,14 +1,15 @@
-"""What a capturing process is told on its standard input, and what it says on its standard output.
+"""What a child process of the operator is told on its standard input, and what it says on its standard output.
 
 Secrets travel here, on a pipe, and nowhere else: not in arguments, not in the environment, not in logs.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import ConfigDict
 
 from kai_snapshot.api.base import ApiModel, Time
+from kai_snapshot.api.environmentspec import Environment
 from kai_snapshot.api.manifest import Manifest, Trigger
 from kai_snapshot.api.source import Source
 from kai_snapshot.api.storage import Storage
@@ -48,22 +49,49 @@ class CaptureRequest(ApiModel):
     """A directory of this try's own: the archive is held there while it is checked."""
 
 
-class CaptureAnswer(ApiModel):
-    """How the try ended: a manifest, or why there is none."""
+class EnvironmentRequest(ApiModel):
+    """One step on the way to the environment beside an archive."""
 
-    manifest: Manifest | None = None
-    """Of the archive that is stored."""
-    uri: str = ""
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    step: Literal["Plan", "Close"]
+    """Plan reads the archive and says which nodes are recorded; Close sums up what was recorded."""
+    id: str
+    """The run's id."""
+    namespace: str
+    """Namespace of the capture."""
+    name: str
+    """Name of the capture."""
+    environment: Environment
+    """What is wanted."""
+    connection: ApiConnection
+    """The API server, and the identity there: the archive has no ClusterPolicies."""
+    previous: str | None = None
+    """Id of the run whose environment it is compared with."""
+    storage: Storage
     """Where the archive is."""
+    keys: S3Credentials | None = None
+    """Keys of S3."""
+    ca: str | None = None
+    """The authority of the S3 endpoint, in PEM."""
+    claims_dir: Path
+    """Where claims are mounted."""
+    spool_dir: Path
+    """A directory of this step's own: the archive is held there while it is read."""
+
+
+class Answer(ApiModel):
+    """How a child process ended: well, or why not."""
+
     reason: Reason | None = None
-    """Why there is none."""
+    """Why it did not end well."""
     message: str = ""
     """Why, and what to do."""
     kind: Literal["Transient", "Terminal"] = "Terminal"
     """Whether it may heal by itself."""
 
     @classmethod
-    def of(cls, error: SnapshotError) -> "CaptureAnswer":
+    def of(cls, error: SnapshotError) -> Self:
         """The answer that tells this error."""
         kind: Literal["Transient", "Terminal"] = "Transient" if isinstance(error, TransientError) else "Terminal"
         return cls(reason=error.reason, message=error.message, kind=kind)
@@ -72,3 +100,12 @@ class CaptureAnswer(ApiModel):
         """The error this answer tells."""
         make = TransientError if self.kind == "Transient" else TerminalError
         return make(self.reason or Reason.INTERNAL_ERROR, self.message)
+
+
+class CaptureAnswer(Answer):
+    """How a try ended: a manifest, or why there is none."""
+
+    manifest: Manifest | None = None
+    """Of the archive that is stored."""
+    uri: str = ""
+    """Where the archive is."""

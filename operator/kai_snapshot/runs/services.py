@@ -1,6 +1,6 @@
 """What the operator works with, put together once at its start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from kai_snapshot.api.problem import Problem
@@ -9,6 +9,9 @@ from kai_snapshot.cluster import Cluster
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs.children import Children
+from kai_snapshot.runs.environmentplans import EnvironmentPlans
+from kai_snapshot.runs.locks import Locks
+from kai_snapshot.runs.request import Answer, CaptureAnswer
 from kai_snapshot.settings import Settings
 from kai_snapshot.source import ApiConnection
 from kai_snapshot.stores import S3Credentials, Store, check_mounted, open_store
@@ -21,17 +24,21 @@ class Services:
 
     settings: Settings
     cluster: Cluster
-    children: Children
+    children: Children[CaptureAnswer]
+    environments: Children[Answer]
     metrics: Metrics
     tokens: Tokens
     connection: ApiConnection
     """How a capturing process reaches the API server."""
     image: str
-    """The operator's own image; replay Jobs run it to fetch and to report."""
+    """The operator's own image; replay Jobs run it to fetch and to report, others to record what a node is."""
     identity: str
     """Names this process: a successor in the same pod is another."""
     cluster_uid: str
     """UID of the namespace kube-system."""
+    locks: Locks = field(default_factory=Locks)
+    """Of results, of what is known of nodes, and of the manifests of a capture."""
+    plans: EnvironmentPlans = field(default_factory=EnvironmentPlans)
 
 
 def now() -> datetime:

@@ -1,14 +1,13 @@
 """A few questions to the Kubernetes API server, over aiohttp: the kubernetes package takes too much memory."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import aiohttp
-from pydantic import ValidationError
+import orjson
+from pydantic import BaseModel, ValidationError
 
-from kai_snapshot.api.base import ApiModel
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.source.connection import ApiConnection
 from kai_snapshot.source.objects import (
@@ -19,9 +18,12 @@ from kai_snapshot.source.objects import (
     Namespace,
     Page,
     Pod,
+    RawObject,
+    RawPage,
     ServerVersion,
     Status,
 )
+from kai_snapshot.source.request import Request
 from kai_snapshot.source.text import one_line
 
 REQUEST_SECONDS = 30
@@ -30,33 +32,7 @@ LOG_LINES = 5000
 LOG_BYTES = 2 * 1024 * 1024
 CLOSE_SECONDS = 2
 
-Model = TypeVar("Model", bound=ApiModel)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A question to the API server, with the words its access rules have for it."""
-
-    path: str
-    verbs: Sequence[str]
-    """The verbs needed, the one that matters first."""
-    resource: str
-    group: str = ""
-    """The API group, empty for the core group."""
-    namespace: str = ""
-    name: str = ""
-
-    def __str__(self) -> str:
-        name = f" {self.name}" if self.name else ""
-        where = f" in namespace {self.namespace}" if self.namespace else ""
-        return f"{self.verbs[0]} {self.resource}{name}{where}"
-
-    @property
-    def rule(self) -> str:
-        """The access rule that allows it, in a sentence."""
-        holder = f"a Role in namespace {self.namespace}" if self.namespace else "a ClusterRole"
-        verbs = ", ".join(f'"{verb}"' for verb in self.verbs)
-        return f'{holder} with apiGroups ["{self.group}"], resources ["{self.resource}"], verbs [{verbs}]'
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class KubernetesApi:
@@ -158,6 +134,44 @@ class KubernetesApi:
             raise self._unlike_kubernetes(request)
         return self._parse(request, body, AccessReview).status.allowed
 
+    async def objects(self, request: Request, **params: str) -> AsyncIterator[dict[str, Any]]:
+        """The objects of a list, page by page, as they are; none if there is no such list."""
+        following: dict[str, str] = {}
+        while True:
+            body = await self._ask(request, limit=str(PAGE_SIZE), **params, **following)
+            page = self._parse(request, body, RawPage) if body is not None else RawPage()
+            for item in page.items or ():
+                yield item
+            if not page.metadata.continue_:
+                return
+            following = {"continue": page.metadata.continue_}
+
+    async def document(self, request: Request, **params: str) -> dict[str, Any] | None:
+        """An object as it is; None if there is none."""
+        body = await self._ask(request, **params)
+        return None if body is None else self._parse(request, body, RawObject).root
+
+    async def text(self, request: Request, **params: str) -> str | None:
+        """A text, such as a log; None if there is none."""
+        body = await self._ask(request, **params)
+        return None if body is None else body.decode("utf-8", "replace")
+
+    async def create(self, request: Request, content: Mapping[str, object]) -> dict[str, Any] | None:
+        """Creates an object; None if there is no such place."""
+        body = await self._ask(request, content)
+        return None if body is None else self._parse(request, body, RawObject).root
+
+    async def apply(self, request: Request, content: Mapping[str, object], *, field_manager: str) -> bool:
+        """Server-side apply; what others have written of these fields is taken over. False: there is no such place."""
+        body = await self._ask(
+            request, content, "PATCH", "application/apply-patch+yaml", fieldManager=field_manager, force="true"
+        )
+        return body is not None
+
+    async def delete(self, request: Request) -> None:
+        """Deletes an object, and what it owns in the background; nothing happens if it is gone."""
+        await self._ask(request, {"propagationPolicy": "Background"}, "DELETE")
+
     async def websocket(
         self, request: Request, *, protocol: str, **params: str
     ) -> aiohttp.ClientWebSocketResponse[bool] | None:
@@ -194,22 +208,29 @@ class KubernetesApi:
         return None if body is None else self._parse(request, body, model)
 
     async def _ask(
-        self, request: Request, creates: Mapping[str, object] | None = None, /, **params: str
+        self,
+        request: Request,
+        content: Mapping[str, object] | None = None,
+        method: str | None = None,
+        content_type: str = "application/json",
+        /,
+        **params: str,
     ) -> bytes | None:
+        """Gets; with `content` posts it, unless `method` says something else. None for 404."""
         with self._network_errors(request):
             async with self._session.request(
-                "GET" if creates is None else "POST",
+                method or ("GET" if content is None else "POST"),
                 self._connection.server.rstrip("/") + request.path,
-                json=creates,
+                data=orjson.dumps(content) if content is not None else None,
                 params=params,
-                headers=self._authorization(),
+                headers=self._authorization() | ({"Content-Type": content_type} if content is not None else {}),
                 allow_redirects=False,
                 **self._transport,
             ) as response:
                 body = await response.read()
         if response.status == 404:
             return None
-        if response.status not in (200, 201):
+        if response.status not in (200, 201, 202):
             raise self._refusal(request, response.status, _message(body))
         return body
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from kai_snapshot.api.base import ApiModel
 
@@ -165,6 +165,17 @@ class Page(ApiModel, Generic[Item]):
     """One page of a list; `metadata.continue_` asks for the next."""
 
     items: list[Item] | None = None
+    metadata: ListMeta = Field(default_factory=ListMeta)
+
+
+class RawObject(RootModel[dict[str, Any]]):
+    """An object as the API server has it."""
+
+
+class RawPage(ApiModel):
+    """One page of a list of such objects."""
+
+    items: list[dict[str, Any]] | None = None
     metadata: ListMeta = Field(default_factory=ListMeta)
 
 

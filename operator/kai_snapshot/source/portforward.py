@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import aiohttp
 
 from kai_snapshot.errors import Reason, TransientError
-from kai_snapshot.source.api import KubernetesApi, Request
+from kai_snapshot.source.api import KubernetesApi
+from kai_snapshot.source.request import Request
 from kai_snapshot.source.text import one_line
 
 PROTOCOL = "v4.channel.k8s.io"

@@ -6,6 +6,8 @@
   `<index>-a<attempt>.log.gz`, `<index>-a<attempt>.{cpu,memory}.pprof` if wanted, and `comparison.json`
 - of a replay of many archives: the same, beside the newest of them, with `plan.json`, and what is of one archive in a
   folder `<completion index>/` each
+- what the cluster and its nodes were: `<namespace>/<capture>/<id>/environment/` with `plan.json`, `cluster.yaml`, for
+  each node `nodes/<node>.yaml` and what became of it in `nodes/<node>.json`, at the end `drift.json` and `index.json`
 """
 
 import re
@@ -19,16 +21,22 @@ from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.stores.store import Entry, check_key
 
-Kind = Literal["archive", "manifest", "replay"]
+Kind = Literal["archive", "manifest", "replay", "environment"]
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(
     r"(?P<id>[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?)"
-    r"((?P<archive>-[0-9a-f]{8}\.zip)|(?P<manifest>\.json)|(?P<replay>/replays/.+))"
+    r"((?P<archive>-[0-9a-f]{8}\.zip)|(?P<manifest>\.json)|(?P<replay>/replays/.+)"
+    r"|(?P<environment>/environment/.+))"
 )
 _KINDS: tuple[Kind, ...] = get_args(Kind)
+_RECORD = re.compile(r"nodes/(?P<node>.+)\.json")
 _RESULT_OF_MANY = re.compile(r"(?P<archive>[0-9]+)/(?P<index>[0-9]+)\.result\.json")
+_OF_REPLAY = re.compile(
+    r"(?P<prefix>.+/replays/(?P<replay>[^/]+)/)"
+    r"(plan\.json|comparison\.json|((?P<archive>[0-9]+)/)?(?P<index>[0-9]+)\.result\.json)"
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,53 @@ class CaptureFolder:
     def manifest(self, id_: str) -> str:
         """Key of the manifest of a run."""
         return f"{self.prefix}{_checked_id(id_)}.json"
+
+    def environment(self, id_: str) -> "EnvironmentFolder":
+        """Where the environment of a run lies."""
+        return EnvironmentFolder(f"{self.prefix}{_checked_id(id_)}/environment/")
+
+
+@dataclass(frozen=True)
+class EnvironmentFolder:
+    """Where it is kept what the cluster and its nodes were."""
+
+    prefix: str
+    """What all its keys start with, the slash included."""
+
+    @property
+    def plan(self) -> str:
+        """Key of the EnvironmentPlan: which nodes are recorded, and what the archive says of them."""
+        return f"{self.prefix}plan.json"
+
+    @property
+    def cluster(self) -> str:
+        """Key of the document of the cluster."""
+        return f"{self.prefix}cluster.yaml"
+
+    @property
+    def drift(self) -> str:
+        """Key of what changed since the environment before."""
+        return f"{self.prefix}drift.json"
+
+    @property
+    def index(self) -> str:
+        """Key of the EnvironmentIndex, which is written last."""
+        return f"{self.prefix}index.json"
+
+    def node(self, node: str) -> str:
+        """Key of the document of a node."""
+        _check_name(node)
+        return f"{self.prefix}nodes/{node}.yaml"
+
+    def record(self, node: str) -> str:
+        """Key of what became of a node."""
+        _check_name(node)
+        return f"{self.prefix}nodes/{node}.json"
+
+    def recorded(self, entries: Iterable[Entry]) -> set[str]:
+        """The nodes of which it is known what became of them."""
+        matches = (_RECORD.fullmatch(entry.key.removeprefix(self.prefix)) for entry in entries)
+        return {match["node"] for match in matches if match is not None}
 
 
 @dataclass(frozen=True)
@@ -100,6 +155,19 @@ class ReplayFolder:
 
 
 @dataclass(frozen=True)
+class ReplayFile:
+    """What the key of a document of a replay says."""
+
+    folder: ReplayFolder
+    replay: str
+    """Name and beginning of the UID."""
+    archive: int | None
+    """The position in the plan of the archive that a result is of; None if there is one archive only."""
+    index: int | None
+    """The version that a result is of; None if it is none."""
+
+
+@dataclass(frozen=True)
 class Parsed:
     """What a key says."""
 
@@ -141,6 +209,15 @@ def parse(key: str) -> Parsed | None:
         return None
     kind = next(kind for kind in _KINDS if match[kind])
     return Parsed(kind, CaptureFolder(namespace, capture), match["id"])
+
+
+def parse_replay(key: str) -> ReplayFile | None:
+    """What the key of a result, a plan or a comparison says; None if it is something else's."""
+    match = _OF_REPLAY.fullmatch(key)
+    if match is None:
+        return None
+    archive, index = (int(found) if found is not None else None for found in match.group("archive", "index"))
+    return ReplayFile(ReplayFolder(match["prefix"]), match["replay"], archive, index)
 
 
 def _check_name(name: str) -> None:

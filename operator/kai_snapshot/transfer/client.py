@@ -1,10 +1,11 @@
-"""The transfer endpoint as a replay's containers use it: patient with what may heal, plain about what will not."""
+"""The transfer endpoint as the containers of Jobs use it: patient with what may heal, plain about what will not."""
 
 import asyncio
 import hashlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -44,15 +45,19 @@ class TransferClient:
 
     async def put_log(self, file: Path) -> None:
         """Hands in the tool's log."""
-        await self._persist(lambda: self._put("/v1/log", file))
+        await self._persist(lambda: self._put("/v1/log", file.open("rb")))
 
     async def put_profile(self, profile: Profile, file: Path) -> None:
         """Hands in a profile of the tool."""
-        await self._persist(lambda: self._put(f"/v1/profile/{profile}", file))
+        await self._persist(lambda: self._put(f"/v1/profile/{profile}", file.open("rb")))
 
     async def put_result(self, file: Path) -> None:
         """Hands in the result."""
-        await self._persist(lambda: self._put("/v1/result", file))
+        await self._persist(lambda: self._put("/v1/result", file.open("rb")))
+
+    async def put_environment(self, document: bytes) -> None:
+        """Hands in the document of a node."""
+        await self._persist(lambda: self._put("/v1/environment", BytesIO(document)))
 
     async def _instructions(self) -> Instructions:
         async with self._session.get(f"{self._url}/v1/instructions", params=self._query) as response:
@@ -79,8 +84,8 @@ class TransferClient:
                 "it was changed or damaged there. Nothing was replayed.",
             )
 
-    async def _put(self, path: str, file: Path) -> None:
-        with file.open("rb") as body:
+    async def _put(self, path: str, opened: BufferedReader | BytesIO) -> None:
+        with opened as body:
             sha256 = hashlib.file_digest(body, "sha256").hexdigest()
             body.seek(0)
             headers = {digest.HEADER: digest.encode(sha256), "Content-Type": "application/octet-stream"}
@@ -104,7 +109,7 @@ class TransferClient:
                     Reason.TRANSFER_UNREACHABLE,
                     f"the operator's transfer endpoint {self._url} cannot be reached, or broke off "
                     f"({broken or type(broken).__name__}). Is the operator running, and does a NetworkPolicy let "
-                    "replay pods reach it?",
+                    "the pods of its Jobs reach it?",
                 )
                 error.__cause__ = broken
             wait *= random.uniform(1, 1.5)  # noqa: S311 - spreads Jobs that were refused together

@@ -1,4 +1,4 @@
-"""The transfer endpoint: hands a replay's Job its archive, and takes its log and result.
+"""The transfer endpoint: hands a replay's Job its archive, takes its log and result, and what was recorded of a node.
 
 GET /v1/instructions   what to do, as JSON
 GET /v1/archive        the archive
@@ -6,6 +6,7 @@ PUT /v1/log            the tool's log (gzip), before the result
 PUT /v1/profile/cpu    a profile of the tool, before the result
 PUT /v1/profile/memory
 PUT /v1/result         the result (JSON); the first one counts
+PUT /v1/environment    the document of a node (JSON); the first one counts
 GET /healthz           no token needed
 
 A pod of a replay of many archives says which it is about: `?archive=<completion index>`. Where there is a result
@@ -14,11 +15,11 @@ already, the answer to all but the same result again is 409: nothing is left to 
 Errors are JSON `{reason, message}`. All but 503 are final, and about the pod, its archive, or what it hands in:
 
 401   no token of ours
-403   the replay is gone, the part is finished, or there is no such archive in its plan
+403   the replay or capture is gone, the part is finished, or there is no such archive in its plan
 404   the archive is gone
 409   there is a result
 413   too large
-422   the archive or its manifest is not what it was, the plan is lost, the result cannot be read
+422   the archive or its manifest is not what it was, the plan is lost, the result or document cannot be read
 503   come again: all the rest, as a storage that is away or refuses. Once somebody has put keys, rights, room or a
       certificate right, the pods that wait go on, and those whose patience ended are tried again
 
@@ -32,19 +33,19 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, TypeVar
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.api.transfer import Instructions, Part, Profile
+from kai_snapshot.api.transfer import NodePart, Part, Profile
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.transfer import digest
+from kai_snapshot.transfer.backend import Backend, Download, Environments, Limits, Upload
 from kai_snapshot.transfer.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -56,70 +57,18 @@ _FINAL: Final = {
     Reason.RESULT_EXISTS: 409,
     Reason.TRANSFER_TOO_LARGE: 413,
     Reason.CHECKSUM_MISMATCH: 422,
+    Reason.INVALID_ENVIRONMENT: 422,
     Reason.INVALID_MANIFEST: 422,
     Reason.INVALID_RESULT: 422,
     Reason.PLAN_LOST: 422,
 }
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+P = TypeVar("P", Part, NodePart)
 
 
-@dataclass(frozen=True)
-class Upload:
-    """A body that has arrived whole; the file has no name and is gone when the request is over."""
-
-    file: BinaryIO
-    sha256: str
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class Download:
-    """An archive to be sent."""
-
-    content: AbstractContextManager[BinaryIO]
-    sha256: str
-    size_bytes: int
-
-
-class Backend(Protocol):
-    """What the endpoint is in front of. Everything blocks and is called in threads, also several at once.
-
-    Errors are the endpoint's answer: a TerminalError with one of few reasons is final, such as TransferRefused, which
-    says that the replay is gone or the part is finished, or ResultExists, that a result, and another than this one, was
-    committed first; every other error asks the Job to come again.
-    """
-
-    def instructions(self, part: Part) -> Instructions:
-        """What this Job is to do."""
-
-    def archive(self, part: Part) -> Download:
-        """The archive that the instructions are about."""
-
-    def put_log(self, part: Part, upload: Upload) -> None:
-        """Stores the log; again until there is a result."""
-
-    def put_profile(self, part: Part, upload: Upload, profile: Profile) -> None:
-        """Stores a profile; again until there is a result."""
-
-    def put_result(self, part: Part, upload: Upload) -> None:
-        """Commits the result. The same one again is fine."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one endpoint takes upon itself."""
-
-    log_bytes: int = 2 << 30
-    profile_bytes: int = 64 << 20
-    result_bytes: int = 64 << 20
-    transfers: int = 4
-    """At the same time."""
-    silence_seconds: float = 60
-    """The longest pause within a transfer: a peer that went away without a word must not keep its place."""
-    retry_after_seconds: int = 10
-
-
-def application(tokens: Tokens, backend: Backend, *, spool: Path, limits: Limits | None = None) -> web.Application:
+def application(
+    tokens: Tokens, backend: Backend, environments: Environments, *, spool: Path, limits: Limits | None = None
+) -> web.Application:
     """The endpoint; bodies are held in the directory `spool` while they arrive."""
     endpoint = _Endpoint(tokens, backend, spool, limits or Limits())
     app = web.Application(middlewares=[endpoint.tell])
@@ -134,7 +83,8 @@ def application(tokens: Tokens, backend: Backend, *, spool: Path, limits: Limits
         ("/v1/result", limited.result_bytes, backend.put_result),
     ]
     for path, limit, take in puts:
-        app.router.add_put(path, endpoint.taker(take, limit), expect_handler=endpoint.doorkeeper(limit))
+        endpoint.take(app, path, limit, endpoint.part, take)
+    endpoint.take(app, "/v1/environment", limited.environment_bytes, endpoint.node, environments.put_environment)
     return app
 
 
@@ -156,11 +106,11 @@ class _Endpoint:
             return self._answer(request, error)
 
     async def instructions(self, request: web.Request) -> web.Response:
-        instructions = await asyncio.to_thread(self._backend.instructions, self._part(request))
+        instructions = await asyncio.to_thread(self._backend.instructions, self.part(request))
         return web.json_response(instructions.dump())
 
     async def archive(self, request: web.Request) -> web.StreamResponse:
-        part = self._part(request)
+        part = self.part(request)
         async with self._place():
             download = await asyncio.to_thread(self._backend.archive, part)
             stream = await asyncio.to_thread(download.content.__enter__)
@@ -185,11 +135,18 @@ class _Endpoint:
             request.transport.abort()  # a cut is all that can tell the client now that this is not the whole
         return response
 
-    def taker(self, take: Callable[[Part, Upload], None], limit: int) -> _Handler:
-        """Handles a PUT of at most `limit` bytes, which `take` gets."""
+    def take(
+        self,
+        app: web.Application,
+        path: str,
+        limit: int,
+        part_of: Callable[[web.Request], P],
+        take: Callable[[P, Upload], None],
+    ) -> None:
+        """Adds a PUT of at most `limit` bytes, which `take` gets."""
 
         async def put(request: web.Request) -> web.Response:
-            part = self._part(request)
+            part = part_of(request)
             _check_size(request, limit)
             async with self._place():
                 with tempfile.TemporaryFile(dir=self._spool) as file:
@@ -198,14 +155,10 @@ class _Endpoint:
             log.info("%s of %s: %d bytes", request.path, part, upload.size_bytes)
             return web.json_response({"sha256": upload.sha256})
 
-        return put
-
-    def doorkeeper(self, limit: int) -> Callable[[web.Request], Awaitable[web.StreamResponse | None]]:
-        """Refuses a PUT before its body is sent, when the client waits for that (`Expect: 100-continue`)."""
-
         async def expect(request: web.Request) -> web.StreamResponse | None:
+            """Refuses it before its body is sent, when the client waits for that (`Expect: 100-continue`)."""
             try:
-                self._part(request)
+                part_of(request)
                 _check_size(request, limit)
                 self._check_place()
             except SnapshotError as error:
@@ -214,17 +167,15 @@ class _Endpoint:
             request.writer.output_size = 0
             return None
 
-        return expect
+        app.router.add_put(path, put, expect_handler=expect)
 
-    def _part(self, request: web.Request) -> Part:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
-            raise _UnauthorizedError(Reason.TRANSFER_REFUSED, "a bearer token is needed.")
-        try:
-            part = self._tokens.read(token.strip())
-        except TerminalError as error:
-            raise _UnauthorizedError(error.reason, error.message) from error
-        return _of_archive(part, request.query.get("archive"))
+    def part(self, request: web.Request) -> Part:
+        """The part of a replay that the request is about."""
+        return _of_archive(_authorized(request, self._tokens.read), request.query.get("archive"))
+
+    def node(self, request: web.Request) -> NodePart:
+        """The node that the request is about."""
+        return _authorized(request, self._tokens.read_node)
 
     def _check_place(self) -> None:
         if self._under_way >= self.limits.transfers:
@@ -280,6 +231,16 @@ class _Endpoint:
 
 class _UnauthorizedError(TerminalError):
     """No token, or none that can be read."""
+
+
+def _authorized(request: web.Request, read: Callable[[str], P]) -> P:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise _UnauthorizedError(Reason.TRANSFER_REFUSED, "a bearer token is needed.")
+    try:
+        return read(token.strip())
+    except TerminalError as error:
+        raise _UnauthorizedError(error.reason, error.message) from error
 
 
 def _of_archive(part: Part, archive: str | None) -> Part:
