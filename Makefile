@@ -10,19 +10,22 @@ E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e --kind-bin .tools/b
 TIMED := tools/timed
 
 help: ## Show the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 13
 
-demo: setup ## Start a cluster with everything in it, apply manifests/samples, show what comes of it
+demo: cluster ## Start a cluster with everything in it, apply manifests/samples, show what comes of it
 	@tools/demo --cluster-name $(CLUSTER)
 
-test: ## Set up, lint, run the unit tests and the e2e stories; says how long each took
-	@$(TIMED) setup lint unit e2e
+test: ## Set up, lint, run the unit tests, look at the pages, run the e2e stories; says how long each took
+	@$(TIMED) setup lint unit browser e2e
 
 down: ## Remove the clusters of demo and of test
 	@for cluster in $(CLUSTER) $(CLUSTER)-e2e; do .tools/bin/kind delete cluster --name $$cluster; done
 
-setup: ## Debian packages, .venv, the cluster's programs, the base of the images
+setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser
 	@tools/setup
+
+cluster:
+	@tools/setup cluster
 
 venv: ## .venv with the locked dependencies and the command in it
 	@tools/setup venv
@@ -33,25 +36,34 @@ lint: venv ## Format, style, types, layers
 format: venv ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-unit: venv ## The unit tests; ARGS go to pytest
-	@$(BIN)/pytest tests/unit -q $(ARGS)
+unit: venv ## The unit tests, on all cores; ARGS go to pytest (-n0: on one)
+	@$(BIN)/pytest tests/unit -q -n auto --dist worksteal $(ARGS)
 
-e2e: setup ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
+browser: ## The pages in a real browser; ARGS go to pytest
+	@tools/setup browser && $(BIN)/pytest tests/browser -q $(ARGS)
+
+e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
 	@$(E2E) -v --durations=10 $(ARGS)
 
-bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone
-	@PYTHONPATH=tests:tools $(BIN)/python -m bench
+bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
+	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)
+
+screenshots: ## Write docs/screenshots/: the pages as they are now
+	@tools/setup browser && PYTHONPATH=tests $(BIN)/python -m browser.screenshots docs/screenshots
 
 agreement: venv ## Write docs/simulator-agreement.md: the simulator beside the tool's recorded runs
 	@PYTHONPATH=tests $(BIN)/python -m bench.agreement docs/simulator-agreement.md
+
+growth: venv ## Write docs/simulator-speed.md: the simulator's time and memory up to 5,000 nodes; ARGS=--kai-tool=PATH
+	@PYTHONPATH=tests $(BIN)/python -m bench.growth docs/simulator-speed.md $(ARGS)
 
 crds: venv ## Render crds/ and docs/api.md from the models, docs/command-reference.md from the command
 	@$(BIN)/python -m kai_snapshot.api.crd crds && $(BIN)/python -m kai_snapshot.api.reference docs/api.md
 	@$(BIN)/typer kai_snapshot.cli.app utils docs --name kai-snapshot --title "Command reference" --output docs/command-reference.md
 
 lock: venv ## Lock the newest dependencies into requirements/
-	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap" "go.in go"; do \
+	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap" "go.in go" "axe.in axe --no-deps"; do \
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-header $$1 --output-file $$2.txt; done
+	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup venv lint format unit e2e bench agreement crds lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e bench screenshots agreement growth crds lock

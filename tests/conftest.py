@@ -1,5 +1,9 @@
-"""Makes pytest explain failed assertions in `support` as well, where suites shared by unit and e2e tests are."""
+"""Makes pytest explain failed assertions in `support` as well, where suites shared by unit and e2e tests are; and takes
+the stopwatch away from Hypothesis: how fast something is, `make bench` says."""
 
 import pytest
+from hypothesis import settings
 
 pytest.register_assert_rewrite("support")
+settings.register_profile("no stopwatch", deadline=None)
+settings.load_profile("no stopwatch")

@@ -1,19 +1,33 @@
 """The whole benchmark: ratios of medians of five, each beside another program in the same run.
 
     make bench
+    make bench ARGS=--kai-tool=PATH     with a snapshot-tool v0.17.0 beside the simulator
 
 Takes about six minutes on two cores. Exit status 1 if a ratio is below what is wanted.
 """
 
+import argparse
+import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import backtesting, download, inspection, parselog, preparation, replayjob, whatif, wholecapture
+from bench import (
+    backtesting,
+    download,
+    inspection,
+    looking,
+    parselog,
+    preparation,
+    replayjob,
+    simulation,
+    whatif,
+    wholecapture,
+)
 from bench.scene import s3_server, scene
-from bench.sidebyside import Comparison
+from bench.sidebyside import ROUNDS, Comparison
 from bench.versions import missing
 from toolchain import debian
 
@@ -27,6 +41,8 @@ ARCHIVES = (50, 500)
 PEAK_LIMIT, GROWTH_LIMIT = 128 * MIB, 8 * MIB
 AROUND_LIMIT = 8
 """Seconds."""
+GOAL = 10
+"""How many times as fast as the tool's the simulator's actions are to be."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,9 @@ class Line:
 
 def main() -> int:
     """Measures everything and prints the table."""
+    options = argparse.ArgumentParser(prog="make bench", description="Speed and memory, as ratios.")
+    options.add_argument("--kai-tool", type=Path, help="a snapshot-tool v0.17.0 that runs here")
+    tool = options.parse_args().kai_tool
     if packages := missing():
         report(f"installing {' '.join(packages)}")
         debian.install(packages)
@@ -58,6 +77,8 @@ def main() -> int:
         peaks = [backtesting.peak_memory(Path(name), archives=many) for many in ARCHIVES]
         lines += flat("comparing", *peaks, of=[f"{many} archives" for many in ARCHIVES])
         lines += [what_if(whatif.measure(path)) for path in whatif.archives(Path(name))]
+        lines += simulations(Path(name), tool)
+        lines += look(looking.measure(Path(name)))
         lines += captures(Path(name))
     sys.stdout.write(table(lines))
     return 0 if all(line.met for line in lines) else 1
@@ -86,6 +107,42 @@ def what_if(measured: whatif.Measured) -> Line:
     """A change to what is loaded, besides the cycle."""
     what, met = f"a change to a loaded archive of {measured.nodes} nodes", measured.change <= whatif.LIMIT_MS
     return Line(what, f"{measured.change:.1f} ms", f"<= {whatif.LIMIT_MS} ms", met, str(measured))
+
+
+def simulations(directory: Path, tool: Path | None) -> list[Line]:
+    """The simulator beside what was recorded of the tool, and beside the tool."""
+    path, recorded = simulation.archive(directory, simulation.NODES), simulation.recorded()
+    beside = f"{simulation.TOOL}, as recorded"
+    took = statistics.median(simulation.run(simulation.command(path))[0] for _ in range(ROUNDS))
+    megabytes = simulation.used(simulation.command(path)).megabytes
+    lines = [
+        Line(simulation.WHAT, f"{took:.2f} s", f"< {recorded.seconds} s", took < recorded.seconds, beside),
+        _memory(megabytes, recorded.megabytes, beside),
+    ]
+    if tool is None:
+        return lines
+    of_tool = simulation.used(simulation.tool_command(tool, path)).megabytes
+    whole, actions = simulation.measure(path, tool)
+    return [*lines, Line.of(whole, least=1), Line.of(actions, least=GOAL), _memory(megabytes, of_tool, simulation.TOOL)]
+
+
+def _memory(megabytes: float, most: float, beside: str) -> Line:
+    return Line("peak memory of it", f"{megabytes:.0f} MB", f"< {most:.0f} MB", megabytes < most, beside)
+
+
+def look(measured: looking.Measured) -> list[Line]:
+    """The pages, in a browser."""
+    soon, smooth = measured.first <= looking.FIRST_VIEW_SECONDS, measured.longest <= looking.LONGEST_TASK_MS
+    what, within = f"the first view of {looking.NODES} nodes", f"<= {looking.FIRST_VIEW_SECONDS} s"
+    return [
+        Line(what, f"{measured.first:.2f} s", within, soon, str(measured)),
+        Line(
+            "the longest task while scrolling there",
+            f"{measured.longest:.0f} ms",
+            f"<= {looking.LONGEST_TASK_MS} ms",
+            smooth,
+        ),
+    ]
 
 
 def captures(directory: Path) -> list[Line]:

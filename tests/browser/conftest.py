@@ -1,11 +1,8 @@
-"""The pages in a real browser.
-
-apt-get install chromium; npm pack axe-core
-pytest tests/browser --axe axe.min.js
-"""
+"""The pages in a real browser: `make browser`."""
 
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -14,27 +11,27 @@ from support.browser import Browser, Tab, browser
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("pages")
-    group.addoption("--chromium", default=shutil.which("chromium") or "chromium", help="the browser")
-    group.addoption("--axe", type=Path, required=False, help="axe.min.js of axe-core")
+    parser.getgroup("pages").addoption("--chromium", default=shutil.which("chromium"), help="another browser")
 
 
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    with browser(Path(request.config.getoption("--chromium"))) as started:
+    path: str | None = request.config.getoption("--chromium")
+    assert path is not None, "there is no chromium on the PATH: run `make browser`, which installs it first"
+    with browser(Path(path)) as started:
         yield started
 
 
 @pytest.fixture
-def tab(chromium: Browser) -> Tab:
+def tab(chromium: Browser) -> Iterator[Tab]:
     """A new tab; nobody has complained yet."""
     chromium.events.clear()
-    return chromium.tab()
+    tab = chromium.tab()
+    yield tab
+    tab.close()
 
 
 @pytest.fixture(scope="session")
-def axe(request: pytest.FixtureRequest) -> str:
-    """What checks a page for people who read it with other means than their eyes, or with weak ones."""
-    path: Path | None = request.config.getoption("--axe")
-    assert path is not None, "name axe-core's axe.min.js with --axe"
-    return path.read_text()
+def axe() -> str:
+    """axe-core: what checks a page for people who read it with other means than their eyes, or with weak ones."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text()

@@ -11,7 +11,7 @@ from support.objects import capture, replay
 from support.operatorpod import Operator
 from support.story import Story
 
-IDENTITY = f"system:serviceaccount:{stage.NAMESPACE}:{stage.OPERATOR}"
+OPERATOR, VIEWER = stage.OPERATOR, "kai-snapshot-viewer"
 
 
 def test_one_more_namespace_is_served_in_full(story: Story, bucket: InBucket, tag: str) -> None:
@@ -50,14 +50,32 @@ MAY_NOT = [
     ("update", "apps/deployments", stage.SCHEDULER_NAMESPACE),
     ("list", "/namespaces", ""),
     ("list", "apiextensions.k8s.io/customresourcedefinitions", ""),
+    # The pages beside it ask in the name of who looks at them.
+    ("create", "authentication.k8s.io/tokenreviews", ""),
+    ("create", "authorization.k8s.io/subjectaccessreviews", ""),
+    ("impersonate", "/serviceaccounts", stage.NAMESPACE),
+]
+VIEWER_MAY = [("list", "kai-snapshot.io/snapshotcaptures", stage.NAMESPACE)]
+VIEWER_MAY_NOT = [
+    ("list", "kai-snapshot.io/snapshotcaptures", stage.OTHER_NAMESPACE),
+    ("get", "kai-snapshot.io/snapshotcaptures", stage.NAMESPACE),
+    ("create", "kai-snapshot.io/snapshotcaptures", stage.NAMESPACE),
+    ("list", "/pods", stage.NAMESPACE),
+    ("get", "/secrets", stage.NAMESPACE),
 ]
 
 
 @pytest.mark.parametrize(
-    ("verb", "what", "namespace", "allowed"), [*((*each, True) for each in MAY), *((*each, False) for each in MAY_NOT)]
+    ("who", "verb", "what", "namespace", "allowed"),
+    [
+        *((OPERATOR, *each, True) for each in MAY),
+        *((OPERATOR, *each, False) for each in MAY_NOT),
+        *((VIEWER, *each, True) for each in VIEWER_MAY),
+        *((VIEWER, *each, False) for each in VIEWER_MAY_NOT),
+    ],
 )
-def test_the_operator_may_do_what_it_needs_and_no_more(
-    kube: Kube, verb: str, what: str, namespace: str, allowed: bool
+def test_the_operator_and_who_may_see_the_pages_may_do_what_they_need_and_no_more(
+    kube: Kube, who: str, verb: str, what: str, namespace: str, allowed: bool
 ) -> None:
     group, resource, *subresource = what.split("/")
     attributes = {"verb": verb, "group": group, "resource": resource, "subresource": "".join(subresource)}
@@ -65,7 +83,10 @@ def test_the_operator_may_do_what_it_needs_and_no_more(
         {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SubjectAccessReview",
-            "spec": {"user": IDENTITY, "resourceAttributes": {**attributes, "namespace": namespace}},
+            "spec": {
+                "user": f"system:serviceaccount:{stage.NAMESPACE}:{who}",
+                "resourceAttributes": {**attributes, "namespace": namespace},
+            },
         }
     )
     assert review["status"]["allowed"] is allowed

@@ -1,5 +1,6 @@
 """A real browser without a window: Chromium, spoken to through a pipe in the language of its developer tools."""
 
+import base64
 import fcntl
 import json
 import os
@@ -7,7 +8,7 @@ import select
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ class Tab:
     def __init__(self, browser: Browser, session: str) -> None:
         self._browser = browser
         self._session = session
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Performance"):
             self.send(f"{domain}.enable")
         self.send("Page.addScriptToEvaluateOnNewDocument", source=LONG_TASKS)
 
@@ -88,31 +89,26 @@ class Tab:
     def open(self, url: str) -> float:
         """Goes there; the seconds until it stands whole."""
         begun = time.monotonic()
-        self.send("Page.navigate", url=url)
-        eventually(
-            lambda: self.tell("location.href !== 'about:blank' && document.readyState === 'complete'"),
-            timeout=60,
-            interval=0.02,
-            what=url,
-        )
+        self._leave(lambda: self.send("Page.navigate", url=url), what=url)
         return time.monotonic() - begun
 
     def follow(self, link: str) -> None:
         """Clicks on a link, which leads to another page."""
-        here = self.tell("location.href")
-        self.tell(f"{link}.click()")
-        eventually(
-            lambda: self.tell("document.readyState") == "complete" and self.tell("location.href") != here,
-            timeout=30,
-            interval=0.02,
-            what=link,
-        )
+        self._leave(lambda: self.tell(f"{link}.click()"), what=link)
+
+    def close(self) -> None:
+        """Closes it."""
+        self.send("Page.close")
 
     def tell(self, expression: str) -> Any:
         """The value of an expression in the page, a promise waited for."""
         answer = self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
+
+    def metrics(self) -> dict[str, float]:
+        """What the page took so far: elements, layouts, seconds in scripts and more, as Chromium names it."""
+        return {each["name"]: each["value"] for each in self.send("Performance.getMetrics")["metrics"]}
 
     def press(self, key: str) -> None:
         """Presses a key."""
@@ -124,6 +120,16 @@ class Tab:
         """As on paper, or in the dark."""
         listed = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
         self.send("Emulation.setEmulatedMedia", media=media, features=listed)
+
+    def size(self, width: int, height: int, *, scale: float = 1) -> None:
+        """As in a window of that size, in pixels of the page; `scale` of the screen's to one of these."""
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False
+        )
+
+    def screenshot(self, **how: Any) -> bytes:
+        """What is to be seen; `how` is as Chromium's Page.captureScreenshot has it."""
+        return base64.b64decode(self.send("Page.captureScreenshot", **how)["data"])
 
     def complaints(self) -> list[str]:
         """What went wrong in the page, as the console has it: exceptions, refused content, failed requests."""
@@ -138,6 +144,13 @@ class Tab:
             elif event.get("method") == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning"):
                 found.append(str(params["args"]))
         return found
+
+    def _leave(self, go: Callable[[], object], *, what: str) -> None:
+        """Has the tab show another page, which may have the same address, and waits until that stands whole."""
+        self.tell("globalThis.isLeft = true")
+        go()
+        there = "!globalThis.isLeft && document.readyState === 'complete'"
+        eventually(lambda: self.tell(there), timeout=60, interval=0.02, what=what)
 
 
 @contextmanager

@@ -133,8 +133,9 @@ def room_in_the_end(after: After) -> Iterator[str]:
     """What waits fits once those who leave have left; where pods move KAI itself counts some twice."""
     if not after.evicted & after.pipelined.keys():
         there = {pod: node for pod, node in after.before.items() if pod in after.kept}
+        stays = {pod: node for pod, node in after.bound.items() if pod not in after.evicted}
         whole = {pod: node for pod, node in after.pipelined.items() if not after.part(pod, node)}
-        return _too_full(after, {**there, **after.bound, **whole})
+        return _too_full(after, {**there, **stays, **whole})
     return iter(())
 
 
@@ -203,6 +204,7 @@ def quotas(after: After) -> Iterator[str]:
 def _over(after: After, bound: str, *, only_held: bool) -> Iterator[str]:
     if after.evicted - after.before.keys():  # KAI itself loses count of who was given a place and lost it again
         return
+    miscounted = set(_miscounted(after))
     used: defaultdict[str, Counter[str]] = defaultdict(Counter)
     grown: set[tuple[str, str]] = set()
     places = {pod: node for pod, node in after.before.items() if pod in after.kept} | after.new
@@ -217,8 +219,21 @@ def _over(after: After, bound: str, *, only_held: bool) -> Iterator[str]:
                     grown.add((queue, name))
     for queue, name in grown:
         most = after.queues[queue]["resources"][name][bound]
-        if most != -1 and used[queue][name] > most + SLACK:
+        if most != -1 and used[queue][name] > most + SLACK and queue not in miscounted:
             yield f"{name} of {queue}"
+
+
+def _miscounted(after: After) -> Iterator[str]:
+    """The queues above elastic jobs that give pods to a job of several: KAI may count such a victim twice.
+
+    Where it looks for places for one pod more, it evicts again, of the same job, who was found before.
+    """
+    comes = Counter(after.job(pod) for pod in after.new)
+    for each in after.result.evictions:
+        job, taker = after.job(each.pod), (each.preemptor or "").partition("/")[2]
+        sizes = after.by_subgroup(pod for pod in after.pods if after.job(pod) == job)
+        if comes[taker] > 1 and any(sizes[name] > least for name, least in _minimums(after.spec(job)).items()):
+            yield from after.above(job)
 
 
 def preemptible(after: After) -> Iterator[str]:

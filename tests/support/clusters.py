@@ -304,8 +304,8 @@ class _Maker:
         return places
 
     def _roomy(self, free: dict[str, float], need: float) -> str:
-        start = self.chance.randrange(len(self.nodes))
-        names = [each["metadata"]["name"] for each in self.nodes]
+        names = [*free]
+        start = self.chance.randrange(len(names))
         return next((name for name in (*names[start:], *names[:start]) if free[name] >= need), "")
 
     def _hit(self, probability: float) -> bool:

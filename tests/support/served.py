@@ -1,16 +1,22 @@
 """The pages and the API, served as they are in life: uvicorn on loopback, asked with a plain HTTP client."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from typing import Any
 
+from kai_snapshot.api.result import Engine, Outcome, ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.runs.listing import Archive
-from kai_snapshot.runs.look import Place, Waiting
+from kai_snapshot.runs.look import Place
+from kai_snapshot.runs.replays import Replay, ReplayName, Result, no_replay
 from kai_snapshot.views import Views
 from kai_snapshot.web.app import application
 from kai_snapshot.web.gate import Admit
@@ -60,8 +66,10 @@ class Site:
 class Given:
     """A place whose views, or failures, are given; it counts how often it is looked at, and by how many at once."""
 
-    def __init__(self, *answers: Views | Exception) -> None:
+    def __init__(self, *answers: Views | Exception, simulated: ReplayResult | None = None) -> None:
         self.answers = list(answers)
+        engine = Engine(name="Simulator", version="v0.17.0")
+        self.result_given = simulated or ReplayResult(engine=engine, outcome=Outcome.SUCCEEDED)
         self.wanted: list[str] = []
         self.most = 0
         self._now = 0
@@ -81,14 +89,29 @@ class Given:
         """The next of the answers, in short."""
         return self.see(wanted).summary
 
-    def waiting(self, wanted: str) -> Waiting:
-        """Nothing."""
+    def simulated(self, wanted: str) -> ReplayResult:
+        """A cycle that decides what was given, or nothing."""
         del wanted
-        return {}
+        return self.result_given
 
     def archives(self) -> Sequence[Archive]:
         """None."""
         return ()
+
+    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
+        """None."""
+        del wanted
+        return {}
+
+    def replay(self, wanted: str, name: str) -> Replay:
+        """None."""
+        del wanted
+        raise no_replay(name)
+
+    def result(self, wanted: str, name: str, version: str) -> Result:
+        """None."""
+        del wanted, version
+        raise no_replay(name)
 
 
 @contextmanager
@@ -111,3 +134,25 @@ def served(
         finally:
             running.should_exit = True
             thread.join()
+
+
+@contextmanager
+def serving(*arguments: object) -> Iterator[Site]:
+    """`kai-snapshot serve` in a process of its own, until it is told to end, which it does at once and well."""
+    command = [sys.executable, "-m", "kai_snapshot", "serve", *map(str, arguments), "--listen", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stderr.readline())
+        assert found is not None
+        site = Site(int(found[1]))
+        assert site.ask("/healthz").status == 200  # before it answers it may not know yet how to be told to end
+        try:
+            yield site
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                ended = process.wait(60)
+            finally:
+                process.kill()
+        assert ended in (0, 130)
+        assert "Traceback" not in process.stderr.read()

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -31,7 +33,7 @@ def keep(store: Store, case: str, moment: datetime, folder: layout.CaptureFolder
         sha256=sha256,
         size_bytes=len(content),
         uncompressed_bytes=100,
-        object_counts={"pods": 12},
+        object_counts=_counts(content),
         scheduler=SchedulerIdentity(version="v0.17.0"),
         scheduled_for=moment,
         captured_at=moment + timedelta(seconds=3),
@@ -42,3 +44,9 @@ def keep(store: Store, case: str, moment: datetime, folder: layout.CaptureFolder
     store.put(folder.prefix + manifest.archive, io.BytesIO(content))
     store.put(folder.manifest(manifest.id), io.BytesIO(manifest.encode()))
     return folder.prefix + manifest.archive
+
+
+def _counts(content: bytes) -> dict[str, int]:
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        lists = json.loads(file.read("snapshot.json"))["rawObjects"]
+    return {kind: len(objects) for kind, objects in lists.items() if objects}

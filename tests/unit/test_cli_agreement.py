@@ -25,7 +25,8 @@ def run(*arguments: object) -> Result:
 
 
 def without_now(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["agreement", *map(str, arguments)])
+    asked = ["agreement", *map(str, arguments)]
+    return CliRunner().invoke(app, asked, env={"COLUMNS": "500"})  # whatever the length of a path
 
 
 def write(directory: Path, *documents: Any) -> list[Path]:

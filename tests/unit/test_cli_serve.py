@@ -1,18 +1,13 @@
 """`kai-snapshot serve` as people use it."""
 
-import re
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from kai_snapshot.cli.app import app
-from support.served import Site
+from support.results import recorded
+from support.served import serving
 from support.simulated import CORPUS
 
 ARCHIVE = CORPUS / "10-gang+running" / "snapshot.zip"
@@ -22,23 +17,15 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["serve", *map(str, arguments)])
 
 
-@contextmanager
-def serving(*arguments: object) -> Iterator[Site]:
-    """The command in a process of its own, until it is told to end, which it does at once and well."""
-    command = [sys.executable, "-m", "kai_snapshot", "serve", *map(str, arguments), "--listen", "127.0.0.1:0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stderr.readline())
-        assert found is not None
-        yield Site(int(found[1]))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) in (0, 130)
-        assert "Traceback" not in process.stderr.read()
-
-
 def test_it_serves_an_archive_until_it_is_told_to_end() -> None:
     with serving(ARCHIVE) as site:
         assert site.ask("/api/v1/visualizer/summary").document["totalNodes"] == 14
+
+
+def test_results_are_shown_with_their_archive(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text(recorded("10-gang+running", "v0.17.0").model_dump_json(by_alias=True))
+    with serving(ARCHIVE, tmp_path / "result.json") as site:
+        assert "at <bdi>v0.17.0</bdi>" in site.ask("/replay?replay=results").body.decode()
 
 
 @pytest.mark.parametrize(

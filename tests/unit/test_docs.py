@@ -15,6 +15,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
+from browser.screenshots import SHOTS
 from kai_snapshot.api import crd
 from kai_snapshot.api.base import API_VERSION
 from kai_snapshot.api.result import Outcome
@@ -181,3 +182,10 @@ def test_every_option_of_aicrs_agent_is_an_option_or_said_to_be_none() -> None:
     options = set(re.findall(r"`(--[a-z-]+)`", section_))
     shown = CliRunner().invoke(app, ["environment", "nodes", "--help"], env={"COLUMNS": "200"}).stdout
     assert options - set(re.findall(r"--[a-z-]+", shown)) == set()
+
+
+def test_every_screenshot_is_there_and_shown() -> None:
+    names = [f"{shot.name}.webp" for shot in SHOTS]
+    assert sorted(path.name for path in (DOCS / "screenshots").iterdir()) == sorted(names), "run `make screenshots`"
+    shown = re.findall(r"!\[[^\]]+\]\(screenshots/([^)]+)\)", (DOCS / "visualizer.md").read_text())
+    assert sorted(shown) == sorted(names)

@@ -10,23 +10,23 @@ from typing import Any
 
 import pytest
 
-from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
 from kai_snapshot.api.result import Durations, Engine, Outcome, ReplayResult
 from kai_snapshot.cluster import CAPTURES, REPLAYS
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.runs import drive_replay
+from kai_snapshot.runs import drive_replay, observe, write
 from kai_snapshot.runs.services import Services
 from kai_snapshot.stores import layout
 from kai_snapshot.stores.directory import DirectoryStore
 from support import kstatus
 from support.cluster import NAMESPACE, FakeCluster, services
-from support.resources import capture, replay
+from support.resources import CREATED, capture, replay
 
 CLAIM: dict[str, Any] = {"storage": {"pvc": {"claimName": "archives"}}}
 FOLDER = layout.CaptureFolder(NAMESPACE, "hourly")
 FIRST = datetime(2026, 11, 20, tzinfo=UTC)
+NOW = CREATED + timedelta(minutes=1)
 VERSIONS = [{"name": "v0.16.4"}, {"name": "v0.17.0"}]
 
 
@@ -63,10 +63,7 @@ class World:
 
     def request(self, reference: dict[str, Any], **spec: Any) -> None:
         source = {"captureRef": {"name": "hourly", **reference}}
-        spec = {"startingDeadlineSeconds": 432000, **spec}
-        resource = replay(**{"source": source, "versions": VERSIONS, **spec})
-        resource["metadata"]["creationTimestamp"] = rfc3339(datetime.now(UTC))
-        self.cluster.put(REPLAYS, resource)
+        self.cluster.put(REPLAYS, replay(**{"source": source, "versions": VERSIONS, **spec}))
 
     def look(self) -> dict[str, Any]:
         asyncio.run(drive_replay.drive(self.services, NAMESPACE, "compare"))
@@ -106,6 +103,8 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     (tmp_path / "archives").mkdir()
     monkeypatch.setattr("os.path.ismount", lambda path: Path(path).exists())
+    for module in (drive_replay, observe, write):  # jobs and replays were made on a certain day
+        monkeypatch.setattr(module, "now", lambda: NOW)
     return World(tmp_path)
 
 

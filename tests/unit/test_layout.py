@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from kai_snapshot.api.ids import is_run_id, run_id, run_time
 from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.stores.layout import CaptureFolder, Parsed, archive_name, parse, replay_folder, replays_prefix
+from kai_snapshot.stores.layout import (
+    CaptureFolder,
+    Parsed,
+    ReplayFile,
+    archive_name,
+    parse,
+    parse_replay,
+    replay_folder,
+    replays_prefix,
+)
 from kai_snapshot.stores.store import Entry, check_key, is_key
 
 SHA256 = "9f2c6b1e0a9d4d7f8c1b2a3948576f5e4d3c2b1a09f8e7d6c5b4a39281706f5e"
@@ -185,3 +194,33 @@ class TestKeys:
         if is_key(key):
             assert check_key(key) == key
             assert not {"", ".", ".."} & set(key.split("/"))
+
+
+class TestReplayFiles:
+    FOLDER = replay_folder("ns/hourly/20261122T101500Z-0f1e2d3c.zip", "upgrade", uid="1a2b3c4d-5e6f")
+
+    @pytest.mark.parametrize(
+        ("key", "archive", "index"),
+        [
+            (FOLDER.result(2), None, 2),
+            (FOLDER.of(17).result(0), 17, 0),
+            (FOLDER.comparison, None, None),
+            (FOLDER.plan, None, None),
+        ],
+    )
+    def test_a_key_says_what_it_is_of(self, key: str, archive: int | None, index: int | None) -> None:
+        expected = ReplayFile(self.FOLDER, "upgrade-1a2b3c4d", archive, index)
+        assert parse_replay(key) == expected
+
+    @pytest.mark.parametrize(
+        "key",
+        [
+            FOLDER.log(0, 1),
+            FOLDER.profile(0, 1, Profile.CPU),
+            f"{FOLDER.prefix}x/0.result.json",
+            "ns/hourly/20261122T101500Z.json",
+            "replays/a/0.result.json",
+        ],
+    )
+    def test_what_is_something_else_says_nothing(self, key: str) -> None:
+        assert parse_replay(key) is None

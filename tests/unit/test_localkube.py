@@ -10,7 +10,7 @@ import pytest
 
 from localkube import components, kubeconfig, pause, pki
 from localkube.places import API_SERVER, PAUSE_IMAGE, Cluster
-from toolchain import pypi
+from toolchain import debian, pypi
 from toolchain.places import ToolError
 
 DEMO = Cluster("demo")
@@ -112,3 +112,18 @@ def test_pip_settings_are_read_from_wherever_they_come_and_a_variable_wins() -> 
 
 def test_pip_settings_that_are_this_machines_alone_stay_behind() -> None:
     assert pypi.parse("global.find-links='/opt/wheels'\nglobal.no-cache-dir='1'\n") == {}
+
+
+def test_dockers_containerd_is_in_the_way_of_debians_and_of_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(debian, "_has", lambda package: package == "containerd.io")
+    monkeypatch.setattr(debian, "_POLICY", tmp_path / "policy-rc.d")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("subprocess.run", lambda command, **_: ran.append(command))
+    with pytest.raises(ToolError, match=r"containerd\.io is installed"):
+        debian.install(list(debian.CLUSTER))
+    assert ran == []
+    debian.install(list(debian.BROWSER))
+    assert ran[-1][-1] == "chromium"

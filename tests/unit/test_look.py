@@ -114,11 +114,11 @@ class TestStored:
     def test_a_healed_configuration_is_taken(self, store: Counting) -> None:
         key = keep(store, "21", FIRST + timedelta(days=1))
         assert Stored(store).see(key).summary.job_counts["Running"] == 11
-        assert len(Stored(store).waiting(key)) > 5
+        assert len(Stored(store).simulated(key).waiting) > 5
 
-    def test_why_jobs_wait_is_found_out_once(self, store: Counting) -> None:
+    def test_it_is_simulated_once(self, store: Counting) -> None:
         place = Stored(store)
-        assert place.waiting("") is place.waiting("")
+        assert place.simulated("") is place.simulated("")
         assert store.downloads() == 1
 
 
@@ -173,9 +173,9 @@ class TestLive:
             assert refused(place, "") is Reason.SOURCE_UNREACHABLE
         assert asked == pytest.approx([100.0, 100.1 + FRESH_SECONDS])
 
-    def test_why_jobs_wait_is_found_out_about_archives_only(self) -> None:
+    def test_only_archives_are_simulated(self) -> None:
         with pytest.raises(TerminalError, match="kai-snapshot capture"):
-            Live(lambda _: pytest.fail("asked")).waiting("")
+            Live(lambda _: pytest.fail("asked")).simulated("")
 
     def test_the_present_has_no_name(self) -> None:
         assert refused(Live(lambda _: pytest.fail("asked")), "x") is Reason.ARCHIVE_NOT_FOUND

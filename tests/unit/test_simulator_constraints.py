@@ -292,5 +292,27 @@ def test_the_checker_notices_what_is_broken(rule: str, how: str, breaks: Breaks)
     assert rule in broken(cluster, breaks(cluster, result))
 
 
+def test_who_is_bound_and_evicted_in_one_cycle_leaves_room() -> None:
+    cluster, result = sound()
+    object_at(f"{OFFERED}/nvidia.com~gpu", "4")(cluster, result)
+    shares, gang = ("b/shares-0", "b/shares-1"), ("a/gang-0", "a/gang-1")
+    after = waiting(*gang)(cluster, result)
+    assert broken(cluster, after) == {"room_in_the_end"}
+    evictions = tuple(Eviction(pod=each, action="reclaim", preemptor="a/gang") for each in shares)
+    assert broken(cluster, after.model_copy(update={"evictions": evictions})) == set()
+
+
+def test_of_elastic_victims_it_is_known_that_the_scheduler_may_count_them_twice() -> None:
+    cluster, result = sound()
+    for each in cluster["rawObjects"]["pods"][-2:]:
+        each["spec"]["nodeName"], each["status"]["phase"] = "n", "Running"
+        each["metadata"]["labels"]["runai-gpu-group"] = "g"
+    object_at("queues/top/spec/resources/gpu/limit", 4)(cluster, result)
+    after = evicted("b/shares-1", "reclaim", "a/gang")(cluster, without("b/shares-0", "b/shares-1")(cluster, result))
+    assert broken(cluster, after) == set()
+    object_at("podGroups/shares/spec/minMember", 2)(cluster, after)
+    assert broken(cluster, after) == {"limits"}
+
+
 def test_every_rule_of_the_checker_can_fail() -> None:
     assert {rule for rule, _, _ in MUTATIONS} == RULES.keys()

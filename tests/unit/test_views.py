@@ -68,6 +68,22 @@ class TestSummary:
         assert found.summary.allocated_gpus == 5
         assert one_queue(found).resources.allocated.gpu_fraction == 5.0
 
+    def test_it_names_the_queues_that_have_or_are_granted_the_most_gpus(self) -> None:
+        quota = {"quota": 4, "limit": -1, "overQuotaWeight": 1}
+        found = views(
+            nodes=[node()],
+            queues=[queue("top", gpu=quota), queue("low", "top", gpu=quota), *(queue(f"q{i:02}") for i in range(60))],
+            podGroups=[job("j", "low"), job("k", "q59")],
+            pods=[pod("a", "n", gpus=2), pod("b", gpus=1), pod("c", "n", gpus=1, job="k")],
+        )
+        gpus = found.summary.queue_gpus
+        assert gpus is not None
+        assert len(gpus) == 50
+        assert [(each.id, each.allocated, each.requested) for each in gpus[:3]] == [
+            ("low", 2, 3), ("top", 2, 3), ("q59", 1, 1),
+        ]  # fmt: skip
+        assert {each.id: each.fair_share for each in gpus}["low"] == 3
+
 
 class TestQueues:
     def test_cpu_is_in_millicores_and_memory_in_megabytes(self) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import validate
 
+from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.runs.look import InFile, Waiting
+from kai_snapshot.runs.look import InFile
 from support.eventually import eventually
 from support.served import Given, Site, served
 from support.simulated import CORPUS
@@ -90,7 +91,10 @@ class TestOpenApi:
     def test_it_is_valid_and_has_every_address(self, site: Site) -> None:
         document = site.ask("/api/v1/openapi.json").document
         validate(document)
-        assert set(document["paths"]) == {f"{API}/{name}" for name in SCHEMAS} | {"/api/v1/snapshots"}
+        assert set(document["paths"]) == {f"{API}/{name}" for name in SCHEMAS} | {
+            "/api/v1/snapshots",
+            "/api/v1/snapshots/diff",
+        }
 
     def test_every_field_of_the_contract_is_in_it(self, site: Site) -> None:
         schemas = site.ask("/api/v1/openapi.json").document["components"]["schemas"]
@@ -180,10 +184,10 @@ def test_while_the_simulator_thinks_others_look() -> None:
     thinks, enough = threading.Event(), threading.Event()
 
     class Slow(Given):
-        def waiting(self, wanted: str) -> Waiting:
+        def simulated(self, wanted: str) -> ReplayResult:
             thinks.set()
             assert enough.wait(30)
-            return super().waiting(wanted)
+            return super().simulated(wanted)
 
     with served(Slow(views())) as site, ThreadPoolExecutor(1) as asker:
         asked = asker.submit(site.ask, "/jobs?why=simulated")

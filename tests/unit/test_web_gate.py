@@ -17,7 +17,8 @@ from support.viewed import job, node, pod, views
 
 SECRET = "nobody-sees-this"
 SHOWN = (
-    "/", "/queues", "/jobs", "/nodes", "/archives", "/api/v1/snapshots", "/api/v1/openapi.json", "/absent",
+    "/", "/queues", "/jobs", "/nodes", "/archives", "/replays", "/replay?replay=simulated", "/diff",
+    "/api/v1/snapshots", "/api/v1/snapshots/diff", "/api/v1/openapi.json", "/absent",
     *(f"/api/v1/visualizer/{name}" for name in ("summary", "queues", "jobs", "nodes")),
 )  # fmt: skip
 REASONS = {"bad": Reason.UNAUTHORIZED, "other": Reason.FORBIDDEN}
@@ -100,6 +101,18 @@ class TestSigningIn:
         cookie = sign_in(site, "good").headers["Set-Cookie"]
         assert cookie.startswith(f"{COOKIE}=good;")
         assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+
+    @pytest.mark.parametrize("token", ["bad", "other", "away", ""])
+    def test_a_second_try_leads_where_the_first_would_have(self, site: Site, token: str) -> None:
+        assert 'value="/queues?resource=cpu"' in sign_in(site, token, "/queues?resource=cpu").body.decode()
+
+    def test_a_browser_says_that_a_form_is_from_our_own_page(self, site: Site) -> None:
+        """With the policy `no-referrer` the Origin of a form is null."""
+        assert site.ask("/sign-in").headers["Referrer-Policy"] == "same-origin"
+
+    def test_who_may_not_see_a_page_is_led_there_with_another_token(self, site: Site) -> None:
+        answer = site.ask("/queues?resource=cpu", Authorization="Bearer other")
+        assert 'value="/queues?resource=cpu"' in answer.body.decode()
 
     @pytest.mark.parametrize("token", ["bad", "other", "away", "", "a b", "x" * 5000, "<script>"])
     def test_no_other_token_gets_one(self, site: Site, token: str) -> None:

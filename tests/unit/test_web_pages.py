@@ -1,8 +1,7 @@
 """The pages, as they are served: whole without scripts, and nothing in them but what the views say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,46 +11,16 @@ from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.runs.look import InFile, Stored
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.clustermap import COLOURS, OTHER, cluster_map
-from support.served import Answer, Given, Site, served
+from support.page import Page, page
+from support.served import Given, Site, served
 from support.simulated import CASES, CORPUS
 from support.stored import FIRST, keep
 from support.viewed import job, node, pod, queue, shared, views
 
-PAGES = ("/", "/?by=job", "/queues", "/queues?resource=cpu", "/queues?resource=memory", "/jobs", "/nodes", "/archives")
-
-
-class Page(HTMLParser):
-    """A page's elements and its text."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__()
-        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(answer.body.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-    def links(self) -> Iterator[str]:
-        """Where it leads, and what it loads."""
-        for _, attributes in self.elements:
-            for name in ("href", "src", "action", "data-nodes", "data-page"):
-                if (target := attributes.get(name)) is not None:
-                    yield target
-
-    def all(self, tag: str) -> Sequence[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-def page(site: Site, path: str) -> Page:
-    answer = site.ask(path)
-    assert answer.status == 200, answer.body
-    return Page(answer)
+PAGES = (
+    "/", "/?by=job", "/queues", "/queues?resource=cpu", "/queues?resource=memory", "/jobs", "/nodes", "/archives",
+    "/replays",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("case", [*CASES, "21-config-null"])
@@ -140,7 +109,7 @@ class TestClusterMap:
 
     def test_nodes_without_gpus_are_counted_only(self) -> None:
         found = cluster_map(views(nodes=[node("a", gpus=0), node("b")]), "queue")
-        assert (len(found.labels), found.without) == (1, 1)
+        assert (len(found.frame.labels), found.without) == (1, 1)
 
     def test_an_empty_cluster_has_a_map_too(self) -> None:
         with served(Given(views())) as site:
@@ -200,7 +169,7 @@ def test_the_simulator_is_asked_why_jobs_wait_when_somebody_wants_to_know() -> N
         asks = page(site, "/jobs?status=Pending")
         (link,) = {target for target in asks.links() if "why=simulated" in target}
         found = page(site, link)
-        expected = {each.message for each in InFile(archive).waiting("").values()}
+        expected = {each.message for each in InFile(archive).simulated("").waiting}
         assert len(expected) > 5
         assert all(each in found.text for each in expected)
         assert not any(each in asks.text for each in expected)
@@ -228,8 +197,8 @@ class TestTime:
         found = page(hourly, "/archives")
         assert "3 archives" in found.text
         assert found.text.index("12:15:03") < found.text.index("10:15:03")
-        assert "Pods: 12 → 12, at most 12" in found.text
-        assert next(each["d"] for each in found.all("path") if "d" in each) == "M0.0 0.0L500.0 0.0L1000.0 0.0"
+        assert "Pods: 202 → 202, at most 202" in found.text
+        assert next(each["d"] for each in found.all("path") if "d" in each) == "M0.0 0.0h0L500.0 0.0L1000.0 0.0"
 
 
 def test_what_cannot_be_shown_is_said_on_a_page() -> None:

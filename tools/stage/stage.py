@@ -102,9 +102,10 @@ def operator_objects(kube: Kube, players: Cast) -> list[Object]:
     """The operator as manifests/ installs it, with the image built here and where to find the tool's."""
     rendered = list(yaml.safe_load_all(kube.run("kustomize", str(Path(__file__).parent / "operator"))))
     deployment = next(each for each in rendered if each["kind"] == "Deployment")
-    container = deployment["spec"]["template"]["spec"]["containers"][0]
-    container["image"] = players.operator.reference
-    container["env"].append({"name": "KAI_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template})
+    containers = deployment["spec"]["template"]["spec"]["containers"]
+    for container in containers:
+        container["image"] = players.operator.reference
+    containers[0]["env"].append({"name": "KAI_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template})
     return rendered
 
 

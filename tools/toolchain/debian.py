@@ -1,33 +1,37 @@
-"""The Debian packages of a machine without Docker, and the base image made from Debian packages."""
+"""The Debian packages of a machine, and the base image made from Debian packages."""
 
 import importlib.util
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from toolchain.places import ToolError
 
-# The cluster's store, runtime and network; then what builds images.
-PACKAGES = (
+# Without Docker: the cluster's store, runtime and network; then what builds images.
+CLUSTER = (
     "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "openssl",
     "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates",
 )  # fmt: skip
+BROWSER = ("chromium",)
 BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "libstdc++6", "busybox-static", "ca-certificates")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
-def missing() -> list[str]:
-    """The packages that are not installed."""
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *PACKAGES]
+def missing(packages: Sequence[str]) -> list[str]:
+    """Those of the packages that are not installed."""
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n", *packages]
     try:
         lines = subprocess.run(query, capture_output=True, text=True, check=False).stdout.splitlines()
     except FileNotFoundError as e:
-        raise ToolError("this is no Debian machine; without Docker, the cluster is made from Debian packages") from e
+        raise ToolError(
+            f"this is no Debian machine, which could install {' '.join(packages)}. With a Docker engine the cluster is "
+            "kind; a browser is taken if `chromium` is on the PATH"
+        ) from e
     installed = {line.split()[0] for line in lines if line.endswith(" installed")}
-    return [name for name in PACKAGES if name not in installed]
+    return [name for name in packages if name not in installed]
 
 
 def missing_for_venv() -> list[str]:
@@ -39,7 +43,7 @@ def install(packages: list[str]) -> None:
     """Install `packages` without starting their services."""
     if os.geteuid() != 0:
         raise ToolError(f"installing {', '.join(packages)} needs root")
-    if _has("containerd.io"):
+    if "containerd" in packages and _has("containerd.io"):
         raise ToolError(
             "Docker's own containerd.io is installed and excludes Debian's containerd. Start the Docker engine (then "
             "kind is used), or remove containerd.io"

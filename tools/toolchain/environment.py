@@ -25,7 +25,10 @@ def make() -> None:
     _run(*pip, "--require-hashes", "-r", str(_REQUIREMENTS / "bootstrap.txt"))
     install = (str(_VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(_VENV / "bin" / "python"))
     _run(*install, "--require-hashes", "-r", str(_REQUIREMENTS / "build.txt"), "-r", str(_REQUIREMENTS / "dev.txt"))
-    _run(*install, "--no-deps", "--no-build-isolation", "--editable", str(CHECKOUT))
+    _run(*install, "--require-hashes", "--no-deps", "-r", str(_REQUIREMENTS / "axe.txt"))
+    # All is compiled now, also where PYTHONDONTWRITEBYTECODE is set: tests start many short processes.
+    own = ("--no-deps", "--no-build-isolation", "--compile-bytecode", "--editable", str(CHECKOUT))
+    _run(*install, *own)
     _MADE_FROM.write_text(_digest())
 
 

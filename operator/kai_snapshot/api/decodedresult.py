@@ -1,9 +1,9 @@
 """A ReplayResult read back: validated, but without a model for each of what may be hundreds of thousands of pods."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from kai_snapshot.api.result import QueueResult, ResultFacts
 from kai_snapshot.errors import Reason, TerminalError
@@ -13,28 +13,39 @@ from kai_snapshot.errors import Reason, TerminalError
 class _Bound:
     pod: str
     node: str
+    gpu_groups: Annotated[tuple[str, ...], Field(alias="gpuGroups")] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Pod:
+class _Evicted:
     pod: str
+    action: str = ""
+    preemptor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pipelined:
+    pod: str
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
     name: str
     outcome: str
+    queue: str | None = None
+    reason: str | None = None
 
 
 class DecodedResult(ResultFacts):
-    """Of its lists, what statuses and comparisons are made of, and how far results agree."""
+    """Of its lists, what statuses, comparisons and pages are made of, and how far results agree."""
 
     placements: list[_Bound]
     """Pods and nodes."""
-    evictions: list[_Pod]
-    """Pods."""
-    pipelined: list[_Pod]
-    """Pods."""
+    evictions: list[_Evicted]
+    """Pods, and for whom."""
+    pipelined: list[_Pipelined]
+    """Pods, and nodes as far as they are known."""
     pod_groups: list[_Tried]
     """Jobs and their outcomes: those of a later release may have others than `JobOutcome`."""
     queues: tuple[QueueResult, ...] = ()

@@ -20,6 +20,8 @@ TaskStatus = Literal[
 JobCounts = dict[JobStatus, Count]
 ResourceName = Literal["cpu", "memory", "gpu"]
 ReceivedType = Literal["", "Regular", "Fraction", "MigInstance"]
+Decision = Literal["Bound", "Pipelined", "Evicted", "Moved"]
+"""What a cycle decides of a pod. Moved: evicted, and to come back elsewhere."""
 
 
 class ResourceStats(ApiModel):
@@ -52,6 +54,21 @@ class Source(ApiModel):
     """The archive's SHA-256."""
 
 
+class QueueGPUs(ApiModel):
+    """GPUs of a queue and all queues below it, with parts of them."""
+
+    id: str
+    """Its name."""
+    name: str
+    """`spec.displayName`, or its name."""
+    allocated: Portion
+    """What its pods hold."""
+    requested: Portion
+    """What its pods hold and wait for."""
+    fair_share: Portion | None = None
+    """What the scheduler grants it; absent for a queue the scheduler leaves out."""
+
+
 class ClusterSummary(ApiModel):
     """`/api/v1/visualizer/summary`."""
 
@@ -71,6 +88,8 @@ class ClusterSummary(ApiModel):
     """GPU slots of all nodes: their devices, in order or not."""
     fragmented_gpus: Annotated[Portion | None, Field(alias="fragmentedGPUs")] = None
     """GPUs, and parts of them, that are free and that no waiting pod can use."""
+    queue_gpus: Annotated[tuple[QueueGPUs, ...] | None, Field(alias="queueGPUs", max_length=50)] = None
+    """Who has the GPUs: the 50 queues that have, or are granted, the most; absent if there is no queue."""
     warnings: tuple[str, ...] | None = None
     """What in the snapshot does not go together."""
     source: Source | None = None
@@ -185,6 +204,8 @@ class Occupant(ApiModel):
     """Its name."""
     portion: Portion
     """The part of the GPU it has."""
+    decision: Decision | None = None
+    """What the replay decided of it; absent where nothing, and where no replay is asked for."""
 
 
 class GPUSlot(ApiModel):
@@ -208,6 +229,8 @@ class GPUSlot(ApiModel):
     """Whether its number is chosen to show it somewhere, and not the device's own; absent if it is free."""
     fragmented_reason: str | None = None
     """Why nobody can use it; absent unless it is fragmented."""
+    after: tuple[Occupant, ...] | None = None
+    """The pods on it when what the replay decided is carried out; absent where that changes nothing."""
 
 
 class NodeView(ApiModel):

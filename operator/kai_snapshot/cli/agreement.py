@@ -122,8 +122,7 @@ def _check(given: _Given, archive: ReplayedArchive, pods: set[str]) -> None:
             f"{path} is of a run that did not succeed, so what is missing in it tells nothing: "
             f"{result.outcome}{': ' if result.message else ''}{result.message}"
         )
-    waiting = (each.pod for each in (*result.evictions, *result.pipelined))
-    named = (*(each.pod for each in result.placements), *waiting)
+    named = (each.pod for listed in (result.placements, result.evictions, result.pipelined) for each in listed)
     strange = next((pod for pod in named if pod not in pods), None)
     if strange is not None:
         raise typer.BadParameter(f"{path} is of another archive: {archive.name} has no pod {strange}")

@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "simulate": "simulate:simulate",
     "sweep": "sweep:sweep",
     "agreement": "agreement:agreement",
+    "diff": "diff:diff",
     "environment": "environment:app",
     "serve": "serve:serve",
     "report": "report:report",

@@ -1,7 +1,7 @@
 """Results of replays, read from files to be compared."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -34,14 +34,25 @@ def read_results(paths: Sequence[Path]) -> list[Replayed]:
 
     Raises OSError, and TerminalError(InvalidResult).
     """
-    replayed: dict[str, Replayed] = {}
+    return [
+        Replayed(compare.findings(result, name=name), result.facts, tuple(_logs(path, result)))
+        for name, path, result in named_results(paths)
+    ]
+
+
+def named_results(paths: Sequence[Path]) -> Iterator[tuple[str, Path, DecodedResult]]:
+    """The results in the files, one after the other, each with a name of its own: its version, as a rule.
+
+    Raises OSError, and TerminalError(InvalidResult).
+    """
+    names_given: set[str] = set()
     for path in paths:
         for result in read_file(path):
             name = result.engine.version or path.name.removesuffix(".json")
             further = (f"{name} ({number})" for number in count(2))
-            unique = next(free for free in chain([name], further) if free not in replayed)
-            replayed[unique] = Replayed(compare.findings(result, name=unique), result.facts, tuple(_logs(path, result)))
-    return list(replayed.values())
+            unique = next(free for free in chain([name], further) if free not in names_given)
+            names_given.add(unique)
+            yield unique, path, result
 
 
 def read_file(path: Path) -> list[DecodedResult]:

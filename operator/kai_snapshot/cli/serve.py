@@ -11,6 +11,7 @@ import typer
 from kai_snapshot.api.source import Source
 from kai_snapshot.cli import source_options
 from kai_snapshot.cli import storage_options as options
+from kai_snapshot.cli.compared_files import named_results
 from kai_snapshot.runs.admit import admit
 from kai_snapshot.runs.look import InFile, Live, Place, Stored
 from kai_snapshot.runs.take import Taken, take, take_url
@@ -24,6 +25,15 @@ from kai_snapshot.web.server import LOOPBACK, listen, server, url_of
 def serve(
     archive: Annotated[
         Path | None, typer.Argument(exists=True, dir_okay=False, metavar="ARCHIVE", help="A snapshot archive.")
+    ] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            exists=True,
+            dir_okay=False,
+            metavar="[RESULT...]",
+            help="Results of it, to be shown side by side: result.json, or the output of `replay -o json`.",
+        ),
     ] = None,
     *,
     s3: options.S3 = None,
@@ -72,7 +82,7 @@ def serve(
         raise typer.BadParameter("say what to show: an archive, --s3, --dir or --live")
     place: Place
     if archive is not None:
-        place = InFile(archive)
+        place = InFile(archive, {name: result for name, _, result in named_results(results or [])})
     elif live:
         source = source_options.source(namespace, scheduler, shard=shard, port=port, timeout=timeout)
         place = _live(source, url, kubeconfig, context)

@@ -1,40 +1,38 @@
 """Look: the views of an archive, wherever it is: in a storage, in a file, or with the scheduler now."""
 
-import gc
-import hashlib
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 from kai_snapshot.api.manifest import Manifest
+from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary, Source
-from kai_snapshot.api.waiting import WaitingJob
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import catalog, listing
 from kai_snapshot.runs.download import download
+from kai_snapshot.runs.replays import Replay, ReplayName, Result, StoredReplays, at_most, no_replay, replay_of
 from kai_snapshot.runs.take import Taken
-from kai_snapshot.simulator.simulate import load, simulate
+from kai_snapshot.runs.understand import Config, digest, simulated, views_of, views_of_file
 from kai_snapshot.stores import Store, layout
-from kai_snapshot.views import Views, compute, gather
+from kai_snapshot.views import Views
 
 KEPT: Final = 4
 """Archives whose views are kept: those of a large cluster take 100 MB."""
-SUMMARIES_KEPT: Final = 2000
+SUMMARIES_KEPT: Final = 1000
+RESULTS_KEPT: Final = 8
 FRESH_SECONDS: Final = 5.0
 """How long what the scheduler said counts as what it says now."""
 
-T = TypeVar("T")
-Waiting = Mapping[str, WaitingJob]
-"""By namespace/name of the job."""
+GIVEN: Final = "results"
+"""The name of the replay that results in files are taken for."""
 
 
 class Place(Protocol):
-    """Where archives are looked at. All methods block; one at a time is called, and beside it one `waiting`."""
+    """Where archives are looked at. All methods block; one at a time is called, and beside it one `simulated`."""
 
     def see(self, wanted: str) -> Views:
         """The views of the archive that is wanted; of the newest if that is empty. Raises SnapshotError, OSError."""
@@ -42,11 +40,20 @@ class Place(Protocol):
     def summary(self, wanted: str) -> ClusterSummary:
         """Its summary alone, which is kept for longer than all views. Raises SnapshotError, OSError."""
 
-    def waiting(self, wanted: str) -> Waiting:
-        """Why jobs of it wait, as the simulator finds. Raises SnapshotError, OSError."""
+    def simulated(self, wanted: str) -> ReplayResult:
+        """What the simulator makes of it. Raises SnapshotError, OSError."""
 
     def archives(self) -> Sequence[listing.Archive]:
         """Those that can be wanted, oldest first. Raises SnapshotError, OSError."""
+
+    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
+        """Replays that there are results of, by the archive's name; of these archives only. Raises SnapshotError."""
+
+    def replay(self, wanted: str, name: str) -> Replay:
+        """One of them: all its versions. Raises SnapshotError, OSError."""
+
+    def result(self, wanted: str, name: str, version: str) -> Result:
+        """What one of its versions decided. Raises SnapshotError, OSError."""
 
 
 class Stored:
@@ -57,7 +64,8 @@ class Stored:
         self._folder = folder
         self._kept: OrderedDict[Source, Views] = OrderedDict()
         self._summaries: OrderedDict[Source, ClusterSummary] = OrderedDict()
-        self._waiting: OrderedDict[Source, Waiting] = OrderedDict()
+        self._simulated: OrderedDict[Source, ReplayResult] = OrderedDict()
+        self._replays = StoredReplays(store)
         self._known: dict[tuple[layout.CaptureFolder, str], listing.Archive] = {}
 
     def see(self, wanted: str) -> Views:
@@ -70,15 +78,29 @@ class Stored:
         known = self._summaries.get(_source(key, manifest))
         return known if known is not None else self._see(key, manifest).summary
 
-    def waiting(self, wanted: str) -> Waiting:
+    def simulated(self, wanted: str) -> ReplayResult:
         """By key or id; of an archive that has a manifest."""
         key, manifest = self._find(wanted)
         source = _source(key, manifest)
-        if source not in self._waiting:
+        if source not in self._simulated:
             with self._downloaded(key, manifest) as path:
-                self._waiting[source] = _simulated(path, source, _config(manifest))
-        _at_most(SUMMARIES_KEPT, self._waiting)
-        return self._waiting[source]
+                self._simulated[source] = simulated(path, source, _config(manifest))
+        at_most(RESULTS_KEPT, self._simulated)
+        return self._simulated[source]
+
+    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
+        """By the archives' keys."""
+        return self._replays.names(wanted)
+
+    def replay(self, wanted: str, name: str) -> Replay:
+        """By key or id of the archive."""
+        key, _ = self._find(wanted)
+        return self._replays.replay(key, name)
+
+    def result(self, wanted: str, name: str, version: str) -> Result:
+        """By key or id of the archive."""
+        key, _ = self._find(wanted)
+        return self._replays.result(key, name, version)
 
     def archives(self) -> Sequence[listing.Archive]:
         """As their manifests say; one that cannot be read is left out."""
@@ -92,13 +114,13 @@ class Stored:
             self._kept[source] = self._read(key, manifest, source)
             self._summaries[source] = self._kept[source].summary
         self._kept.move_to_end(source)
-        _at_most(KEPT, self._kept)
-        _at_most(SUMMARIES_KEPT, self._summaries)
+        at_most(KEPT, self._kept)
+        at_most(SUMMARIES_KEPT, self._summaries)
         return self._kept[source]
 
     def _read(self, key: str, manifest: Manifest, source: Source) -> Views:
         with self._downloaded(key, manifest) as path:
-            return _compute(path, source, _config(manifest))
+            return views_of(path, source, _config(manifest))
 
     @contextmanager
     def _downloaded(self, key: str, manifest: Manifest) -> Iterator[Path]:
@@ -123,41 +145,54 @@ class Stored:
 
 
 class InFile:
-    """One archive in a file, which may be replaced while it is looked at."""
+    """One archive in a file, which may be replaced while it is looked at; and results of it, by their version."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, results: Mapping[str, Result] | None = None) -> None:
         self._path = path
+        self._results = results or {}
         self._last: Views | None = None
-        self._simulated: tuple[Source, Waiting] | None = None
+        self._simulated: tuple[Source, ReplayResult] | None = None
 
     def see(self, wanted: str) -> Views:
         """By the file's name."""
         if wanted not in ("", self._path.name):
             raise _not_found(wanted)
-        with self._path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if self._last is None or self._last.source.sha256 != digest:
-            with _nothing_thrown_away():
-                gathered = gather(self._path, not_after=datetime.now(UTC))
-                taken = gathered.collected.captured_at
-                source = Source(kind="file", capture=self._path.name, captured_at=taken, sha256=digest)
-                self._last = compute(gathered, source=source)
+        sha256 = digest(self._path)
+        if self._last is None or self._last.source.sha256 != sha256:
+            self._last = views_of_file(self._path, sha256)
         return self._last
 
     def summary(self, wanted: str) -> ClusterSummary:
         """By the file's name."""
         return self.see(wanted).summary
 
-    def waiting(self, wanted: str) -> Waiting:
+    def simulated(self, wanted: str) -> ReplayResult:
         """By the file's name."""
         source = self.see(wanted).source
         if self._simulated is None or self._simulated[0] != source:
-            self._simulated = source, _simulated(self._path, source, None)
+            self._simulated = source, simulated(self._path, source, None)
         return self._simulated[1]
 
     def archives(self) -> Sequence[listing.Archive]:
         """None: a file has no manifest."""
         return ()
+
+    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
+        """The results, as one replay."""
+        given = [ReplayName(GIVEN, len(self._results))] if self._results and self._path.name in wanted else []
+        return {self._path.name: given}
+
+    def replay(self, wanted: str, name: str) -> Replay:
+        """That of the results."""
+        if wanted not in ("", self._path.name) or name != GIVEN or not self._results:
+            raise no_replay(name)
+        return replay_of(GIVEN, self._results.items())
+
+    def result(self, wanted: str, name: str, version: str) -> Result:
+        """One of the results."""
+        if wanted not in ("", self._path.name) or name != GIVEN or version not in self._results:
+            raise no_replay(f"{name} {version}")
+        return self._results[version]
 
 
 class Live:
@@ -188,16 +223,31 @@ class Live:
         """The present has no name."""
         return self.see(wanted).summary
 
-    def waiting(self, wanted: str) -> Waiting:
+    def simulated(self, wanted: str) -> ReplayResult:
         """The present has no name, and is over when the simulator has understood it: capture it, and look at that."""
         del wanted
         raise TerminalError(
-            Reason.INVALID_SPEC, "Why jobs wait is found out about archives: take one with `kai-snapshot capture`."
+            Reason.INVALID_SPEC, "Only archives can be simulated: take one with `kai-snapshot capture`."
         )
 
     def archives(self) -> Sequence[listing.Archive]:
         """None: there is only the present."""
         return ()
+
+    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
+        """None."""
+        del wanted
+        return {}
+
+    def replay(self, wanted: str, name: str) -> Replay:
+        """None."""
+        del wanted
+        raise no_replay(name)
+
+    def result(self, wanted: str, name: str, version: str) -> Result:
+        """None."""
+        del wanted
+        raise no_replay(f"{name} {version}")
 
     def _look(self) -> Views:
         with tempfile.TemporaryDirectory(prefix="kai-snapshot-") as spool:
@@ -208,7 +258,7 @@ class Live:
                 kai_version=taken.target.version if taken.target is not None else None,
                 sha256=taken.inspection.sha256,
             )
-            return _compute(taken.path, source, taken.config)
+            return views_of(taken.path, source, taken.config)
 
 
 def _source(key: str, manifest: Manifest) -> Source:
@@ -221,42 +271,14 @@ def _source(key: str, manifest: Manifest) -> Source:
     )
 
 
-def _at_most(most: int, kept: "OrderedDict[Source, T]") -> None:
-    while len(kept) > most:
-        kept.popitem(last=False)
-
-
 def _capture(archive: listing.Archive) -> tuple[str, str]:
     namespace, _, rest = archive.key.partition("/")
     return namespace, rest.partition("/")[0]
 
 
-def _compute(path: Path, source: Source, config: dict[str, Any] | None) -> Views:
-    with _nothing_thrown_away():
-        return compute(gather(path, not_after=source.captured_at), source=source, config=config)
-
-
-@contextmanager
-def _nothing_thrown_away() -> Iterator[None]:
-    """Nearly all that is made of an archive is kept: to look for garbage meanwhile takes as long as all the rest."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-def _config(manifest: Manifest) -> dict[str, Any] | None:
-    """The scheduler's configuration, where the archive says null."""
+def _config(manifest: Manifest) -> Config:
+    """That which was put into the manifest, if any."""
     return manifest.config if isinstance(manifest.config, dict) else None
-
-
-def _simulated(path: Path, source: Source, config: dict[str, Any] | None) -> Waiting:
-    collected = load(path, not_after=source.captured_at)
-    if config is not None and collected.config is None:
-        collected.configure(config)
-    result = simulate(collected, clock=time.perf_counter, now=source.captured_at)
-    return {each.name: each for each in result.waiting}
 
 
 def _not_found(wanted: str) -> TerminalError:

@@ -4,30 +4,31 @@ Heaps all the way down, as in KAI: only the top of a heap is put in order again 
 whose standing has changed since can stay where it is for a while.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import heappop, heappush
 from operator import itemgetter
 
 import numpy as np
 
-from kai_snapshot.simulator.model import NOTHING, Queue, Standing, Triple
+from kai_snapshot.simulator.arrival import arrivals
+from kai_snapshot.simulator.model import NOTHING, Job, Queue, Standing, Triple
 from kai_snapshot.simulator.nexttasks import asked_next
-from kai_snapshot.simulator.queueorder import standing, tied_before
-from kai_snapshot.simulator.stock import Item, Member, Stock, item_of, queue_of
+from kai_snapshot.simulator.queueorder import Ahead, standing, standing_with, tied_before
+from kai_snapshot.simulator.stock import Item, Line, Member, Stock, item_of, queue_of
 from kai_snapshot.simulator.victims import Victim
 
 
 class _Branch:
     """A queue in the tree: a heap of queues, or jobs in their order."""
 
-    __slots__ = ("at", "children", "dirty", "more", "parent", "popped", "queue", "standing", "stock", "top", "version")
+    __slots__ = ("at", "children", "dirty", "line", "more", "parent", "popped", "queue", "standing", "top", "version")
 
     def __init__(self, queue: Queue, parent: "_Branch | None") -> None:
         self.queue = queue
         self.parent = parent
         self.children: list[_Branch] = []
-        self.stock: Sequence[Item] = ()
+        self.line = Line(queue)
+        """Of the stock."""
         self.at = 0
         self.more: list[Item] = []
         """A heap of jobs besides the stock."""
@@ -46,12 +47,16 @@ class _Branch:
             branch = branch.children[0]
         return branch
 
+    def top_is_besides(self) -> bool:
+        """Whether the job it would hand out next is none of the stock."""
+        return bool(self.more) and self.top is self.more[0]
+
 
 class JobTree:
     """Jobs of all queues: `pop` gives the one that is next.
 
     `victims`: who is served last comes first. `depth`: the most jobs of a queue, 0 for no limit. A `stock` comes in
-    one go, without the jobs of which `without` has the `id()`; `chance` draws the order in which it would have come.
+    one go, without some of its jobs; `chance` draws the order in which it would have come.
     """
 
     def __init__(
@@ -61,17 +66,17 @@ class JobTree:
         victims: bool = False,
         depth: int = 0,
         stock: Stock | None = None,
-        without: frozenset[int] = frozenset(),
+        without: Sequence[Job] = (),
         chance: np.random.Generator | None = None,
     ) -> None:
         self._victims = victims
         self._depth = depth
-        self._without = without
+        self._without = frozenset(map(id, without))
         self._roots: list[_Branch] = []
         self._branches: dict[str, _Branch] = {}
         self._linked: set[str] = set()
         if stock is not None and chance is not None:
-            self._begin(stock, list(jobs), chance)
+            self._begin(stock, jobs, without, chance)
         else:
             for job in jobs:
                 self.push(job)
@@ -94,29 +99,75 @@ class JobTree:
 
     def pop(self) -> Member:
         """Takes out the job that is next."""
+        return self._pop(self._path()[-1])
+
+    def pop_besides(self) -> Member:
+        """Takes out the next job that is none of the stock. Those of the stock that come before it are gone then."""
+        path = self._path()
+        while not path[-1].top_is_besides():
+            self._pass(path)
+            path = self._path()
+        return self._pop(path[-1])
+
+    def _path(self) -> list[_Branch]:
+        """The queue whose job is next, after those it is in, from the root."""
+        path: list[_Branch] = []
         heap = self._roots
-        while True:
+        while heap:
             top = heap[0]
             while top.dirty:
                 top.dirty = False
                 self._sift_down(heap)
                 top = heap[0]
-            if not top.children:
-                break
+            path.append(top)
             heap = top.children
-        job = self._take(top)
+        return path
+
+    def _pop(self, leaf: _Branch) -> Member:
+        job = self._take(leaf)
         if isinstance(job, Victim):
             held = job.held
-            top.popped = top.popped[0] + held[0], top.popped[1] + held[1], top.popped[2] + held[2]
-        self._trim(top)
+            leaf.popped = leaf.popped[0] + held[0], leaf.popped[1] + held[1], leaf.popped[2] + held[2]
+        self._trim(leaf)
         return job
 
-    def _begin(self, stock: Stock, others: Sequence[Member], chance: np.random.Generator) -> None:
+    def _pass(self, path: Sequence[_Branch]) -> None:
+        """Passes the job of the stock that is next, and those of its queue that come right after it.
+
+        With a job that asks for no more than another, a queue stands no worse; so of those that follow only the ones
+        are looked at that ask for more of anything than the one before.
+        """
+        leaf = path[-1]
+        line, at = leaf.line, leaf.at + 1
+        end = line.before(leaf.more[0][0]) if leaf.more else len(line)
+        others = [(branch.queue, rival) for branch in path if (rival := self._rival(branch)) is not None]
+        ahead = Ahead((queue, rival.queue, self._standing(rival)) for queue, rival in others)
+        while at < end:
+            if id(line.items[at][1]) in self._without:
+                at += 1
+            elif ahead.with_job(line.asked[at]):
+                at = line.asks_more(at)
+            else:
+                break
+        leaf.at = min(at, end)
+        self._find_top(leaf)
+        self._trim(leaf)
+
+    def _rival(self, branch: _Branch) -> _Branch | None:
+        """The queue that stands next to that one, which is on top of its heap."""
+        heap = self._heap(branch)
+        if len(heap) < 3:
+            return heap[1] if len(heap) > 1 else None
+        return heap[2] if self._before(heap[2], heap[1]) else heap[1]
+
+    def _begin(
+        self, stock: Stock, others: Iterable[Member], without: Sequence[Job], chance: np.random.Generator
+    ) -> None:
         """Links the queues of a stock, and of others, as if their jobs came one by one in a random order.
 
         What a queue has when another is linked decides where that one stands; the rest of it is there anyway.
         """
-        leaves = [self._branch(queue) for queue in stock.queues]
+        leaves = [self._branch(line.queue) for line in stock.lines]
         number = {id(leaf): i for i, leaf in enumerate(leaves)}
         besides: dict[tuple[int, float], Item] = {}
         for job in others:
@@ -127,39 +178,18 @@ class JobTree:
             if i == len(leaves):
                 leaves.append(leaf)
             heappush(leaf.more, item)
-            place = bisect_left(stock.lists[i], item[0], key=itemgetter(0)) - 0.5 if i < len(stock.lists) else 0.5
+            place = (stock.lines[i].before(item[0]) if i < len(stock.lines) else 1) - 0.5
             besides[i, place] = min(besides.get((i, place), item), item, key=itemgetter(0))
-        self._link_all(stock, leaves, besides, chance)
-        for leaf, items in zip(leaves, stock.lists, strict=False):
-            leaf.stock = items
+        for first, tops in arrivals(stock, list(besides), stock.numbers(without), chance):
+            for i, place in tops:
+                leaves[i].top = stock.lines[i].items[int(place)] if place.is_integer() else besides[i, place]
+                self._soil(leaves[i])
+            self._link(leaves[first])
+        for leaf, line in zip(leaves, stock.lines, strict=False):
+            leaf.line = line
         for leaf in leaves:
             self._find_top(leaf)
             self._soil(leaf)
-
-    def _link_all(
-        self,
-        stock: Stock,
-        leaves: Sequence[_Branch],
-        besides: Mapping[tuple[int, float], Item],
-        chance: np.random.Generator,
-    ) -> None:
-        of = np.concatenate([stock.queue_numbers, np.array([i for i, _ in besides], dtype=np.intp)])
-        places = np.concatenate([stock.places, np.array([place for _, place in besides], dtype=np.float64)])
-        order = chance.permutation(len(of))
-        if left_out := stock.numbers(self._without):
-            order = order[~np.isin(order, left_out)]
-        of, places = of[order], places[order]
-        tops = np.full(len(leaves), np.inf)
-        start = 0
-        for first in np.sort(np.unique(of, return_index=True)[1]).tolist():
-            came, at = of[start : first + 1], places[start : first + 1]
-            np.minimum.at(tops, came, at)
-            for i in set(came.tolist()):
-                place = float(tops[i])
-                leaves[i].top = stock.lists[i][int(place)] if place.is_integer() else besides[i, place]
-                self._soil(leaves[i])
-            self._link(leaves[of[first]])
-            start = first + 1
 
     def _branch(self, queue: Queue) -> _Branch:
         branch = self._branches.get(queue.name)
@@ -169,18 +199,18 @@ class JobTree:
         return branch
 
     def _find_top(self, leaf: _Branch) -> None:
-        stock, at, without = leaf.stock, leaf.at, self._without
-        while at < len(stock) and without and id(stock[at][1]) in without:
+        items, at, without = leaf.line.items, leaf.at, self._without
+        while at < len(items) and without and id(items[at][1]) in without:
             at += 1
         leaf.at = at
-        leaf.top = stock[at] if at < len(stock) else None
+        leaf.top = items[at] if at < len(items) else None
         if leaf.more and (leaf.top is None or leaf.more[0][0] < leaf.top[0]):
             leaf.top = leaf.more[0]
 
     def _take(self, leaf: _Branch) -> Member:
         assert leaf.top is not None
         _, job = leaf.top
-        if leaf.more and leaf.more[0] is leaf.top:
+        if leaf.top_is_besides():
             heappop(leaf.more)
         else:
             leaf.at += 1
@@ -190,10 +220,14 @@ class JobTree:
     def _link(self, branch: _Branch | None) -> None:
         while branch is not None and branch.queue.name not in self._linked:
             self._linked.add(branch.queue.name)
-            heap = self._roots if branch.parent is None else branch.parent.children
+            heap = self._heap(branch)
             heap.append(branch)
             self._sift_up(heap)
             branch = branch.parent
+
+    def _heap(self, branch: _Branch) -> list[_Branch]:
+        """The heap it is in, if it is in the tree."""
+        return self._roots if branch.parent is None else branch.parent.children
 
     def _soil(self, branch: _Branch | None) -> None:
         while branch is not None:
@@ -204,7 +238,7 @@ class JobTree:
     def _trim(self, branch: _Branch | None) -> None:
         """Takes out queues that have no jobs any more."""
         while branch is not None and branch.top is None and not branch.children:
-            heap = self._roots if branch.parent is None else branch.parent.children
+            heap = self._heap(branch)
             heap[0], heap[-1] = heap[-1], heap[0]
             heap.pop()
             if heap:
@@ -231,9 +265,7 @@ class JobTree:
             taken = leaf.popped[0] + held[0], leaf.popped[1] + held[1], leaf.popped[2] + held[2]
             known = standing(queue, NOTHING, taken)
         else:
-            asked = top.asked_cache or asked_next(top)
-            found = queue.standing.get(asked)
-            known = queue.standing[asked] = found if found is not None else standing(queue, asked)
+            known = standing_with(queue, top.asked_cache or asked_next(top))
         branch.standing, branch.version = known, queue.version
         return known
 

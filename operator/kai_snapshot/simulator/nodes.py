@@ -25,10 +25,13 @@ class Nodes:
         self.index = {name: i for i, name in enumerate(self.names)}
         self.resources = [CPU, MEMORY, GPU, PODS, *sorted(set(resources) - {CPU, MEMORY, GPU, PODS})]
         self.alloc: Floats = np.array(
-            [[each.allocatable.get(name, 0.0) for name in self.resources] for each in self.facts], dtype=np.float64
-        ).reshape(len(self.facts), len(self.resources))
+            [[each.allocatable.get(name, 0.0) for each in self.facts] for name in self.resources], dtype=np.float64
+        ).T  # all nodes are looked at together, so a resource of all of them lies together in memory
         self.offered: Flags = self.alloc > 0
-        self.idle: Floats = self.alloc.copy()
+        self._offers = [row.tobytes() for row in self.offered]
+        self._charges: dict[tuple[int, bytes, bool], Floats] = {}
+        """By shape, what a node offers, and whether the pod only holds a GPU for others."""
+        self.idle: Floats = self.alloc.copy(order="K")
         self.releasing: Floats = np.zeros_like(self.alloc)
         self.used_gpus = [0.0] * len(self.facts)
         self.ready: Flags = np.array([each.ready for each in self.facts], dtype=np.bool_)
@@ -51,6 +54,8 @@ class Nodes:
         )
         self.has_mig = bool(self.mig_weights.any())
         self.device_memory: Floats = np.array([each.device_memory for each in self.facts], dtype=np.float64)
+        self.devices, self.device_of = np.unique(self.device_memory, return_inverse=True)
+        """The sizes of a GPU's memory that there are, and of each node, which of them it has."""
 
     def vector(self, request: Request) -> Floats:
         """A request in the order of the resources; GPUs whole ones only."""
@@ -135,9 +140,13 @@ class Nodes:
         self.used_gpus[node] += sign * float(amounts[GPU_COLUMN])
 
     def _charge(self, shape: Shape, node: int, *, reservation: bool) -> Floats:
-        amounts: Floats = shape.vector * self.offered[node]
-        if reservation:
-            amounts[GPU_COLUMN] = 0.0
+        """What a pod takes of what the node offers at all."""
+        key = id(shape), self._offers[node], reservation
+        amounts = self._charges.get(key)
+        if amounts is None:
+            amounts = self._charges[key] = shape.vector * self.offered[node]
+            if reservation:
+                amounts[GPU_COLUMN] = 0.0
         return amounts
 
     def _shift(self, node: int, group: str, request: Request, status: Status, *, add: bool) -> None:

@@ -144,11 +144,11 @@ class Placer:
         request, (cpu, memory, _) = task.shape.request, task.shape.claimed
         if not request.shared:
             return capacity.fits(job, task.shape.claimed)
-        by_device = {}
-        for device in set(self._nodes.device_memory.tolist()):
+        fits = []
+        for device in self._nodes.devices.tolist():
             asked = request.device_memory if request.kind is GpuKind.MEMORY else int(request.portion * device)
-            by_device[device] = capacity.fits(job, (cpu, memory, request.devices * portion_of(asked, device)))
-        return np.array([by_device[device] for device in self._nodes.device_memory.tolist()], dtype=np.bool_)
+            fits.append(capacity.fits(job, (cpu, memory, request.devices * portion_of(asked, device))))
+        return np.array(fits, dtype=np.bool_)[self._nodes.device_of]
 
     def _gpus(self, task: Task, node: int) -> tuple[tuple[str, ...], bool]:
         """The GPUs that a pod is to share, the fullest first, and whether it has to wait for one."""

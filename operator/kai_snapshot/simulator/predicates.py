@@ -15,15 +15,21 @@ class Predicates:
         self._nodes = nodes
         self._allowed: dict[int, Flags] = {}
         self._selected: dict[int, Flags] = {}
+        self._tainted = [i for i, each in enumerate(nodes.facts) if each.taints]
+        kinds: dict[object, NodeFacts] = {}
+        for each in nodes.facts:
+            kinds.setdefault(_kind(each), each)
+        self._kinds = [*kinds.values()]
+        """One node of each kind."""
+        places = {kind: i for i, kind in enumerate(kinds)}
+        self._kind_of = np.array([places[_kind(each)] for each in nodes.facts], dtype=np.intp)
 
     def allowed(self, shape: Shape) -> Flags:
         """The nodes where a pod may be placed."""
         known = self._allowed.get(id(shape))
         if known is None:
-            facts = self._nodes.facts
-            known = self.selected(shape) & self._nodes.ready
-            known &= np.array([_suits(shape, each) for each in facts], dtype=np.bool_)
-            known &= np.array([shape.constraints.tolerate(each.taints) for each in facts], dtype=np.bool_)
+            suits = np.array([_suits(shape, each) for each in self._kinds], dtype=np.bool_)
+            known = self.selected(shape) & self._nodes.ready & self.tolerated(shape) & suits[self._kind_of]
             self._allowed[id(shape)] = known
         return known
 
@@ -31,10 +37,25 @@ class Predicates:
         """The nodes that the pod's selector and required affinity let it go to."""
         known = self._selected.get(id(shape))
         if known is None:
-            select = shape.constraints.select
-            known = np.array([select(each.name, each.labels) for each in self._nodes.facts], dtype=np.bool_)
+            constraints, facts = shape.constraints, self._nodes.facts
+            if constraints.selector or constraints.terms is not None:
+                known = np.array([constraints.select(each.name, each.labels) for each in facts], dtype=np.bool_)
+            else:
+                known = np.ones(len(facts), dtype=np.bool_)
             self._selected[id(shape)] = known
         return known
+
+    def tolerated(self, shape: Shape) -> Flags:
+        """The nodes whose taints the pod stands."""
+        tolerated: Flags = np.ones(len(self._nodes.facts), dtype=np.bool_)
+        for node in self._tainted:
+            tolerated[node] = shape.constraints.tolerate(self._nodes.facts[node].taints)
+        return tolerated
+
+
+def _kind(node: NodeFacts) -> object:
+    """All that `_suits` looks at."""
+    return node.takes_gpu_pods, node.takes_cpu_pods, node.memory_known, node.mig, node.mig_strategy
 
 
 def _suits(shape: Shape, node: NodeFacts) -> bool:

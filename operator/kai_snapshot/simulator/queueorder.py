@@ -1,5 +1,7 @@
 """Which of two queues is served first, each with what it would bring next."""
 
+from collections.abc import Iterable
+
 from kai_snapshot.simulator.model import NOTHING, UNLIMITED, Queue, Standing, Triple
 
 
@@ -18,6 +20,14 @@ def standing(queue: Queue, job: Triple, victims: Triple = NOTHING) -> Standing:
     return over, not within, -queue.priority, barred, use, _dominant(queue, have[0], have[1], have[2])
 
 
+def standing_with(queue: Queue, job: Triple) -> Standing:
+    """The same with a job, which is kept until what the queue has changes."""
+    known = queue.standing.get(job)
+    if known is None:
+        known = queue.standing[job] = standing(queue, job)
+    return known
+
+
 def tied_before(left: Queue, right: Queue) -> bool:
     """Which of two queues of one standing is served first: who may have less, then who is older."""
     if _less(left.allocatable, right.allocatable):
@@ -25,6 +35,34 @@ def tied_before(left: Queue, right: Queue) -> bool:
     if _less(right.allocatable, left.allocatable):
         return False
     return left.created < right.created
+
+
+class Ahead:
+    """Whether queues, each within the one before, stay ahead of one beside each, by what the last brings next."""
+
+    def __init__(self, queues: Iterable[tuple[Queue, Queue, Standing]]) -> None:
+        """Each with the one beside it, and how that stands."""
+        self._limits = list(queues)
+        self._most: Triple = (-1.0, -1.0, -1.0)
+        """They do with this, and so with all that is no more."""
+
+    def with_job(self, asked: Triple) -> bool:
+        """Whether they do if the next job asks for so much."""
+        most = self._most
+        if asked[0] <= most[0] and asked[1] <= most[1] and asked[2] <= most[2]:
+            return True
+        larger = max(asked[0], most[0]), max(asked[1], most[1]), max(asked[2], most[2])
+        if self._with(larger):
+            self._most = larger
+            return True
+        return larger != asked and self._with(asked)
+
+    def _with(self, asked: Triple) -> bool:
+        for queue, other, limit in self._limits:
+            own = standing_with(queue, asked)
+            if limit < own or (limit == own and tied_before(other, queue)):
+                return False
+        return True
 
 
 def _dominant(queue: Queue, cpu: float, memory: float, gpu: float) -> float:

@@ -46,20 +46,16 @@ class Request:
     """What its MIG devices count as in queues."""
     gpus: float = field(init=False)
     """Whole GPUs and parts of them, as queues count them; zero for memory."""
+    shared: bool = field(init=False)
+    """Whether it takes part of a GPU that others may use too."""
+    cpu_only: bool = field(init=False)
+    """Whether it asks for no GPU at all."""
 
     def __post_init__(self) -> None:
-        counted = math.floor(self.portion * 100 + 0.5) * self.devices / 100
-        object.__setattr__(self, "gpus", counted)
-
-    @property
-    def shared(self) -> bool:
-        """Whether it takes part of a GPU that others may use too."""
-        return self.kind in (GpuKind.FRACTION, GpuKind.MEMORY)
-
-    @property
-    def cpu_only(self) -> bool:
-        """Whether it asks for no GPU at all."""
-        return self.gpus == 0 and self.kind in (GpuKind.REGULAR, GpuKind.FRACTION)
+        gpus = math.floor(self.portion * 100 + 0.5) * self.devices / 100
+        object.__setattr__(self, "gpus", gpus)
+        object.__setattr__(self, "shared", self.kind in (GpuKind.FRACTION, GpuKind.MEMORY))
+        object.__setattr__(self, "cpu_only", gpus == 0 and self.kind in (GpuKind.REGULAR, GpuKind.FRACTION))
 
 
 def pod_request(spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Request:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kai_snapshot.simulator.jobtree import JobTree
-from kai_snapshot.simulator.model import Group, Task
+from kai_snapshot.simulator.model import Group, Job, Task
 from kai_snapshot.simulator.nodes import Flags, Floats, Nodes
 from kai_snapshot.simulator.predicates import Predicates
 from kai_snapshot.simulator.victims import Batch, Victim
@@ -32,12 +32,17 @@ class Search:
     """Nodes to place the pods on."""
     steps: Batches = field(default_factory=list)
     """The victims so far."""
+    on_node: dict[int, dict[int, Job]] = field(default_factory=dict)
+    """Their jobs by node, in the order they came; by their `id()`."""
+    pods: dict[int, list[Task]] = field(default_factory=dict)
+    """All victims of a job, recorded ones too; by its `id()`."""
     freed: Floats = field(init=False)
     """The GPUs that recorded victims and those so far free, by node."""
 
     def __post_init__(self) -> None:
         self.freed = self.nodes.sum_idle() + self.nodes.sum_releasing()
-        self._free(self.recorded)
+        for batch in self.recorded:
+            self._count(batch)
 
     def free_without(self) -> Floats:
         """The GPUs that are free, get free, or are freed by recorded victims, by node."""
@@ -62,7 +67,9 @@ class Search:
             if known:
                 continue
             self.steps.append(batch)
-            self._free([batch])
+            self._count(batch)
+            for task in batch.tasks:
+                self.on_node.setdefault(task.node, {})[id(batch.job)] = batch.job
             if self.possible():
                 yield batch
 
@@ -70,17 +77,17 @@ class Search:
         """Whether the pods could have places, as far as a rough look says."""
         return self._selectable() and self._enough_together() and self._enough_gpus()
 
-    def _free(self, batches: Sequence[Batch]) -> None:
-        for batch in batches:
-            for task in batch.tasks:
-                self.freed[task.node] += self.nodes.accepted(task, task.node)[2]
+    def _count(self, batch: Batch) -> None:
+        self.pods.setdefault(id(batch.job), []).extend(batch.tasks)
+        for task in batch.tasks:
+            self.freed[task.node] += self.nodes.accepted(task, task.node)[2]
 
     def _selectable(self) -> bool:
         selecting = {id(task.shape): task.shape for task in self.pending if task.shape.constraints.selects}
         if not selecting:
             return True
         within = self.feasible.copy()
-        within[[task.node for batch in (*self.recorded, *self.steps) for task in batch.tasks]] = True
+        within[[*self.on_node, *(task.node for batch in self.recorded for task in batch.tasks)]] = True
         return all((self.predicates.selected(shape) & within).any() for shape in selecting.values())
 
     def _enough_gpus(self) -> bool:
@@ -88,7 +95,7 @@ class Search:
         if len(set(recorded)) < len(recorded):  # KAI fails here, and goes on as if there were enough
             return True
         wanted = [task.shape.counted_gpus for task in self.pending]
-        return _fit(wanted, np.sort(self.freed)[::-1][: len(wanted)].tolist())
+        return _fit(wanted, _largest(self.freed, len(wanted)))
 
     def _enough_together(self) -> bool:
         """Whether domains have so many GPUs as the parts of the job that must stay in one have in all."""
@@ -104,6 +111,12 @@ class Search:
             if not _fit(listed, sorted(room.values(), reverse=True)):
                 return False
         return True
+
+
+def _largest(amounts: Floats, count: int) -> list[float]:
+    if count < len(amounts):
+        amounts = np.partition(amounts, -count)[-count:]
+    return sorted(amounts.tolist(), reverse=True)
 
 
 def _fit(wanted: Sequence[float], room: list[float]) -> bool:
@@ -136,18 +149,12 @@ def node_by_node(search: Search) -> Iterator[Batches]:
         yield []
     for last in search.walk():
         tried: set[frozenset[int]] = set()
-        before = [*search.recorded, *search.steps]
         for node in sorted({task.node for task in last.job.tasks if task.node >= 0}):
-            jobs = {
-                id(batch.job): batch.job for batch in search.steps if any(task.node == node for task in batch.tasks)
-            }
+            jobs = search.on_node.get(node, {})
             if frozenset(jobs) in tried:
                 continue
             tried.add(frozenset(jobs))
-            yield [
-                Batch(job, tuple(task for each in before if each.job is job for task in each.tasks))
-                for job in jobs.values()
-            ]
+            yield [Batch(job, tuple(search.pods[id(job)])) for job in jobs.values()]
 
 
 def gang_of_nodes(search: Search) -> Iterator[Batches]:
@@ -155,33 +162,29 @@ def gang_of_nodes(search: Search) -> Iterator[Batches]:
     if search.possible():
         yield []
     before = search.free_without()
+    wanted = [task.shape.counted_gpus for task in search.pending]
+    least = min(wanted)
     for _ in search.walk():
-        touched = list(dict.fromkeys(task.node for batch in search.steps for task in batch.tasks))
-        wanted = [task.shape.counted_gpus for task in search.pending]
-        least = min(wanted)
-        listed = sorted(
-            (node for node in touched if search.freed[node] >= least or least <= 0), key=lambda node: search.freed[node]
-        )
+        touched = np.array([*search.on_node])
+        enough = touched[search.freed[touched] >= least] if least > 0 else touched
+        listed = enough[np.argsort(search.freed[enough], kind="stable")]
         others = search.feasible.copy()
         others[touched] = False
         need = sum(wanted) - float(before[others].sum())
-        first = _prefix([float(search.freed[node]) for node in listed], need)
+        first = _prefix(search.freed[listed], need)
         if first is None:
             continue
         for length in _lengths(first, len(listed)):
-            chosen = set(listed[:length])
+            chosen = set(listed[:length].tolist())
             yield [batch for batch in search.steps if any(task.node in chosen for task in batch.tasks)]
 
 
-def _prefix(capacities: Sequence[float], need: float) -> int | None:
+def _prefix(capacities: Floats, need: float) -> int | None:
+    """How many of the first have so much together."""
     if need <= 0:
         return 0
-    total = 0.0
-    for i, capacity in enumerate(capacities, start=1):
-        total += capacity
-        if total >= need:
-            return i
-    return None
+    enough = capacities.cumsum() >= need
+    return int(enough.argmax()) + 1 if enough.any() else None
 
 
 def _lengths(first: int, full: int) -> Iterator[int]:

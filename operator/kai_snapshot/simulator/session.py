@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from operator import itemgetter
 
 import numpy as np
 
@@ -10,9 +9,9 @@ from kai_snapshot.simulator.changes import Changes, Committed
 from kai_snapshot.simulator.cluster import Cluster
 from kai_snapshot.simulator.jobtree import JobTree
 from kai_snapshot.simulator.journal import Journal
-from kai_snapshot.simulator.model import Job, Queue, Task
+from kai_snapshot.simulator.model import Job, Task
 from kai_snapshot.simulator.placing import Placer
-from kai_snapshot.simulator.stock import Item, Member, Stock, item_of
+from kai_snapshot.simulator.stock import Member, Roster, Stock
 from kai_snapshot.simulator.topology import Domains
 from kai_snapshot.simulator.victims import Victim
 
@@ -33,15 +32,8 @@ class Session:
         )
         self._chance = np.random.default_rng(0 if seed is None else seed)
         self._shuffles = seed is not None
-        self._jobs_of: dict[str, list[Job]] = {}
-        for job in cluster.jobs:
-            if job.queue is not None and not job.queue.children:
-                self._jobs_of.setdefault(job.queue.name, []).append(job)
-        self._waiting: dict[str, tuple[Queue, Sequence[Item]]] = {}
-        self._running: dict[str, tuple[Queue, Sequence[Item]]] = {}
-        for name in self._jobs_of:
-            self._sort(cluster.queues[name])
-        self._stocks = self._new_stocks()
+        self._waiting = Roster(cluster.jobs, lambda job: job if job.has_pending() else None)
+        self._running = Roster(cluster.jobs, lambda job: Victim(job) if job.preemptible and job.has_active() else None)
 
     def jobs(self) -> list[Job]:
         """All jobs, in the order they are looked at."""
@@ -57,34 +49,20 @@ class Session:
                 task.job.last_eviction = self.now
         if done.evicted:
             self.placer.freed()
-        for queue in {job.queue.name: job.queue for job in done.jobs if job.queue is not None}.values():
-            self._sort(queue)
-        self._stocks = self._new_stocks()
+        self._waiting.change(done.jobs)
+        self._running.change(done.jobs)
         return done
 
     def waiting(self) -> Stock:
         """The jobs with a pod that waits, by queue."""
-        return self._stocks[0]
+        return self._waiting.stock()
 
     def running(self) -> Stock:
         """The jobs that can be evicted and have a pod that holds a place, by queue."""
-        return self._stocks[1]
+        return self._running.stock()
 
-    def _sort(self, queue: Queue) -> None:
-        """Puts the jobs of a queue in order anew."""
-        jobs = self._jobs_of.get(queue.name, ())
-        self._waiting[queue.name] = (
-            queue,
-            sorted((item_of(job) for job in jobs if job.has_pending()), key=itemgetter(0)),
-        )
-        victims = (Victim(job) for job in jobs if job.preemptible and job.has_active())
-        self._running[queue.name] = queue, sorted(map(item_of, victims), key=itemgetter(0))
-
-    def _new_stocks(self) -> tuple[Stock, Stock]:
-        return Stock(self._waiting.values()), Stock(self._running.values())
-
-    def tree(self, stock: Stock, jobs: Iterable[Member] = (), *, without: frozenset[int] = frozenset()) -> JobTree:
-        """A tree of jobs that wait, with others besides."""
+    def tree(self, stock: Stock, jobs: Iterable[Member], *, without: Sequence[Job]) -> JobTree:
+        """A tree of jobs that wait, with others besides, and without some."""
         return JobTree(jobs, stock=stock, without=without, chance=self._chance)
 
     def victims(self, stock: Stock, order: int) -> JobTree:

@@ -118,15 +118,11 @@ class Solver:
         if all(owner.queue is clone.queue for owner in owners.values()):
             yield from sorted([*owners.values(), clone], key=rank)
             return
-        besides = frozenset((*owners, id(self._job)))
-        tree = self._session.tree(self._waiting, [*owners.values(), clone], without=besides)
-        left = len(owners) + 1
-        while left:
-            job = tree.pop()
+        tree = self._session.tree(self._waiting, [*owners.values(), clone], without=[*owners.values(), self._job])
+        for _ in range(len(owners) + 1):
+            job = tree.pop_besides()
             assert isinstance(job, Job)
-            if job is clone or id(job) in owners:
-                left -= 1
-                yield job
+            yield job
 
     def _has_room(self, clone: Job, tasks: Sequence[Task], within: Flags) -> bool:
         """Whether each pod alone would have a place: nobody who comes back makes more room."""

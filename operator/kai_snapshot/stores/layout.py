@@ -33,6 +33,10 @@ _FILE = re.compile(
 _KINDS: tuple[Kind, ...] = get_args(Kind)
 _RECORD = re.compile(r"nodes/(?P<node>.+)\.json")
 _RESULT_OF_MANY = re.compile(r"(?P<archive>[0-9]+)/(?P<index>[0-9]+)\.result\.json")
+_OF_REPLAY = re.compile(
+    r"(?P<prefix>.+/replays/(?P<replay>[^/]+)/)"
+    r"(plan\.json|comparison\.json|((?P<archive>[0-9]+)/)?(?P<index>[0-9]+)\.result\.json)"
+)
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,19 @@ class ReplayFolder:
 
 
 @dataclass(frozen=True)
+class ReplayFile:
+    """What the key of a document of a replay says."""
+
+    folder: ReplayFolder
+    replay: str
+    """Name and beginning of the UID."""
+    archive: int | None
+    """The position in the plan of the archive that a result is of; None if there is one archive only."""
+    index: int | None
+    """The version that a result is of; None if it is none."""
+
+
+@dataclass(frozen=True)
 class Parsed:
     """What a key says."""
 
@@ -192,6 +209,15 @@ def parse(key: str) -> Parsed | None:
         return None
     kind = next(kind for kind in _KINDS if match[kind])
     return Parsed(kind, CaptureFolder(namespace, capture), match["id"])
+
+
+def parse_replay(key: str) -> ReplayFile | None:
+    """What the key of a result, a plan or a comparison says; None if it is something else's."""
+    match = _OF_REPLAY.fullmatch(key)
+    if match is None:
+        return None
+    archive, index = (int(found) if found is not None else None for found in match.group("archive", "index"))
+    return ReplayFile(ReplayFolder(match["prefix"]), match["replay"], archive, index)
 
 
 def _check_name(name: str) -> None:

@@ -1,15 +1,18 @@
 """What the scheduler saw, to look at: from an archive to the documents of the visualizer API."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kai_snapshot.api.visualizer import ClusterSummary, JobView, NodeView, QueueView, Source
 from kai_snapshot.archive.read import incomplete
+from kai_snapshot.views.asked import Asked, asked
 from kai_snapshot.views.facts import understand
 from kai_snapshot.views.gather import FORM_ERRORS, Gathered, gather
+from kai_snapshot.views.inventory import Inventory, take_stock
 from kai_snapshot.views.jobs import job_counts, jobs
 from kai_snapshot.views.nodes import nodes
-from kai_snapshot.views.queues import queues
+from kai_snapshot.views.queues import queue_gpus, queues
 
 __all__ = ["Gathered", "Views", "compute", "gather"]
 
@@ -23,6 +26,10 @@ class Views:
     jobs: tuple[JobView, ...]
     nodes: tuple[NodeView, ...]
     source: Source
+    asked: Mapping[str, Asked]
+    """What pods ask of GPUs, by namespace/name."""
+    inventory: Inventory
+    """What the documents do not show, and what may yet differ between archives."""
 
     def jobs_in(self, namespace: str) -> tuple[JobView, ...]:
         """Those of a namespace; all if it is empty."""
@@ -56,7 +63,8 @@ def _compute(gathered: Gathered, source: Source) -> Views:
         job_counts=job_counts(facts.jobs),
         total_slots=len(slots),
         fragmented_gpus=round(sum(1 - (slot.used_fraction or 0.0) for slot in slots if slot.fragmented), 6),
+        queue_gpus=queue_gpus(of_queues.views, most=50) or None,
         warnings=(*of_nodes.warnings, *of_queues.warnings),
         source=source,
     )
-    return Views(summary, of_queues.views, jobs(facts), of_nodes.views, source)
+    return Views(summary, of_queues.views, jobs(facts), of_nodes.views, source, asked(facts), take_stock(gathered))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kai_snapshot.api.visualizer import QueueResources, QueueView, ResourceName, UnlimitedResources
+from kai_snapshot.api.visualizer import QueueGPUs, QueueResources, QueueView, ResourceName, UnlimitedResources
 from kai_snapshot.simulator.quantity import quantity
 from kai_snapshot.simulator.status import Status
 from kai_snapshot.views.amounts import NOTHING, Amount, counted, plus, stats, unlimited
@@ -52,6 +52,27 @@ def queues(facts: Facts) -> QueuesFound:
     if lost := sorted(set(jobs) - set(branches) - {""}):
         warnings.append(f"jobs are in queues that there are not: {_named(lost)}")
     return QueuesFound(tuple(_view(root) for root in roots), tuple(warnings))
+
+
+def queue_gpus(roots: Iterable[QueueView], *, most: int) -> tuple[QueueGPUs, ...]:
+    """So many queues that have, or are granted, the most GPUs."""
+    found = []
+    waiting = list(roots)
+    while waiting:
+        queue = waiting.pop()
+        waiting.extend(queue.children)
+        stats = queue.resources.allocated, queue.resources.requested, queue.resources.fair_share
+        allocated, requested, share = (each.gpu_fraction if each is not None else None for each in stats)
+        gpus = QueueGPUs(
+            id=queue.id or queue.name,
+            name=queue.name,
+            allocated=allocated or 0.0,
+            requested=requested or 0.0,
+            fair_share=share,
+        )
+        found.append(gpus)
+    found.sort(key=lambda each: (-max(each.allocated, each.fair_share or 0.0), each.id))
+    return tuple(found[:most])
 
 
 def _grow(branches: Mapping[str, _Branch]) -> Iterator[_Branch]:

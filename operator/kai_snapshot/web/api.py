@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,6 +36,19 @@ def routes(turns: Turns) -> list[Route]:
         assert found.source is not None
         return _about(request, found.source, lambda: found.model_dump_json(by_alias=True, exclude_none=True).encode())
 
+    async def diff_document(request: Request) -> Response:
+        before, after = [await turns.see(request.query_params.get(each, "")) for each in ("from", "to")]
+        return _json(orjson.dumps((await turns.diff(before, after)).dump()), **{"Cache-Control": "no-store"})
+
+    async def nodes(request: Request) -> Response:
+        replay = request.query_params.get("replay")
+        if replay is None:
+            return await one_of(_nodes)(request)
+        views = await turns.see(_wanted(request))
+        result = await turns.result(_wanted(request), replay, request.query_params.get("version", ""))
+        found = (await turns.overlay(views, result)).nodes
+        return _json(NODES.dump_json(found, by_alias=True, exclude_none=True), **{"Cache-Control": "no-store"})
+
     def one_of(write: Write) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
             views = await turns.see(_wanted(request))
@@ -44,8 +58,11 @@ def routes(turns: Turns) -> list[Route]:
 
     return [
         Route(f"{VISUALIZER}/summary", summary),
-        *(Route(f"{VISUALIZER}/{name}", one_of(write)) for name, write in _DOCUMENTS.items()),
+        Route(f"{VISUALIZER}/queues", one_of(_queues)),
+        Route(f"{VISUALIZER}/jobs", one_of(_jobs)),
+        Route(f"{VISUALIZER}/nodes", nodes),
         Route("/api/v1/snapshots", snapshots),
+        Route("/api/v1/snapshots/diff", diff_document),
         Route("/api/v1/openapi.json", document),
     ]
 
@@ -82,10 +99,16 @@ def _archive(archive: Archive) -> ArchiveView:
     )
 
 
-_DOCUMENTS: dict[str, Write] = {
-    "queues": lambda views, _: QUEUES.dump_json(views.queues, by_alias=True, exclude_none=True),
-    "jobs": lambda views, request: JOBS.dump_json(
-        views.jobs_in(request.query_params.get("namespace", "")), by_alias=True, exclude_none=True
-    ),
-    "nodes": lambda views, _: NODES.dump_json(views.nodes, by_alias=True, exclude_none=True),
-}
+def _queues(views: Views, request: Request) -> bytes:
+    del request
+    return QUEUES.dump_json(views.queues, by_alias=True, exclude_none=True)
+
+
+def _jobs(views: Views, request: Request) -> bytes:
+    found = views.jobs_in(request.query_params.get("namespace", ""))
+    return JOBS.dump_json(found, by_alias=True, exclude_none=True)
+
+
+def _nodes(views: Views, request: Request) -> bytes:
+    del request
+    return NODES.dump_json(views.nodes, by_alias=True, exclude_none=True)

@@ -5,7 +5,7 @@ from a few numbers, which the page's script has too.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -57,8 +57,8 @@ class Label:
 
 
 @dataclass(frozen=True)
-class ClusterMap:
-    """The picture. Paths are in SVG's language."""
+class Frame:
+    """Where everything is, whatever colour it has. Paths are in SVG's language."""
 
     width: int
     height: int
@@ -66,57 +66,82 @@ class ClusterMap:
     tile_height: int
     tiles_in_row: int
     labels: Sequence[Label]
-    used: Mapping[int, str]
-    """What is taken of cells, by colour."""
     cells: str
     """The outlines of all."""
-    fragmented: str
-    """What is free and fits no pod that waits."""
     closed: str
     """The tiles of nodes that are not ready, or cordoned."""
+    places: Sequence[tuple[int, int, GPUSlot]]
+    """The left upper corner of each GPU's cell."""
+
+
+@dataclass(frozen=True)
+class ClusterMap:
+    """The picture. Paths are in SVG's language."""
+
+    frame: Frame
+    used: Mapping[int, str]
+    """What is taken of cells, by colour."""
+    fragmented: str
+    """What is free and fits no pod that waits."""
     legend: Sequence[Entry]
     without: int
     """Nodes that have no GPU, and no tile."""
 
 
-def cluster_map(views: Views, by: By) -> ClusterMap:
-    """The picture of a cluster, coloured by the queues or the jobs that GPUs are used by."""
-    nodes = [node for node in views.nodes if node.gpu_slots]
+def cluster_map(views: Views, by: By, nodes: Sequence[NodeView] | None = None) -> ClusterMap:
+    """The picture of a cluster, coloured by the queues or the jobs that GPUs are used by.
+
+    `nodes`: as they are to be shown; as the scheduler saw them by default.
+    """
+    shown = views.nodes if nodes is None else nodes
     owner = _owners(views, by)
-    legend = _legend(nodes, owner)
+    legend = _legend(shown, owner)
     colours = {entry.name: entry.colour for entry in legend}
-    most = max((len(node.gpu_slots) for node in nodes), default=0)
+    found = frame(shown)
+    used: dict[int, list[str]] = defaultdict(list)
+    fragmented = []
+    for x, y, slot in found.places:
+        for pod, base, part in stacked(slot.occupants):
+            used[colours.get(owner(pod), OTHER)].append(part_of_cell(x, y, base, part))
+        if slot.fragmented:
+            fragmented.append(part_of_cell(x, y, slot.used_fraction or 0.0, 1 - (slot.used_fraction or 0.0)))
+    return ClusterMap(
+        frame=found,
+        used={colour: "".join(paths) for colour, paths in sorted(used.items())},
+        fragmented="".join(fragmented),
+        legend=legend,
+        without=sum(not node.gpu_slots for node in shown),
+    )
+
+
+def frame(nodes: Sequence[NodeView]) -> Frame:
+    """A tile for each node that has GPUs, a cell for each GPU."""
+    shown = [node for node in nodes if node.gpu_slots]
+    most = max((len(node.gpu_slots) for node in shown), default=0)
     rows = min(max(-(-most // COLUMNS), 1), ROWS)
     columns = min(max(most, 1), COLUMNS)
     tile_width = max(columns * CELL + MARGIN, 8 * CELL + MARGIN)
     tile_height = LABEL + rows * CELL + MARGIN
-    in_row = next((tiles for most_nodes, tiles in IN_A_ROW if len(nodes) <= most_nodes), MOST_IN_A_ROW)
-    used: dict[int, list[str]] = defaultdict(list)
-    cells, fragmented, closed = [], [], []
-    for number, node in enumerate(nodes):
+    in_row = next((tiles for most_nodes, tiles in IN_A_ROW if len(shown) <= most_nodes), MOST_IN_A_ROW)
+    cells, closed, places = [], [], []
+    for number, node in enumerate(shown):
         left, top = number % in_row * tile_width, number // in_row * tile_height
         if node.status != "Ready" or node.unschedulable:
             closed.append(_box(left, top, tile_width - 2, tile_height - 2))
         for slot in node.gpu_slots[: COLUMNS * ROWS]:
             x, y = left + slot.id % COLUMNS * CELL + GAP, top + LABEL + slot.id // COLUMNS * CELL
-            cells.append(_box(x, y, CELL - GAP, CELL - GAP))
-            for colour, base, part in _parts(slot, lambda pod: colours.get(owner(pod), OTHER)):
-                used[colour].append(_slice(x, y, base, part))
-            if slot.fragmented:
-                fragmented.append(_slice(x, y, slot.used_fraction or 0.0, 1 - (slot.used_fraction or 0.0)))
-    return ClusterMap(
+            cells.append(outline(x, y))
+            places.append((x, y, slot))
+    return Frame(
         width=in_row * tile_width,
-        height=max(-(-len(nodes) // in_row), 1) * tile_height,
+        height=max(-(-len(shown) // in_row), 1) * tile_height,
         tile_width=tile_width,
         tile_height=tile_height,
         tiles_in_row=in_row,
-        labels=list(_labels(nodes, in_row, tile_width, tile_height)),
-        used={colour: "".join(paths) for colour, paths in sorted(used.items())},
+        labels=list(_labels(shown, in_row, tile_width, tile_height)),
         cells="".join(cells),
-        fragmented="".join(fragmented),
         closed="".join(closed),
-        legend=legend,
-        without=len(views.nodes) - len(nodes),
+        places=places,
     )
 
 
@@ -147,22 +172,29 @@ def _legend(nodes: Sequence[NodeView], owner: Callable[[Occupant], str]) -> list
     return [*entries, Entry(OTHER, "", round(rest, 2))] if rest > 0 else entries
 
 
-def _parts(slot: GPUSlot, colour: Callable[[Occupant], int]) -> Iterator[tuple[int, float, float]]:
+def stacked(occupants: Iterable[Occupant] | None) -> Iterator[tuple[Occupant, float, float]]:
+    """The pods on a GPU one upon the other: where each begins, and how much it has."""
     base = 0.0
-    for pod in slot.occupants or ():
-        yield colour(pod), base, min(pod.portion, 1 - base)
+    for pod in occupants or ():
+        yield pod, base, min(pod.portion, 1 - base)
         base = min(base + pod.portion, 1.0)
+
+
+def outline(x: float, y: float) -> str:
+    """A whole cell."""
+    return _box(x, y, CELL - GAP, CELL - GAP)
+
+
+def part_of_cell(x: float, y: float, base: float, part: float, *, half: Literal["", "left", "right"] = "") -> str:
+    """A part of a cell, from its floor up; on one half of it, if not on all."""
+    size = CELL - GAP
+    height = round(part * size, 2)
+    left = x + size / 2 if half == "right" else x
+    return _box(left, round(y + size * (1 - base) - height, 2), size / 2 if half else size, height)
 
 
 def _box(x: float, y: float, width: float, height: float) -> str:
     return f"M{x:g} {y:g}h{width:g}v{height:g}h{-width:g}z"
-
-
-def _slice(x: float, y: float, base: float, part: float) -> str:
-    """A part of a cell, from its floor up."""
-    size = CELL - GAP
-    height = round(part * size, 2)
-    return _box(x, round(y + size * (1 - base) - height, 2), size, height)
 
 
 def _labels(nodes: Sequence[NodeView], in_row: int, width: int, height: int) -> Iterator[Label]:

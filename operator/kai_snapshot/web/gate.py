@@ -58,7 +58,7 @@ class Gate:
         if path in (SIGN_IN, SIGN_OUT) and request.method == "POST":
             return await self._signs(request, path)
         if path == SIGN_IN:
-            return _form(request, 200, "")
+            return _form(request.query_params.get("next", "/"), 200, "")
         token = _token(request)
         refusal = await self.refusal(token) if token else None
         if token and refusal is None:
@@ -74,10 +74,10 @@ class Gate:
             return answer
         token, target = await _filled_in(request)
         if not _TOKEN.fullmatch(token):
-            return _form(request, 400, "That is no token.")
+            return _form(target, 400, "That is no token.")
         refusal = await self.refusal(token)
         if refusal is not None:
-            return _form(request, _STATUS.get(refusal.reason, status_of(refusal)), refusal.message)
+            return _form(target, _STATUS.get(refusal.reason, status_of(refusal)), refusal.message)
         answer = RedirectResponse(target, 303)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
@@ -115,17 +115,16 @@ def _refused(request: Request, refusal: SnapshotError | None) -> Response:
     message = refusal.message if refusal is not None else "A token of the cluster is needed, as Authorization: Bearer."
     status = _STATUS.get(reason, 503)
     if not request.url.path.startswith(API):
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         if status == 401 and request.method in ("GET", "HEAD"):
-            here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"{SIGN_IN}?next={quote(here, safe='')}", 303)
-        return _form(request, status, message)
+        return _form(here, status, message)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     return problem(status, reason, message, **headers)
 
 
-def _form(request: Request, status: int, refusal: str) -> Response:
-    target = _within(request.query_params.get("next", "/"))
-    return render_page("sign-in.html", status, target=target, refusal=refusal)
+def _form(target: str, status: int, refusal: str) -> Response:
+    return render_page("sign-in.html", status, target=_within(target), refusal=refusal)
 
 
 async def _filled_in(request: Request) -> tuple[str, str]:

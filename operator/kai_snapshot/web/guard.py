@@ -25,7 +25,7 @@ HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all a browser hides from us that a form is from our own page
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }

@@ -7,6 +7,7 @@ import orjson
 from pydantic.json_schema import models_json_schema
 
 from kai_snapshot import __version__
+from kai_snapshot.api.archivediff import ArchiveDiff
 from kai_snapshot.api.base import ApiModel
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.visualizer import ArchiveView, ClusterSummary, JobView, NodeView, QueueView
@@ -23,13 +24,45 @@ _NAMESPACE: Final = {
     "description": "Only jobs of this namespace. Default: of all.",
     "schema": {"type": "string"},
 }
+_REPLAY: Final = (
+    {
+        "name": "replay",
+        "in": "query",
+        "description": "A replay of the archive, as its page names it, or `simulated`: each GPU on which something "
+        "changes then says what is on it `after`. Default: none.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "version",
+        "in": "query",
+        "description": "The version of the replay; needed with all but `simulated`.",
+        "schema": {"type": "string"},
+    },
+)
+_BETWEEN: Final = tuple(
+    {
+        "name": name,
+        "in": "query",
+        "description": f"The {what} archive, by id or key. Default: the newest.",
+        "schema": {"type": "string"},
+    }
+    for name, what in (("from", "earlier"), ("to", "later"))
+)
 _STATUSES: Final = {
     "400": "The snapshot's name fits several archives.",
     "404": "There is no such archive.",
     "500": "The archive, or the storage, is not good.",
     "503": "The storage or the scheduler cannot be reached at present.",
 }
-_MODELS: Final[tuple[type[ApiModel], ...]] = (ClusterSummary, QueueView, JobView, NodeView, ArchiveView, Problem)
+_MODELS: Final[tuple[type[ApiModel], ...]] = (
+    ClusterSummary,
+    QueueView,
+    JobView,
+    NodeView,
+    ArchiveView,
+    ArchiveDiff,
+    Problem,
+)
 
 
 @cache
@@ -50,8 +83,9 @@ def openapi() -> bytes:
             f"{visualizer}/summary": _path("The cluster in numbers.", _ref(ClusterSummary), _SNAPSHOT),
             f"{visualizer}/queues": _path("The trees of queues.", _list_of(QueueView), _SNAPSHOT),
             f"{visualizer}/jobs": _path("The jobs, with their pods.", _list_of(JobView), _SNAPSHOT, _NAMESPACE),
-            f"{visualizer}/nodes": _path("The nodes, with their GPUs.", _list_of(NodeView), _SNAPSHOT),
+            f"{visualizer}/nodes": _path("The nodes, with their GPUs.", _list_of(NodeView), _SNAPSHOT, *_REPLAY),
             "/api/v1/snapshots": _path("The archives there are, oldest first.", _list_of(ArchiveView)),
+            "/api/v1/snapshots/diff": _path("What changed between two archives.", _ref(ArchiveDiff), *_BETWEEN),
         },
         "components": {"schemas": schemas["$defs"]},
     }

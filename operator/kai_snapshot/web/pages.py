@@ -1,9 +1,8 @@
 """The pages: what the API tells, for people. Read only, whole without scripts, nothing from elsewhere."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, cast, get_args
-from urllib.parse import urlencode
+from typing import Any, cast, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,16 +13,13 @@ from kai_snapshot.api.visualizer import JobView, ResourceName
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
+from kai_snapshot.web import diffpage, replaypage
 from kai_snapshot.web.clustermap import GEOMETRY, By, cluster_map
-from kai_snapshot.web.gate import COOKIE
-from kai_snapshot.web.problems import status_of
+from kai_snapshot.web.page import failed, one_of, page, part, steps
 from kai_snapshot.web.queuebars import LENGTH, amount, bars, gpus
-from kai_snapshot.web.rendering import STATIC, render_page
-from kai_snapshot.web.trends import HEIGHT, WIDTH, trends
+from kai_snapshot.web.rendering import STATIC
+from kai_snapshot.web.trends import HEIGHT, WIDTH, computed, queue_trends, trends
 from kai_snapshot.web.turns import Turns
-
-ROWS_OF_A_PAGE: Final = 200
-NAVIGATION: Final = (("/", "Cluster"), ("/queues", "Queues"), ("/jobs", "Jobs"), ("/nodes", "Nodes"))
 
 Fill = Callable[[Request, Views], Mapping[str, Any]]
 """What a page's template needs."""
@@ -34,6 +30,8 @@ def routes(turns: Turns) -> list[BaseRoute]:
     pages = {"/": _cluster, "/queues": _queues, "/jobs": _jobs, "/nodes": _nodes}
     return [
         *(Route(path, partial(_page, turns, path, fill)) for path, fill in pages.items()),
+        *replaypage.routes(turns),
+        *diffpage.routes(turns),
         Route("/archives", partial(_archives, turns)),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
@@ -46,34 +44,45 @@ async def _page(turns: Turns, path: str, fill: Fill, request: Request) -> Respon
         archives = await turns.archives()
         simulated = await turns.waiting(wanted) if request.query_params.get("why") == "simulated" else None
     except SnapshotError as error:
-        return _failed(request, path, error)
-    step = _steps(archives, views) if views.source.kind == "stored" else {}
-    return _render(path, request, **fill(request, views), **step, views=views, archives=archives, simulated=simulated)
+        return failed(request, path, error)
+    around: dict[str, Any] = {"views": views, "archives": archives, "simulated": simulated, **steps(archives, views)}
+    return page(path, request, **fill(request, views), **around)
 
 
 async def _archives(turns: Turns, request: Request) -> Response:
     try:
         archives = await turns.archives()
+        keys = [each.key for each in archives]
+        replays = await turns.replays(keys)
+        summaries = await turns.summaries(keys if request.query_params.get("computed") else ())
     except SnapshotError as error:
-        return _failed(request, "/archives", error)
+        return failed(request, "/archives", error)
+    known = {key: computed(each) for key, each in summaries.items() if not isinstance(each, SnapshotError)}
     captures: dict[str, list[Archive]] = {}
-    for each in archives:
-        captures.setdefault(each.key.rpartition("/")[0], []).append(each)
-    shown = {name: {"archives": listed, "trends": trends(listed)} for name, listed in sorted(captures.items())}
-    return _render("/archives", request, archives=archives, captures=shown, width=WIDTH, height=HEIGHT, views=None)
-
-
-def _failed(request: Request, path: str, error: SnapshotError) -> Response:
-    return _render("/problem", request, status=status_of(error), at=path, error=error, views=None, archives=())
+    for archive in archives:
+        captures.setdefault(archive.key.rpartition("/")[0], []).append(archive)
+    shown = {
+        name: {"archives": listed, "trends": trends(listed, known), "queues": queue_trends(listed, known)}
+        for name, listed in sorted(captures.items())
+    }
+    content: dict[str, Any] = {
+        "captures": shown,
+        "summaries": summaries,
+        "known": known,
+        "replays": replays,
+        "width": WIDTH,
+        "height": HEIGHT,
+    }
+    return page("/archives", request, archives=archives, views=None, **content)
 
 
 def _cluster(request: Request, views: Views) -> Mapping[str, Any]:
-    by = cast(By, _one_of(request, "by", get_args(By)))
+    by = cast(By, one_of(request, "by", get_args(By)))
     return {"map": cluster_map(views, by), "by": by, "choices": get_args(By), "geometry": GEOMETRY}
 
 
 def _queues(request: Request, views: Views) -> Mapping[str, Any]:
-    resource = cast(ResourceName, _one_of(request, "resource", ("gpu", "cpu", "memory")))
+    resource = cast(ResourceName, one_of(request, "resource", ("gpu", "cpu", "memory")))
     return {"bars": bars(views.queues, resource), "resource": resource, "length": LENGTH}
 
 
@@ -86,13 +95,13 @@ def _jobs(request: Request, views: Views) -> Mapping[str, Any]:
         "queues": sorted({job.queue for job in views.jobs}),
         "namespaces": sorted({job.namespace for job in views.jobs}),
         "gpus": gpus,
-        **_part(request, found),
+        **part(request, found),
     }
 
 
 def _nodes(request: Request, views: Views) -> Mapping[str, Any]:
     name = request.query_params.get("name", "")
-    return {"name": name, "amount": amount, **_part(request, [each for each in views.nodes if name in each.name])}
+    return {"name": name, "amount": amount, **part(request, [each for each in views.nodes if name in each.name])}
 
 
 def _is_asked_for(job: JobView, asked: Mapping[str, str]) -> bool:
@@ -102,45 +111,3 @@ def _is_asked_for(job: JobView, asked: Mapping[str, str]) -> bool:
         and asked["namespace"] in ("", job.namespace)
         and asked["name"] in job.name
     )
-
-
-def _part(request: Request, rows: Sequence[Any]) -> dict[str, Any]:
-    """The rows of one page of many."""
-    text = request.query_params.get("page", "1")
-    last = max(-(-len(rows) // ROWS_OF_A_PAGE), 1)
-    page = min(max(int(text), 1), last) if text.isdecimal() and len(text) < 10 else 1
-    shown = rows[(page - 1) * ROWS_OF_A_PAGE : page * ROWS_OF_A_PAGE]
-    return {"rows": shown, "total": len(rows), "page": page, "last": last}
-
-
-def _steps(archives: Sequence[Archive], views: Views) -> dict[str, Any]:
-    """The archives before and after the one that is seen, of the same capture."""
-    key = views.source.capture or ""
-    folder = key.rpartition("/")[0]
-    keys = [each.key for each in archives if each.key.rpartition("/")[0] == folder]
-    if key not in keys:
-        return {}
-    at = keys.index(key)
-    return {"before": keys[at - 1] if at else "", "after": keys[at + 1] if at + 1 < len(keys) else ""}
-
-
-def _one_of(request: Request, name: str, values: Iterable[str]) -> str:
-    """What the address says, if it is one of these; else the first of them."""
-    values = list(values)
-    asked = request.query_params.get(name, "")
-    return asked if asked in values else values[0]
-
-
-def _render(path: str, request: Request, *, status: int = 200, **content: Any) -> Response:
-    def to(target: str = "", **changes: object) -> str:
-        """The address of a page about the same archive; of this page with other parameters if none is named."""
-        kept = dict(request.query_params) if not target else {}
-        if snapshot := request.query_params.get("snapshot"):
-            kept["snapshot"] = snapshot
-        query = {name: value for name, value in (kept | changes).items() if value not in ("", None)}
-        return (target or path) + (f"?{urlencode(query)}" if query else "")
-
-    given = {"before": "", "after": "", **content}
-    name = (path.strip("/") or "cluster") + ".html"
-    signed_in = COOKIE in request.cookies
-    return render_page(name, status, path=path, to=to, navigation=NAVIGATION, signed_in=signed_in, **given)

@@ -33,7 +33,7 @@ def _reclaim(session: Session, job: Job) -> str:
             return f"with it queue {queue.name} would have {has}, beyond its fair share of {fair}"
     if not RECLAIM.may(session, job):
         return f"with it queue {queue.name} would have more than its quota in jobs that are not preemptible"
-    if RECLAIM.candidates(session, job)().lists:
+    if RECLAIM.candidates(session, job)().lines:
         return "reclaim found no victims in other queues that would do"
     return _nothing_to_reclaim(session, job)
 
@@ -55,7 +55,7 @@ def _nothing_to_reclaim(session: Session, job: Job) -> str:
 def _preempt(session: Session, job: Job) -> str:
     if PREEMPT.name not in session.settings.actions:
         return "preempt is not configured"
-    if PREEMPT.candidates(session, job)().lists:
+    if PREEMPT.candidates(session, job)().lines:
         return "preempt found no jobs of lower priority in its own queue that would do"
     assert job.queue is not None
     own = session.running().only([job.queue]).items()

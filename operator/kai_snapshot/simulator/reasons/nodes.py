@@ -46,7 +46,7 @@ class Suitable:
             return self._larger(shape, selected, "node that its selector and affinity allow")
         if not (ready := left & nodes.ready).any():
             return self._not_ready(left)
-        if not (tolerated := ready & self._tolerated(shape)).any():
+        if not (tolerated := ready & self._predicates.tolerated(shape)).any():
             return self._tainted(shape, ready)
         return Why(WaitingReason.GPU_KIND, f"{self._which(tolerated)} {self._kind(shape, tolerated)}.")
 
@@ -56,10 +56,6 @@ class Suitable:
         if request.kind is GpuKind.MEMORY:
             large &= self._nodes.device_memory >= request.device_memory
         return large
-
-    def _tolerated(self, shape: Shape) -> Flags:
-        tolerate = shape.constraints.tolerate
-        return np.array([tolerate(each.taints) for each in self._nodes.facts], dtype=np.bool_)
 
     def _larger(self, shape: Shape, among: Flags, which: str) -> Why:
         needed, request = wanted(shape), shape.request
@@ -90,7 +86,7 @@ class Suitable:
 
     def _unselected(self, shape: Shape, large: Flags) -> Why:
         constraints = shape.constraints
-        good = large & self._nodes.ready & self._tolerated(shape)
+        good = large & self._nodes.ready & self._predicates.tolerated(shape)
         node = int((good if good.any() else large).argmax())
         labels = self._nodes.facts[node].labels
         needs = tuple(
