@@ -2,7 +2,8 @@
 
 import copy
 import itertools
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kai_snapshot.runs.services import Services
 from kai_snapshot.settings import Settings
 from kai_snapshot.source import ApiConnection
 from kai_snapshot.transfer.tokens import Tokens
+from support.resources import CREATED
 
 NAMESPACE = "kai-snapshots"
 
@@ -22,7 +24,9 @@ NAMESPACE = "kai-snapshots"
 class FakeCluster:
     """Objects by (plural, namespace, name); writes are counted."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], datetime] = lambda: CREATED) -> None:
+        self.clock = clock
+        """When Jobs are made."""
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.made_jobs: dict[str, Object] = {}
         self.made_pods: list[Object] = []
@@ -89,7 +93,7 @@ class FakeCluster:
         if name in self.made_jobs:
             raise AlreadyExistsError(Reason.NAME_TAKEN, name)
         made = copy.deepcopy(job)
-        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": rfc3339(datetime.now(UTC))}
+        made["metadata"] |= {"uid": f"uid-{name}", "creationTimestamp": rfc3339(self.clock())}
         self.made_jobs[name] = {**made, "status": {}}
         return copy.deepcopy(self.made_jobs[name])
 

@@ -117,7 +117,7 @@ class World:
     """A SnapshotCapture with an archive, whose environment is looked at step by step."""
 
     def __init__(self, claims: Path, children: Any, nodes: Mapping[str, Mapping[str, str]]) -> None:
-        self.cluster = FakeCluster()
+        self.cluster = FakeCluster(clock=lambda: datetime.now(UTC))
         (claims / "spool").mkdir(exist_ok=True)
         self.steps = Steps(claims / "spool")
         self.children = children
