@@ -18,6 +18,7 @@ from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientE
 from kai_snapshot.runs.deliver_environment import NODE_COLLECTORS
 from kai_snapshot.runs.prune import remove_all
 from kai_snapshot.runs.request import Answer
+from kai_snapshot.stores.directory import DirectoryStore
 from support.cluster import NAMESPACE
 from support.environments import FOLDER, World, document
 from unit.test_drive import FakeChildren
@@ -347,6 +348,69 @@ class TestTroubles:
         monkeypatch.setattr(world.cluster, "create_job", refuse)
         world.look()
         assert (world.beside["outcome"], world.beside["message"]) == ("Running", "Forbidden: exceeded quota: jobs")
+
+    @pytest.mark.parametrize("words", ["exceeded quota: jobs", "request {} was refused"])
+    def test_what_fails_at_each_look_is_written_once_and_not_tried_again_at_once(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, words: str
+    ) -> None:
+        """Each write of a status is news, and news make for another look."""
+        world.put(PER_NODE)
+        world.run()
+        world.look()
+        asked: list[str] = []
+
+        def refuse(job: Any) -> None:
+            asked.append(job["metadata"]["name"])
+            raise TransientError(Reason.FORBIDDEN, words.format(len(asked)))
+
+        monkeypatch.setattr(world.cluster, "create_job", refuse)
+        before = world.cluster.status_writes
+        again_at = world.look()
+        assert (world.cluster.status_writes - before, len(asked)) == (1, 1)
+        assert world.look(times=3) == again_at
+        assert (world.cluster.status_writes - before, len(asked)) == (1, 1)
+        assert world.beside["nodes"]["total"] == 2, "what is known is told all the same"
+
+    def test_a_job_that_a_policy_denies_is_what_becomes_of_its_node(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look()
+        create = world.cluster.create_job
+
+        def refuse(job: Any) -> Any:
+            if job["metadata"]["annotations"]["kai-snapshot.io/node"] == "gpu-2":
+                return create(job)
+            raise TransientError(Reason.FORBIDDEN, 'admission webhook "policy" denied the request: no root')
+
+        monkeypatch.setattr(world.cluster, "create_job", refuse)
+        world.look()
+        assert world.working_on() == ["gpu-2"]
+        world.hand_in("gpu-2")
+        world.look(times=2)
+        (failure,) = world.beside["failures"]
+        assert (failure["node"], failure["reason"]) == ("gpu-1", "PodForbidden")
+
+    def test_one_node_that_cannot_be_written_down_holds_up_no_other(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+        for node in ("gpu-1", "gpu-2"):
+            world.end_job(node, reason="DeadlineExceeded")
+        put = DirectoryStore.put
+
+        def refuse(store: Any, key: str, content: Any) -> None:
+            if key.endswith("gpu-1.json"):
+                raise TerminalError(Reason.STORAGE_REFUSED, "not this one")
+            put(store, key, content)
+
+        monkeypatch.setattr(DirectoryStore, "put", refuse)
+        world.look()
+        assert world.record("gpu-2").problem is not None
+        assert world.beside["message"] == "StorageRefused: not this one"
 
     def test_a_wish_that_is_taken_back_ends_what_is_under_way(self, world: World) -> None:
         world.put(PER_NODE)

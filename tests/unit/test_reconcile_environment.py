@@ -122,6 +122,8 @@ class TestAStep:
         early, late = look(at=29, step=failed), look(at=30, step=failed)
         assert (early.actions, early.again_at) == ((), BEGUN + timedelta(seconds=30))
         assert actions(late, StartStep) == [StartStep("Plan")]
+        assert early.status.environment.retry_time == early.again_at
+        assert late.status.environment.retry_time is None
 
     def test_that_keeps_failing_ends_the_environment(self) -> None:
         failed = StepFailed(Problem(reason=Reason.STORAGE_UNREACHABLE, message="away"), transient=True, at=BEGUN)
@@ -139,11 +141,28 @@ def test_a_storage_that_stays_away_ends_the_environment() -> None:
     assert (plan.status.environment.outcome, plan.again_at) == ("Failed", None)
 
 
+def test_one_trouble_after_half_an_hour_ends_no_environment_that_takes_longer() -> None:
+    away = Problem(reason=Reason.STORAGE_UNREACHABLE, message="away")
+    at = ALLOWANCE.total_seconds()
+    nodes = {"matching": 2, "total": 2, "captured": 1}
+    plan = look(at=at, problem=away, status={"nodes": nodes}, wanted={"parallelism": 1})
+    assert plan.status.environment.outcome == "Running"
+    assert plan.status.environment.nodes.captured == 1
+    assert plan.status.environment.retry_time == plan.again_at == BEGUN + timedelta(seconds=at + 30)
+    assert look(at=at, status={"nodes": nodes}, plan=planned("a", "b")).status.environment.retry_time is None
+
+
 def test_nodes_whose_turn_never_came_are_given_up_at_the_end() -> None:
     end = 2 * 300 + ALLOWANCE.total_seconds()
     plan = look(at=end, plan=planned("a", "b"), wanted={"parallelism": 1})
     assert problems(plan) == {"a": Reason.DEADLINE_EXCEEDED, "b": Reason.DEADLINE_EXCEEDED}
     assert actions(plan, CreateNodeJob) == []
+
+
+def test_nodes_that_could_not_be_begun_say_what_was_in_the_way() -> None:
+    status = {"message": "Forbidden: exceeded quota: jobs", "retryTime": BEGUN.isoformat()}
+    (record,) = actions(look(at=3600, plan=planned("a"), status=status), RecordNode)
+    assert record.problem.message == "its turn did not come in time: Forbidden: exceeded quota: jobs"
 
 
 @given(data=st.data(), parallelism=st.integers(1, 5), count=st.integers(1, 12))
