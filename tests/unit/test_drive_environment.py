@@ -1,7 +1,9 @@
 """The environment beside an archive, from the run that stored it to the digest in its manifest."""
 
+import contextlib
 import hashlib
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from kai_snapshot.runs.prune import remove_all
 from kai_snapshot.runs.request import Answer
 from kai_snapshot.stores.directory import DirectoryStore
 from support.cluster import NAMESPACE
-from support.environments import FOLDER, World, document
+from support.environments import FOLDER, World, document, pod_of
 from unit.test_drive import FakeChildren
 
 NODES = {"gpu-1": {"pool": "gpu"}, "gpu-2": {"pool": "gpu"}, "cpu-1": {"pool": "cpu"}}
@@ -255,6 +257,42 @@ class TestARestart:
         world.look(times=3)
         assert world.manifest(id_).environment is not None
 
+    def test_between_job_and_token_is_healed_as_long_as_the_pod_waits(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look()
+
+        def ends(secret: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.cluster, "create_secret", ends)
+            with pytest.raises(KeyboardInterrupt):
+                world.look()
+        assert world.working_on() == ["gpu-1"]
+        assert world.cluster.secrets == {}
+        (job,) = world.cluster.made_jobs.values()
+        waiting = {"name": "environment", "state": {"waiting": {"reason": "ContainerCreating"}}}
+        world.cluster.made_pods.append(pod_of(job, phase="Pending", containerStatuses=[waiting]))
+        world.look()
+        owners = [secret["metadata"]["ownerReferences"][0]["uid"] for secret in world.cluster.secrets.values()]
+        assert sorted(owners) == sorted(each["metadata"]["uid"] for each in world.cluster.made_jobs.values())
+
+    def test_writes_nothing_where_nothing_is_missing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+
+        def full(_: Any) -> None:
+            raise TransientError(Reason.FORBIDDEN, "exceeded quota: jobs, secrets")
+
+        monkeypatch.setattr(world.cluster, "create_job", full)
+        monkeypatch.setattr(world.cluster, "create_secret", full)
+        world.look()
+        assert "exceeded" not in world.beside["message"], "a quota is full of the Jobs that it counts"
+
     def test_after_the_index_was_written_names_it_in_the_manifest(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -322,6 +360,63 @@ class TestTroubles:
         world.look(times=3)
         assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "ArchiveNotFound")
         assert world.store.stat(FOLDER.manifest(id_)) is None
+
+    def test_why_a_node_failed_is_not_left_where_the_archive_is_gone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        id_ = world.run()
+        world.look(times=2)
+        world.end_job("gpu-1", reason="DeadlineExceeded")
+        put = DirectoryStore.put
+
+        def meanwhile(store: Any, key: str, content: Any) -> None:
+            world.store.delete(FOLDER.manifest(id_))
+            put(store, key, content)
+
+        monkeypatch.setattr(DirectoryStore, "put", meanwhile)
+        world.look(times=2)
+        here = FOLDER.environment(id_)
+        assert here.recorded(world.store.list(here.prefix)) == set(), "nobody would clear it away"
+        assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "ArchiveNotFound")
+        assert world.working_on() == ["gpu-1"], "that of the other is gone, and this one is over"
+
+    def test_the_jobs_go_with_an_environment_whose_storage_stays_away(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+
+        def away(*_: Any) -> None:
+            raise TransientError(Reason.STORAGE_UNREACHABLE, "it is away")
+
+        monkeypatch.setattr("kai_snapshot.runs.observe_environment.store_for", away)
+        monkeypatch.setattr("kai_snapshot.reconcile.environment.ALLOWANCE", timedelta(hours=-1))
+        world.look()
+        assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "StorageUnreachable")
+        assert world.cluster.made_jobs == {}
+
+    def test_a_job_that_cannot_be_deleted_leaves_its_environment_under_way(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+        world.put(None)
+
+        def away(*_: Any) -> None:
+            raise TransientError(Reason.API_UNREACHABLE, "away")
+
+        for call in ("delete_job", "jobs"):
+            with monkeypatch.context() as patch:
+                patch.setattr(world.cluster, call, away)
+                with contextlib.suppress(TransientError):
+                    world.look()
+            assert "environment" in world.status()
+        world.look()
+        assert "environment" not in world.status()
+        assert world.cluster.made_jobs == {}
 
     def test_a_job_the_api_server_will_never_take_is_what_becomes_of_its_node(
         self, world: World, monkeypatch: pytest.MonkeyPatch

@@ -90,6 +90,17 @@ class TestAJob:
         plan = look(at=at, plan=planned("a"), jobs=(job("a", has_pod=False),), refused={"a": why})
         assert problems(plan) == ({"a": expected} if expected else {})
 
+    def test_whose_pod_waits_may_wait_for_its_token(self) -> None:
+        assert actions(look(at=5, plan=planned("a"), jobs=(job("a"),)), CreateNodeJob) == [CreateNodeJob("a")]
+        assert actions(look(at=5, plan=planned("a"), jobs=(job("a", started=True),)), CreateNodeJob) == []
+
+    def test_outlives_no_environment(self) -> None:
+        gone = StepFailed(Problem(reason=Reason.ARCHIVE_NOT_FOUND, message="gone"), transient=False, at=BEGUN)
+        jobs = (job("a"), job("b", ended=True))
+        plan = look(at=5, plan=planned("b"), recorded=frozenset("b"), jobs=jobs, step=gone)
+        assert plan.status.environment.outcome == "Failed"
+        assert actions(plan, DeleteJob) == [DeleteJob("job-a")], "what is over may stay"
+
     def test_that_failed_is_recorded_with_its_own_reason(self) -> None:
         failed = job("a", ended=True, problem=Problem(reason=Reason.GPU_NOT_FOUND, message="none"))
         plan = look(at=5, plan=planned("a"), jobs=(failed,))
@@ -185,7 +196,7 @@ def test_it_ends_whatever_becomes_of_its_nodes(data: st.DataObject, parallelism:
             break
         for action in plan.actions:
             match action:
-                case CreateNodeJob(node):
+                case CreateNodeJob(node) if node not in jobs:
                     begun.append(node)
                     jobs[node] = job(node, after=now)
                 case RecordNode(node):

@@ -79,6 +79,7 @@ class Observed:
     """By node."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Why the API server does not admit the pod of a Job, by node."""
+    archive_gone: bool = False
     concluded: Concluded | None = None
     step: StepState = None
     """What the child process of the step that is due is at; None: there is none."""
@@ -108,6 +109,8 @@ def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Pl
     status, wanted = capture.status.environment, capture.spec.environment
     assert status is not None
     if wanted is None:
+        if observed.problem is not None:
+            return Plan(capture.status, again_at=now + AGAIN)  # its Jobs may not be known
         gone = tuple(DeleteJob(job.name) for job in observed.jobs.values())
         return Plan(capture_conditions.with_environment(capture.status, None, now), gone)
     after, actions, again_at = _follow(status, wanted, observed, now)
@@ -120,11 +123,14 @@ Followed = tuple[EnvironmentStatus | None, tuple[Action, ...], datetime | None]
 def _follow(status: EnvironmentStatus, wanted: Environment, observed: Observed, now: datetime) -> Followed:
     if observed.concluded is not None:
         return _finish(status, observed.concluded, now)
+    if observed.archive_gone:
+        message = f"the archive of run {status.id} was removed, and what is known of its environment with it"
+        return _fail(status, Problem(reason=Reason.ARCHIVE_NOT_FOUND, message=message), observed, now)
     seen = _counted(status, observed)
     over = now >= status.start_time + _longest(wanted, seen.nodes)
     if observed.problem is not None:
         if over:
-            return _fail(seen, observed.problem, now)
+            return _fail(seen, observed.problem, observed, now)
         return _in_trouble(seen, observed.problem, again_at=now + AGAIN)
     if observed.plan is None:
         return _step("Plan", _waits(status, READING), observed, now, over=over)
@@ -163,7 +169,7 @@ def _step(
     if failed is None:
         return status, (StartStep(step),), now + ALLOWANCE
     if over or not failed.transient:
-        return _fail(status, failed.problem, now)
+        return _fail(status, failed.problem, observed, now)
     if now < failed.at + AGAIN:
         return _in_trouble(status, failed.problem, again_at=failed.at + AGAIN)
     return status, (StartStep(step),), now + ALLOWANCE
@@ -174,6 +180,7 @@ def _nodes(
 ) -> Followed:
     timeout = timedelta(seconds=wanted.timeout_seconds)
     actions: list[Action] = []
+    waits_for_token: list[Action] = []  # perhaps: the operator may have ended between Job and token
     waiting: dict[str, str] = {}
     looks: list[datetime] = []
     for node in left:
@@ -186,6 +193,7 @@ def _nodes(
             actions += [RecordNode(node, found), *_deleted((job,))]
         else:
             waiting[node] = job.waiting
+            waits_for_token += [] if job.started else [CreateNodeJob(node)]
             looks.append(now + WITHOUT_POD if not job.has_pod else job.created + timeout)
     if actions:
         looks.append(now)  # what is recorded is seen then
@@ -194,7 +202,7 @@ def _nodes(
     if begun:
         actions += [CreateNodeJob(node) for node in begun]
         looks.append(now + WITHOUT_POD)
-    return _waits(status, _line(waiting)), tuple(actions), earliest(*looks, now + ALLOWANCE)
+    return _waits(status, _line(waiting)), (*actions, *waits_for_token), earliest(*looks, now + ALLOWANCE)
 
 
 def _deleted(jobs: Iterable[NodeJob]) -> Iterator[DeleteJob]:
@@ -245,7 +253,7 @@ def _in_trouble(status: EnvironmentStatus, problem: Problem, *, again_at: dateti
     return told.model_copy(update={"retry_time": again_at}), (), again_at
 
 
-def _fail(status: EnvironmentStatus, problem: Problem, now: datetime) -> Followed:
+def _fail(status: EnvironmentStatus, problem: Problem, observed: Observed, now: datetime) -> Followed:
     over = status.model_copy(
         update={
             "outcome": "Failed",
@@ -255,7 +263,8 @@ def _fail(status: EnvironmentStatus, problem: Problem, now: datetime) -> Followe
             "retry_time": None,
         }
     )
-    return over, (warning(problem.reason, f"no environment of run {status.id}: {problem.message}"),), None
+    told = warning(problem.reason, f"no environment of run {status.id}: {problem.message}")
+    return over, (*_deleted(observed.jobs.values()), told), None
 
 
 def _finish(status: EnvironmentStatus, concluded: Concluded, now: datetime) -> Followed:

@@ -4,7 +4,6 @@ It is looked at under a key of its own: a storage or a node that is slow holds u
 """
 
 import asyncio
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +22,7 @@ from kai_snapshot.jobs.nodejob import node_job
 from kai_snapshot.reconcile import environment as decision
 from kai_snapshot.reconcile.plan import Action, Announce, CreateNodeJob, DeleteJob, RecordNode, StartStep
 from kai_snapshot.runs import jobs
+from kai_snapshot.runs.environmentplans import put_record
 from kai_snapshot.runs.observe_environment import observe
 from kai_snapshot.runs.request import EnvironmentRequest
 from kai_snapshot.runs.services import Services, now, secrets_of, store_for
@@ -191,9 +191,10 @@ def _record(services: Services, capture: SnapshotCapture, node: str, problem: Pr
     """Writes down why a node has no document, unless it has one by now."""
     meta, beside = capture.metadata, capture.status.environment
     assert beside is not None
-    key = layout.CaptureFolder(meta.namespace, meta.name).environment(beside.id).record(node)
+    folder = layout.CaptureFolder(meta.namespace, meta.name)
     store = store_for(services, meta.namespace, capture.spec.storage)
     with services.locks.of((meta.uid, beside.id, node)):
-        if store.stat(key) is None:
-            store.put(key, io.BytesIO(NodeRecord(node=node, problem=problem).encode()))
+        if store.stat(folder.environment(beside.id).record(node)) is not None:
+            return
+        if put_record(store, folder, beside.id, NodeRecord(node=node, problem=problem)):
             services.metrics.node_failed()
