@@ -108,6 +108,8 @@ class DriftBrief(ApiModel):
     """How much changed."""
     examples: tuple[str, ...] = ()
     """At most three of the changes."""
+    message: str = ""
+    """What could not be compared, and why."""
 
 
 class EnvironmentStatus(ApiModel):
