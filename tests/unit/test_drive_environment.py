@@ -17,6 +17,7 @@ from kai_snapshot.collectors import of_node
 from kai_snapshot.collectors.host import Host
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.runs.catalog import ids
 from kai_snapshot.runs.deliver_environment import NODE_COLLECTORS
 from kai_snapshot.runs.prune import remove_all
 from kai_snapshot.runs.request import Answer
@@ -225,6 +226,25 @@ class TestTheNextRun:
         assert drift["examples"] == ["gpu-2: OS.sysctl./proc/sys/vm/swappiness 60 -> 10"]
         assert "EnvironmentDrift" in dict(world.cluster.events)
         assert world.store.stat(FOLDER.environment(second).drift) is not None
+
+    def test_is_left_its_archive_and_what_it_is_compared_with_by_retention(self, world: World) -> None:
+        world.put(PER_NODE, retention={"keepLast": 1})
+        first = world.run()
+        world.look(times=2)
+        world.run()  # while the environment is under way
+        for node in ("gpu-1", "gpu-2"):
+            world.hand_in(node)
+        world.look(times=2)
+        assert world.manifest(first).environment is not None
+        third = world.run()
+        world.look(times=2)
+        world.hand_in("gpu-1")
+        world.hand_in("gpu-2", document(swappiness="10"))
+        world.look(times=2)
+        assert (world.beside["drift"]["since"], world.beside["drift"]["changes"]) == (first, 1)
+        fourth = world.run()
+        left = ids(list(world.store.list(FOLDER.prefix)))
+        assert sorted(left) == sorted((third, fourth)), "the first is compared with no more"
 
     def test_says_what_changed_in_the_cluster_once_and_not_for_each_node(self, world: World) -> None:
         world.put(PER_NODE)

@@ -15,7 +15,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.nodefacts import NodeJob
-from kai_snapshot.reconcile.environment import ALLOWANCE, Observed, StepFailed, begin, reconcile
+from kai_snapshot.reconcile.environment import ALLOWANCE, Observed, StepFailed, begin, needed, reconcile
 from kai_snapshot.reconcile.plan import CreateNodeJob, DeleteJob, Plan, RecordNode, StartStep
 from support.resources import CREATED, capture
 
@@ -229,6 +229,19 @@ class TestAnotherRun:
 
         assert following(self.status(outcome="Succeeded", sha256="0" * 64)) == "20261122T090000Z"
         assert following(self.status(outcome="Failed", previous="20261122T080000Z")) == "20261122T080000Z"
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            pytest.param({}, ["20261122T090000Z"], id="the first, under way"),
+            pytest.param({"previous": "20261122T080000Z"}, ["20261122T090000Z", "20261122T080000Z"], id="under way"),
+            pytest.param({"outcome": "Succeeded", "sha256": "0" * 64}, ["20261122T090000Z"], id="compared with next"),
+            pytest.param({"outcome": "Failed", "previous": "20261122T080000Z"}, ["20261122T080000Z"], id="failed"),
+            pytest.param({"outcome": "Failed"}, [], id="none was ever good"),
+        ],
+    )
+    def test_leaves_what_is_needed_for_it(self, status: dict[str, Any], expected: list[str]) -> None:
+        assert list(needed(self.status(**status))) == expected
 
     def test_leaves_alone_one_that_is_under_way(self) -> None:
         before = self.status()

@@ -100,8 +100,21 @@ def begin(
             "Raise environment.parallelism, lower maxNodes, or capture less often"
         )
         return before, (warning("EnvironmentSkipped", message),)
-    previous = before.id if before.sha256 is not None else before.previous
-    return EnvironmentStatus(id=run, start_time=now, previous=previous, message=READING), ()
+    return EnvironmentStatus(id=run, start_time=now, previous=_baseline(before), message=READING), ()
+
+
+def _baseline(status: EnvironmentStatus) -> str | None:
+    """The run whose environment is the last that came to an end."""
+    return status.id if status.sha256 is not None else status.previous
+
+
+def needed(status: EnvironmentStatus | None) -> tuple[str, ...]:
+    """The runs whose archives must stay: that whose environment is under way, and the one that is compared with."""
+    if status is None:
+        return ()
+    baseline = _baseline(status)
+    under_way = (status.id,) if status.outcome == "Running" else ()
+    return (*under_way, *((baseline,) if baseline is not None else ()))
 
 
 def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Plan[SnapshotCaptureStatus]:
