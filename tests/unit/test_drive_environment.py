@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,18 @@ def test_a_pod_that_is_forbidden_is_no_matter_of_waiting(world: World) -> None:
     assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "PodForbidden")
     assert "violates PodSecurity" in world.beside["failures"][0]["message"]
     assert world.cluster.made_jobs == {}, "Jobs that come to nothing are gone"
+
+
+def test_a_namespace_that_admits_a_privileged_pod_has_none_unless_the_operator_is_told(world: World) -> None:
+    settings = replace(world.services.settings, privileged_namespaces=("elsewhere",))
+    world.services = replace(world.services, settings=settings)
+    world.put({**PER_NODE, "privileged": True})
+    world.run()
+    world.look(times=4)
+    assert world.cluster.made_jobs == {}
+    assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "PodForbidden")
+    assert "KAI_SNAPSHOT_PRIVILEGED_NAMESPACES" in world.beside["failures"][0]["message"]
+    assert world.condition("Ready") == ("True", "Scheduled")
 
 
 def test_no_node_that_fits_is_said(world: World) -> None:

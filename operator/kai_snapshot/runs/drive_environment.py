@@ -25,7 +25,7 @@ from kai_snapshot.reconcile.plan import Action, Announce, CreateNodeJob, DeleteJ
 from kai_snapshot.runs import jobs
 from kai_snapshot.runs.observe_environment import observe
 from kai_snapshot.runs.request import EnvironmentRequest
-from kai_snapshot.runs.services import Services, now, secrets_of, store_for
+from kai_snapshot.runs.services import Services, check_privileged, now, secrets_of, store_for
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout
 
@@ -146,7 +146,7 @@ def _start(
 
 
 def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None:
-    """Creates the Job and its token; that the API server will never take it is what becomes of the node."""
+    """Creates the Job and its token; that it is not allowed, or never will be taken, is what becomes of the node."""
     meta, wanted, beside = capture.metadata, capture.spec.environment, capture.status.environment
     assert wanted is not None
     assert beside is not None
@@ -160,6 +160,8 @@ def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None
     )
     part = NodePart(uid=meta.uid, namespace=meta.namespace, name=meta.name, run=beside.id, node=node)
     try:
+        if wanted.privileged:
+            check_privileged(services.settings, meta.namespace)
         jobs.create(services.cluster, job, token=services.tokens.issue(part), owner=meta.uid)
     except TerminalError as error:
         _record(services, capture, node, Problem.of(error))
