@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from kai_snapshot.api.environmentdocument import DEFAULT_UNITS, CollectorStatus, EnvironmentDocument, Measurement
 from kai_snapshot.collectors import Running, gpu, of_node, system, systemd
 from kai_snapshot.collectors.host import CollectorError, Host, node_name
+from kai_snapshot.environment.diff import diff
 from kai_snapshot.environment.units import object_path, unit
 from kai_snapshot.runs.environment import Look, collect
 from support.systemd import Systemd, listening
@@ -98,6 +100,22 @@ class TestSystem:
         (root / "proc/sys/vm/link").symlink_to("swappiness")
         (root / "proc/sys/vm/binary").write_bytes(b"\xff")
         assert "/proc/sys/vm/link" not in parts(system.collect(Host.mounted(root)))["sysctl"]
+
+    def test_a_pods_own_name_is_not_the_nodes(self, root: Path) -> None:
+        """The kernel answers these for whoever asks: a pod reads its own name, whose end is random."""
+
+        def document(host: Host, pod: str) -> EnvironmentDocument:
+            (root / "proc/sys/kernel/hostname").write_text(f"{pod}\n")
+            (root / "proc/sys/kernel/domainname").write_text(f"{pod}.example\n")
+            return EnvironmentDocument(metadata={"source-node": "n"}, measurements=(system.collect(host),))
+
+        for host in (Host(None, root / "proc", root / "sys"), Host.mounted(root)):
+            one, other = document(host, "env-1-x7k2p"), document(host, "env-2-b94qz")
+            assert one == other
+            assert diff(one, other).changes == ()
+
+    def test_a_machines_own_name_is_kept(self) -> None:
+        assert parts(system.collect(Host()))["sysctl"]["/proc/sys/kernel/hostname"] == socket.gethostname()
 
     def test_a_kernel_without_modules_has_none(self, root: Path) -> None:
         (root / "proc/modules").unlink()

@@ -67,6 +67,8 @@ def test_the_document_says_it_as_aicr_does() -> None:
         ("SystemD", "kubelet.service", "MainPID"), ("SystemD", "kubelet.service", "MemoryCurrent"),
         ("SystemD", "kubelet.service", "CPUUsageNSec"), ("SystemD", "kubelet.service", "InvocationID"),
         ("SystemD", "kubelet.service", "StateChangeTimestampMonotonic"),
+        ("OS", "sysctl", "/proc/sys/kernel/hostname"), ("OS", "sysctl", "/proc/sys/kernel/perf_event_max_sample_rate"),
+        ("OS", "sysctl", "/proc/sys/kernel/sched_domain/cpu0/domain1/max_newidle_lb_cost"),
     ],
 )  # fmt: skip
 def test_what_changes_by_itself_is_no_drift(type_: str, subtype: str, key: str) -> None:
