@@ -152,6 +152,7 @@ class TestGpu:
         assert smi is not None
         assert smi.data == {"gpu-count": 0}
         assert says in smi.context["reason"]
+        assert smi.lacks == smi.context["reason"]
         assert parts(found)["hardware"]["gpu-count"] == 1
 
     def test_no_driver_and_no_bus_is_no_gpu(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +161,7 @@ class TestGpu:
         smi = found.subtype("smi")
         assert smi is not None
         assert smi.context == {"reason": "nvidia-smi is not installed"}
+        assert smi.lacks is None, "that is how it is"
         assert parts(found)["hardware"] == {
             "gpu-present": False, "gpu-count": 0, "driver-loaded": True, "detection-source": "sysfs",
         }  # fmt: skip
@@ -341,6 +343,12 @@ class TestSideBySide:
         assert statuses["gpu"] == (CollectorStatus.SUCCEEDED, None)
         assert statuses["systemd"][0] is CollectorStatus.FAILED
         assert found.source_node == "n"
+
+    def test_what_a_collector_has_no_answer_to_is_told(self, root: Path, nvidia_smi: Callable[[str], None]) -> None:
+        nvidia_smi("echo broken >&2; exit 1")
+        document = collect(Look(host=Host.mounted(root)), {"NODE_NAME": "n"})
+        report = next(each for each in document.collectors if each.name == "gpu")
+        assert (report.status, report.message) == (CollectorStatus.SUCCEEDED, "nvidia-smi ended with status 1: broken")
 
     def test_what_the_system_refuses_is_told_without_numbers(self) -> None:
         def refused() -> Measurement:

@@ -9,11 +9,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from kai_snapshot.api.environmentdocument import CollectorReport, CollectorStatus
+from kai_snapshot.api.environmentdocument import (
+    CollectorReport,
+    CollectorStatus,
+    EnvironmentDocument,
+    Measurement,
+    MeasurementType,
+    Subtype,
+)
 from kai_snapshot.cli.app import app
 from kai_snapshot.cluster import CAPTURES, ConflictError
 from kai_snapshot.collectors import of_node
 from kai_snapshot.collectors.host import Host
+from kai_snapshot.environment.smi import no_answer
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.deliver_environment import NODE_COLLECTORS
@@ -188,6 +196,25 @@ def test_units_are_not_missed_where_nothing_of_the_host_is_seen(
     world.look(times=2)
     world.hand_in("gpu-1", document(failed="systemd"))
     assert world.record("gpu-1").missing == missing
+
+
+def test_a_driver_that_does_not_answer_makes_a_node_incomplete_and_is_no_drift(world: World) -> None:
+    def found(smi: Subtype, message: str | None) -> EnvironmentDocument:
+        report = CollectorReport(name="gpu", status=CollectorStatus.SUCCEEDED, duration_seconds=1, message=message)
+        gpu = Measurement(type=MeasurementType.GPU, subtypes=(smi,))
+        return document().model_copy(update={"measurements": (gpu,), "collectors": (report,)})
+
+    why = "nvidia-smi did not answer within 7 s"
+    whole = found(Subtype(subtype="smi", data={"gpu-count": 8, "driver": "570.133.20"}), None)
+    world.put({**PER_NODE, "mode": "SingleNode"})
+    for content in (whole, found(no_answer(why), why)):
+        world.run()
+        world.look(times=2)
+        world.hand_in("gpu-1", content)
+        world.look(times=2)
+    assert world.record("gpu-1").missing == ("gpu",)
+    assert (world.beside["outcome"], world.beside["nodes"]["incomplete"]) == ("Succeeded", 1)
+    assert world.beside["drift"]["changes"] == 0
 
 
 class TestTheNextRun:

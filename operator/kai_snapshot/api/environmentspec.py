@@ -81,7 +81,7 @@ class NodeCounts(ApiModel):
     captured: int = 0
     """Nodes whose document is stored."""
     incomplete: int = 0
-    """Those of them where a collector failed: the document lacks what it would have found."""
+    """Those of them where a collector failed, or had no answer: the document lacks what it would have found."""
     failed: int = 0
     """Nodes without a document."""
 

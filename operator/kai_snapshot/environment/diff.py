@@ -73,12 +73,12 @@ def diff(
     if baseline.source_node and target.source_node and baseline.source_node != target.source_node:
         skipped += IDENTITY
     unknown = sorted(_unknown(baseline) | _unknown(target))
-    skip = _any([*skipped, *(f"{type_}.*" for type_ in unknown)])
+    skip, unknown_ones = _any(skipped), tuple(f"{each}." for each in unknown)
     before, after = _flat(baseline), _flat(target)
     changes = tuple(
         change
         for path in sorted(before.keys() | after.keys())
-        if not skip(path)
+        if not skip(path) and not path.startswith(unknown_ones)
         for change in _change(path, before.get(path), after.get(path))
     )
     kinds = Counter(change.kind for change in changes)
@@ -97,9 +97,16 @@ def diff(
 
 
 def _unknown(document: EnvironmentDocument) -> set[str]:
-    """The types whose collector failed."""
+    """The types whose collector failed, and the subtypes, with their type, that are not complete."""
     failed = {report.name for report in document.collectors if report.status is not CollectorStatus.SUCCEEDED}
-    return {type_ for type_, collector in COLLECTOR_OF.items() if collector in failed}
+    types = {str(type_) for type_, collector in COLLECTOR_OF.items() if collector in failed}
+    return types | {
+        f"{measurement.type}.{each.subtype}"
+        for measurement in document.measurements
+        if measurement.type not in types
+        for each in measurement.subtypes
+        if each.lacks is not None
+    }
 
 
 def _flat(document: EnvironmentDocument) -> dict[str, str]:
