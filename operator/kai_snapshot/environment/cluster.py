@@ -30,7 +30,7 @@ class ClusterFacts(Visitor):
     topology: Topology = field(default_factory=Topology)
 
     def add_pod(self, pod: Any) -> None:
-        """Takes a pod's images in."""
+        """Takes a pod's images in. Of one at several tags the greatest counts: aicr's is whichever pod comes last."""
         for name, tag in kubernetes.images_of(pod):
             self.images[name] = max(tag, self.images.get(name, ""))
 
