@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.decodedresult import DecodedResult
 from kai_snapshot.api.result import Engine, Eviction, Outcome, Pipelined, Placement, PodGroupResult, ReplayResult
 from kai_snapshot.runs.look import GIVEN, InFile, Stored
@@ -20,7 +21,7 @@ from support.results import recorded
 from support.served import Given, Site, served
 from support.simulated import CASES, CORPUS
 from support.stored import FIRST, archive, keep
-from support.viewed import SCHEMAS, job, node, pod, queue, views, views_of
+from support.viewed import NOW, SCHEMAS, job, node, pod, queue, views, views_of
 
 CASE = "14-gang+elastic+running+prio"
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}", "a" * 63, "\u202egnp.exe")
@@ -312,8 +313,18 @@ class TestDecidedMap:
             "evicted": "M2 14h5v10h-5z",
             "pipelined": "M7 14h5v10h-5z",
             "bound": "",
+            "left": "",
         }
         assert (drawn.changed, drawn.nodes) == ("M2 14h10v10h-10z", 1)
+
+    def test_one_that_was_on_its_way_out_already_is_neither_evicted_nor_stays(self) -> None:
+        pods = [pod("a", "n", gpus=1, deleted=rfc3339(NOW)), pod("c", gpus=1)]
+        found = views(nodes=[node(gpus=1)], podGroups=[job()], pods=pods)
+        result = ReplayResult(engine=Engine(), outcome=Outcome.SUCCEEDED, pipelined=(Pipelined(pod="ns/c", node="n"),))
+        drawn = decided_map(overlay(found, result).nodes)
+        assert {name for name, path in drawn.layers.items() if path} == {"left", "pipelined"}
+        with served(Given(found, simulated=result)) as site:
+            assert "was on its way out already" in page(site, at("/replay", replay="simulated")).text
 
     def test_a_thousand_nodes_are_a_few_shapes(self) -> None:
         nodes = [node(f"n{i:04}") for i in range(1000)]

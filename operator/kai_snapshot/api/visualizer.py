@@ -206,6 +206,8 @@ class Occupant(ApiModel):
     """The part of the GPU it has."""
     decision: Decision | None = None
     """What the replay decided of it; absent where nothing, and where no replay is asked for."""
+    leaving: bool | None = None
+    """Whether it is on its way out already, and the scheduler may promise its place to another; absent if not."""
 
 
 class GPUSlot(ApiModel):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kai_snapshot.api.visualizer import GPUSlot, NodeView, Occupant
 from kai_snapshot.simulator.request import MIG_NAME
+from kai_snapshot.simulator.status import Status
 from kai_snapshot.views.amounts import NOTHING, counted, plus, stats
 from kai_snapshot.views.facts import Facts, Node
 from kai_snapshot.views.fragments import Fragments
@@ -71,7 +72,12 @@ def _slots(slots: Sequence[Slot], reasons: Sequence[str]) -> Iterator[GPUSlot]:
             occupied_by=",".join(sorted({pod.name for pod, _ in slot.occupants})),
             fragmented=bool(reason),
             occupants=tuple(
-                Occupant(namespace=pod.namespace, pod=pod.name, portion=round(portion, 6))
+                Occupant(
+                    namespace=pod.namespace,
+                    pod=pod.name,
+                    portion=round(portion, 6),
+                    leaving=pod.status is Status.RELEASING or None,
+                )
                 for pod, portion in slot.occupants
             ),
             used_fraction=slot.used,

@@ -15,7 +15,7 @@ async function read(source) {
 }
 
 const name = (pod) => `\u2068${pod.namespace}/${pod.pod}\u2069`;
-const known = (pod) => name(pod) + (pod.portion < 1 ? ` ${+pod.portion.toFixed(2)}` : "");
+const known = (pod) => name(pod) + (pod.portion < 1 ? ` ${+pod.portion.toFixed(2)}` : "") + (pod.leaving ? " (leaving)" : "");
 const all = (pods) => (pods?.length ? pods.map(known).join(", ") : "free");
 
 function told(slot) {
