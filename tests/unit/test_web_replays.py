@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -11,8 +12,10 @@ import pytest
 from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.decodedresult import DecodedResult
 from kai_snapshot.api.result import Engine, Eviction, Outcome, Pipelined, Placement, PodGroupResult, ReplayResult
+from kai_snapshot.api.visualizer import Source
 from kai_snapshot.runs.look import GIVEN, InFile, Stored
 from kai_snapshot.stores.memory import MemoryStore
+from kai_snapshot.views import Views
 from kai_snapshot.views.decided import overlay
 from kai_snapshot.web.decidedmap import decided_map
 from support.page import Page, page
@@ -151,6 +154,60 @@ class TestSimulated:
             "prev": {"snapshot": [keys[0]], "replay": ["simulated"]},
             "next": {"snapshot": [keys[2]], "replay": ["simulated"]},
         }
+
+
+class TestNewerOnes:
+    """That come while somebody looks."""
+
+    @pytest.fixture
+    def busy(self) -> Iterator[tuple[Site, str]]:
+        """A storage in which another archive lies as soon as one has been looked at; and the first one's key."""
+        store = MemoryStore()
+
+        class Busy(Stored):
+            def see(self, wanted: str) -> Views:
+                found = super().see(wanted)
+                keep(store, "11", FIRST + timedelta(hours=1))
+                return found
+
+        first = keep(store, "14", FIRST)
+        with served(Busy(store)) as site:
+            yield site, first
+
+    @pytest.mark.parametrize("path", ["/", "/replay?replay=simulated"])
+    def test_the_map_tells_of_the_archive_that_is_drawn(self, busy: tuple[Site, str], path: str) -> None:
+        site, first = busy
+        (drawn,) = [each["data-nodes"] for each in page(site, path).all("div") if "data-nodes" in each]
+        assert drawn is not None
+        assert parse_qs(urlsplit(drawn).query)["snapshot"] == [first]
+        names = {each["name"] for each in site.ask(drawn).document}
+        assert names == {each.name for each in views_of(archive("14")).nodes}
+
+    def test_what_would_happen_next_is_simulated_of_the_archive_that_is_shown(self, busy: tuple[Site, str]) -> None:
+        assert "This result is of another archive" not in page(busy[0], "/replay?replay=simulated").text
+
+    def test_so_it_is_for_the_api(self, busy: tuple[Site, str]) -> None:
+        found = busy[0].ask("/api/v1/visualizer/nodes?replay=simulated").document
+        assert sum("after" in slot for each in found for slot in each["gpuSlots"]) > 10
+
+    def test_so_it_is_for_the_reasons_of_jobs(self, busy: tuple[Site, str]) -> None:
+        found = page(busy[0], "/jobs?status=Pending&why=simulated")
+        messages = {each.message for each in simulated().waiting}
+        assert len(messages) > 5
+        assert all(each in found.text for each in messages)
+
+    def test_of_the_live_scheduler_the_map_is_read_at_once_and_what_is_over_is_refused(self) -> None:
+        source = Source(kind="live", captured_at=NOW, sha256="a" * 64)
+        then, now = (
+            replace(views(nodes=[node(name)]), source=source.model_copy(update={"sha256": sha256}))
+            for name, sha256 in (("then", "a" * 64), ("now", "b" * 64))
+        )
+        with served(Given(then, then, now)) as site:
+            (drawn,) = [each for each in page(site, "/").all("div") if "data-nodes" in each]
+            assert drawn["data-live"]
+            answers = [site.ask(drawn["data-nodes"] or "") for _ in range(2)]
+        assert [each.status for each in answers] == [200, 409]
+        assert answers[1].document["reason"] == "ArchiveReplaced"
 
 
 class TestFiles:

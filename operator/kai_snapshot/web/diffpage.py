@@ -91,7 +91,7 @@ def _from(request: Request, around: dict[str, Any]) -> str:
 
 def _of_capture(archives: Sequence[Archive], views: Views) -> list[Archive]:
     """The archives that can be compared with: those of the same capture, newest first."""
-    folder = (views.source.capture or "").rpartition("/")[0]
+    folder = views.name.rpartition("/")[0]
     return [each for each in reversed(archives) if each.key.rpartition("/")[0] == folder]
 
 

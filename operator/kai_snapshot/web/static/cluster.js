@@ -89,6 +89,7 @@ function follow(map) {
     event.preventDefault();
     nodes().then((found) => found.length && move(found, event.key), fail);
   });
+  if (map.dataset.live) nodes().catch(fail); // in some seconds the scheduler is asked anew, and this is gone
   map.addEventListener("focus", () => nodes().then((found) => found.length && show(found, place), fail));
   map.addEventListener("pointermove", (event) => nodes().then((found) => show(found, at(found, event)), fail));
   map.addEventListener("click", (event) => nodes().then((found) => { place = at(found, event) ?? place; }, fail));
