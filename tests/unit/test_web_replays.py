@@ -290,6 +290,19 @@ class TestWhatChanged:
             assert [parse_qs(urlsplit(each).query) for each in links] == [{"snapshot": [keys[1]], "from": [keys[0]]}]
         assert not [each for each in page(site, at("/", snapshot=keys[0])).links() if each.startswith("/diff?")]
 
+    def test_numbers_that_differ_look_different(self) -> None:
+        before, after = (
+            views(
+                nodes=[node(allocatable={"memory": str(2**40 + more)})],
+                params={"maxNumberConsolidationPreemptees": 60000000000 + more},
+            )
+            for more in (0, 1)
+        )
+        with served(Given(after, before)) as site:
+            found = page(site, at("/diff", **{"from": "x"})).text
+        for text in ("60000000000", "60000000001", str(2**40), str(2**40 + 1)):
+            assert text in found
+
     def test_before_the_first_there_is_nothing_to_compare_with(self, site: Site, keys: list[str]) -> None:
         assert site.ask(at("/diff", snapshot=keys[0])).status == 404
 
