@@ -283,6 +283,13 @@ class TestNodes:
         found = views(nodes=[node(labels={"nvidia.com/gpu.count": "999999999999"})])
         assert len(one_node(found).gpu_slots) == 1024
 
+    def test_labels_of_many_nodes_cannot_either_and_true_ones_are_shown_whole(self) -> None:
+        liars = [node(f"n{i:03}", labels={"nvidia.com/gpu.count": "1000000"}) for i in range(300)]
+        found = views(nodes=[*liars, node("true", gpus=16)])
+        assert found.summary.total_slots == 300 * 256 + 16
+        assert found.summary.warnings is not None
+        assert found.summary.warnings[0] == "node n000 says that it has 1000000 GPUs: 256 are shown"
+
     @pytest.mark.parametrize(
         ("label", "memory"), [("81559", 81500), (str(80 << 30), 81900), ("much", None), (None, None)]
     )
@@ -350,6 +357,22 @@ class TestSlots:
         assert (view.allocatable.gpu, view.used.gpu, view.used.gpu_fraction) == (13, 2, 9.0)
         assert view.used.scalar_resources == {"nvidia.com/mig-1g.10gb": 3, "nvidia.com/mig-3g.40gb": 2}
         assert [slot.used_fraction for slot in view.gpu_slots] == pytest.approx([1, 2 / 7], abs=1e-6)
+
+    def test_what_is_beyond_all_gpus_is_counted_and_not_packed(self) -> None:
+        count = 10**12
+        greedy = [
+            pod("mig", "n", asks={"nvidia.com/mig-7g.80gb": str(count), "nvidia.com/mig-3g.40gb": "2"}),
+            pod("whole", "n", gpus=count),
+        ]
+        found = views(nodes=[node(gpus=2)], queues=[queue()], podGroups=[job()], pods=greedy)
+        assert occupied(found) == ["whole", "whole"]
+        assert found.summary.warnings == (f"pods on node n have {2 * count - 1} GPUs more than it has",)
+
+    def test_a_small_part_finds_the_first_gap_that_larger_ones_left(self) -> None:
+        asks = [("a", "4g.40gb"), ("b", "4g.40gb"), ("c", "3g.40gb"), ("d", "3g.40gb"), ("e", "1g.10gb")]
+        pods = [pod(name, "n", asks={f"nvidia.com/mig-{size}": "1"}) for name, size in asks]
+        found = views(nodes=[node(gpus=0, labels={"nvidia.com/gpu.count": "3"})], podGroups=[job()], pods=pods)
+        assert occupied(found) == ["a,c", "b,d", "e"]
 
     def test_more_than_there_is_is_not_invented_but_said(self) -> None:
         found = views(nodes=[node(gpus=2)], queues=[queue()], podGroups=[job()], pods=[pod("p", "n", gpus=5)])
