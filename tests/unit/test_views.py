@@ -137,19 +137,26 @@ class TestQueues:
     @pytest.mark.parametrize(
         ("listed", "roots", "orphans"),
         [
-            ([queue("a", "gone"), queue("b", "a")], ["a"], ["a"]),
-            ([queue("a", "b"), queue("b", "a"), queue("c", "b")], ["b"], ["b"]),
-            ([queue("a", "a")], ["a"], ["a"]),
+            ([queue("a", "gone"), queue("b", "a")], ["a"], {"a": "ParentMissing"}),
+            ([queue("a", "b"), queue("b", "a"), queue("c", "b")], ["b"], {"a": "Circle", "b": "Circle"}),
+            ([queue("a", "b"), queue("b", "c"), queue("c", "b")], ["c"], {"b": "Circle", "c": "Circle"}),
+            ([queue("a", "a")], ["a"], {"a": "Circle"}),
         ],
-        ids=["missing", "a circle", "itself"],
+        ids=["missing", "a circle", "a circle from below", "itself"],
     )
     def test_a_queue_whose_parent_is_no_parent_is_a_root_that_the_scheduler_leaves_out(
-        self, listed: list[Object], roots: list[str], orphans: list[str]
+        self, listed: list[Object], roots: list[str], orphans: dict[str, str]
     ) -> None:
         found = views(queues=listed)
         assert [each.id for each in found.queues] == roots
-        assert [each.id for each in every_queue(found.queues) if each.orphan] == orphans
+        assert {each.id: each.orphan_reason for each in every_queue(found.queues) if each.orphan} == orphans
         assert len(list(every_queue(found.queues))) == len(listed) == found.summary.total_queues
+
+    def test_one_that_is_too_far_down_is_shown_apart_and_not_left_out(self) -> None:
+        listed = [queue("q0"), *(queue(f"q{i}", f"q{i - 1}") for i in range(1, 60))]
+        found = views(queues=listed)
+        assert {each.id: each.orphan_reason for each in found.queues} == {"q0": None, "q50": "TooDeep"}
+        assert one_queue(found, "q50").resources.fair_share is not None
 
     @pytest.mark.parametrize("depth", [3, 49, 500])
     def test_no_queue_of_a_deep_tree_is_lost(self, depth: int) -> None:
