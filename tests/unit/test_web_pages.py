@@ -77,6 +77,20 @@ def test_names_are_text_and_nothing_else(name: str) -> None:
         assert name in page(site, address).text
 
 
+def test_of_a_queue_that_is_no_child_is_said_why() -> None:
+    listed = [queue("a", "gone"), queue("b", "c"), queue("c", "b"), queue("q0")]
+    listed += [queue(f"q{i}", f"q{i - 1}") for i in range(1, 60)]
+    with served(Given(views(queues=listed))) as site:
+        text = page(site, "/queues").text
+    for told in (
+        "left out: its parent gone is missing",
+        "left out: it is below itself, for its parent is b",
+        "left out: it is below itself, for its parent is c",
+        "shown apart: its parent q49 is too far down",
+    ):
+        assert text.count(told) == 1
+
+
 class TestClusterMap:
     def test_a_thousand_nodes_are_a_few_shapes(self) -> None:
         nodes = [node(f"n{i:04}") for i in range(1000)]
@@ -106,6 +120,24 @@ class TestClusterMap:
         pods = [shared("a", "n", part=0.5, group="g"), shared("b", "n", part=0.2, group="g", job="k")]
         found = views(nodes=[node(gpus=1)], podGroups=[job("j", "q"), job("k", "r")], pods=pods)
         assert cluster_map(found, "queue").used == {0: "M2 19h10v5h-10z", 1: "M2 17h10v2h-10z"}
+
+    def test_queues_that_are_called_the_same_are_two(self) -> None:
+        found = views(
+            nodes=[node()],
+            queues=[queue(name, spec={"displayName": "Research"}) for name in ("a", "b")] + [queue("c")],
+            podGroups=[job(name, name) for name in ("a", "b", "c")],
+            pods=[pod(name, "n", gpus=3 - number, job=name) for number, name in enumerate(("a", "b", "c"))],
+        )
+        legend = cluster_map(found, "queue").legend
+        assert [(each.name, each.gpus) for each in legend] == [("Research (a)", 3), ("Research (b)", 2), ("c", 1)]
+
+    def test_gpus_beyond_what_a_tile_has_room_for_are_counted(self) -> None:
+        found = views(nodes=[node("a", gpus=40), node("b", gpus=32)])
+        drawn = cluster_map(found, "queue").frame
+        assert (len(drawn.places), drawn.beyond) == (64, 8)
+        with served(Given(found)) as site, served(Given(views(nodes=[node()]))) as plain:
+            assert "8 GPUs are not on the map, which has room for 32 of a node." in page(site, "/").text
+            assert "not on the map" not in page(plain, "/").text
 
     def test_nodes_without_gpus_are_counted_only(self) -> None:
         found = cluster_map(views(nodes=[node("a", gpus=0), node("b")]), "queue")

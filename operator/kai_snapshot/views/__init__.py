@@ -31,6 +31,11 @@ class Views:
     inventory: Inventory
     """What the documents do not show, and what may yet differ between archives."""
 
+    @property
+    def name(self) -> str:
+        """What the archive is called where it lies, and can be wanted by again; empty for what is not kept."""
+        return self.source.capture or ""
+
     def jobs_in(self, namespace: str) -> tuple[JobView, ...]:
         """Those of a namespace; all if it is empty."""
         return tuple(job for job in self.jobs if namespace in ("", job.namespace))

@@ -39,6 +39,12 @@ _REPLAY: Final = (
         "schema": {"type": "string"},
     },
 )
+_SHA256: Final = {
+    "name": "sha256",
+    "in": "query",
+    "description": "The SHA-256 that the snapshot is expected to have: of another, the answer is 409.",
+    "schema": {"type": "string"},
+}
 _BETWEEN: Final = tuple(
     {
         "name": name,
@@ -83,7 +89,9 @@ def openapi() -> bytes:
             f"{visualizer}/summary": _path("The cluster in numbers.", _ref(ClusterSummary), _SNAPSHOT),
             f"{visualizer}/queues": _path("The trees of queues.", _list_of(QueueView), _SNAPSHOT),
             f"{visualizer}/jobs": _path("The jobs, with their pods.", _list_of(JobView), _SNAPSHOT, _NAMESPACE),
-            f"{visualizer}/nodes": _path("The nodes, with their GPUs.", _list_of(NodeView), _SNAPSHOT, *_REPLAY),
+            f"{visualizer}/nodes": _path(
+                "The nodes, with their GPUs.", _list_of(NodeView), _SNAPSHOT, *_REPLAY, _SHA256
+            ),
             "/api/v1/snapshots": _path("The archives there are, oldest first.", _list_of(ArchiveView)),
             "/api/v1/snapshots/diff": _path("What changed between two archives.", _ref(ArchiveDiff), *_BETWEEN),
         },

@@ -53,7 +53,7 @@ def part(request: Request, rows: Sequence[Any]) -> dict[str, Any]:
 
 def steps(archives: Sequence[Archive], views: Views) -> dict[str, Any]:
     """The archives before and after the one that is seen, of the same capture."""
-    key = views.source.capture or ""
+    key = views.name
     folder = key.rpartition("/")[0]
     keys = [each.key for each in archives if each.key.rpartition("/")[0] == folder]
     if views.source.kind != "stored" or key not in keys:

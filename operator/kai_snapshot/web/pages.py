@@ -38,11 +38,10 @@ def routes(turns: Turns) -> list[BaseRoute]:
 
 
 async def _page(turns: Turns, path: str, fill: Fill, request: Request) -> Response:
-    wanted = request.query_params.get("snapshot", "")
     try:
-        views = await turns.see(wanted)
+        views = await turns.see(request.query_params.get("snapshot", ""))
         archives = await turns.archives()
-        simulated = await turns.waiting(wanted) if request.query_params.get("why") == "simulated" else None
+        simulated = await turns.waiting(views.name) if request.query_params.get("why") == "simulated" else None
     except SnapshotError as error:
         return failed(request, path, error)
     around: dict[str, Any] = {"views": views, "archives": archives, "simulated": simulated, **steps(archives, views)}
