@@ -39,10 +39,11 @@ def application(
         if look is not None:
             look.cancel()
 
-    app: ASGIApp = Starlette(
+    gate = [Middleware(Gate, admit)] if admit is not None else []
+    app = Starlette(
         lifespan=lifespan,
         routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
-        middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+        middleware=[*gate, Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={
             SnapshotError: problems.of_snapshot_error,
             OSError: problems.of_os_error,
@@ -50,8 +51,6 @@ def application(
             Exception: problems.of_fault,
         },
     )
-    if admit is not None:
-        app = Gate(app, admit)
     return Guard(app, origin=origin, hosts=hosts)  # outermost: what holds for every answer holds for faults too
 
 

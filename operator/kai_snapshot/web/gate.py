@@ -7,9 +7,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
-from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -140,13 +139,12 @@ async def _filled_in(request: Request) -> tuple[str, str]:
 
 def _within(target: str) -> str:
     """The target, if it is a page of this server; else the first page."""
-    parts = urlsplit(target)
-    own = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return target if own and target.isprintable() else "/"
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if own else "/"
 
 
 def _from_our_page(request: Request) -> bool:
     """Whether a form was sent from a page of this server, as the browser says."""
-    origin = request.headers.get("Origin")
+    host = request.headers.get("Host", "")
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    return site == "same-origin" and (origin is None or URL(origin).netloc == request.headers.get("Host"))
+    return site == "same-origin" and request.headers.get("Origin") in (None, f"http://{host}", f"https://{host}")
