@@ -15,7 +15,7 @@ from kai_snapshot.cli.compared_files import named_results
 from kai_snapshot.runs.admit import admit
 from kai_snapshot.runs.look import InFile, Live, Place, Stored
 from kai_snapshot.runs.take import Taken, take, take_url
-from kai_snapshot.source import in_cluster
+from kai_snapshot.source import in_cluster_as_nobody
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 from kai_snapshot.web.app import application
 from kai_snapshot.web.gate import Admit
@@ -119,7 +119,7 @@ def _live(source: Source, url: str | None, kubeconfig: Path | None, context: str
 
 def _admitted(namespace: str, kubeconfig: Path | None, context: str | None) -> Admit:
     inside = kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
-    connection = in_cluster(os.environ) if inside else from_kubeconfig(kubeconfig, context=context)
+    connection = in_cluster_as_nobody(os.environ) if inside else from_kubeconfig(kubeconfig, context=context)
     return partial(admit, connection, namespace=namespace)
 
 
