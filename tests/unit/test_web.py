@@ -125,6 +125,7 @@ class TestFailures:
         [
             (TerminalError(Reason.ARCHIVE_NOT_FOUND, "m"), 404),
             (TerminalError(Reason.INVALID_SPEC, "m"), 400),
+            (TerminalError(Reason.CONFIG_NULL, "m"), 422),
             (TransientError(Reason.SOURCE_UNREACHABLE, "m"), 503),
             (TerminalError(Reason.NOT_A_ZIP, "m"), 500),
         ],

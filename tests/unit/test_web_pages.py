@@ -38,8 +38,9 @@ def test_every_page_of_every_archive_is_whole_and_needs_nothing_from_elsewhere(c
                 assert target.startswith(("/", "#"))
 
 
-def test_what_pages_lead_to_is_there() -> None:
-    with served(InFile(CORPUS / CASES[-1] / "snapshot.zip")) as site:
+@pytest.mark.parametrize("case", [CASES[-1], "21-config-null"])
+def test_what_pages_lead_to_is_there(case: str) -> None:
+    with served(InFile(CORPUS / case / "snapshot.zip")) as site:
         targets = {target for path in PAGES for target in page(site, path).links() if target.startswith("/")}
         assert {target: site.ask(target).status for target in targets} == dict.fromkeys(targets, 200)
 
@@ -174,6 +175,14 @@ def test_the_simulator_is_asked_why_jobs_wait_when_somebody_wants_to_know() -> N
         assert all(each in found.text for each in expected)
         assert not any(each in asks.text for each in expected)
         assert ("why", "simulated") in {(each.get("name"), each.get("value")) for each in found.all("input")}
+
+
+def test_that_the_simulator_cannot_find_out_is_said_above_the_jobs() -> None:
+    with served(InFile(CORPUS / "21-config-null" / "snapshot.zip")) as site:
+        found = page(site, "/jobs?why=simulated")
+    assert "ConfigNull" in found.text
+    assert found.text.index("config: null") < found.text.index("Why it waits")
+    assert "/jobs" in found.links()
 
 
 class TestTime:

@@ -42,11 +42,16 @@ async def _page(turns: Turns, path: str, fill: Fill, request: Request) -> Respon
     try:
         views = await turns.see(wanted)
         archives = await turns.archives()
-        simulated = await turns.waiting(wanted) if request.query_params.get("why") == "simulated" else None
     except SnapshotError as error:
         return failed(request, path, error)
-    around: dict[str, Any] = {"views": views, "archives": archives, "simulated": simulated, **steps(archives, views)}
-    return page(path, request, **fill(request, views), **around)
+    around: dict[str, Any] = {"views": views, "archives": archives, **steps(archives, views)}
+    simulated = unknown = None
+    if request.query_params.get("why") == "simulated":
+        try:
+            simulated = await turns.waiting(wanted)
+        except SnapshotError as error:
+            unknown = error
+    return page(path, request, simulated=simulated, unknown=unknown, **fill(request, views), **around)
 
 
 async def _archives(turns: Turns, request: Request) -> Response:

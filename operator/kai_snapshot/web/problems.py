@@ -13,6 +13,7 @@ from kai_snapshot.errors import Reason, SnapshotError, TransientError
 RETRY_AFTER_SECONDS: Final = 5
 _STATUS: Final = {
     Reason.ARCHIVE_NOT_FOUND: 404,
+    Reason.CONFIG_NULL: 422,
     Reason.INVALID_SPEC: 400,
     Reason.HOST_NOT_SERVED: 421,
     Reason.METHOD_NOT_ALLOWED: 405,
