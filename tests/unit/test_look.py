@@ -107,9 +107,9 @@ class TestStored:
         assert refused(Stored(store), "") is Reason.CHECKSUM_MISMATCH
 
     def test_archives_are_listed_oldest_first(self, store: Counting) -> None:
-        listed = Stored(store).archives()
+        listed = Stored(store).listing().archives
         assert [each.manifest.captured_at.hour for each in listed] == [10, 10, 11]
-        assert len(Stored(store, ONCE).archives()) == 1
+        assert len(Stored(store, ONCE).listing().archives) == 1
 
     def test_a_healed_configuration_is_taken(self, store: Counting) -> None:
         key = keep(store, "21", FIRST + timedelta(days=1))

@@ -1,9 +1,10 @@
 """The pages, as they are served: whole without scripts, and nothing in them but what the views say."""
 
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 
@@ -216,6 +217,35 @@ def test_what_cannot_be_shown_is_said_on_a_page() -> None:
     assert answer.status == 503
     assert "It is <away>." in Page(answer).text
     assert "SourceUnreachable" in Page(answer).text
+
+
+@pytest.mark.parametrize("damaged", [".zip", ".json"])
+def test_where_the_newest_is_damaged_one_gets_to_the_others(damaged: str) -> None:
+    store = MemoryStore()
+    older, _ = (keep(store, "10", FIRST + timedelta(hours=hour)) for hour in range(2))
+    key = max(each.key for each in store.list() if each.key.endswith(damaged))
+    store.put(key, io.BytesIO(b"{"))
+    with served(Stored(store)) as site:
+        answer = site.ask("/")
+        problem = Page(answer)
+        assert answer.status == 500
+        assert "Show the newest" not in problem.text
+        assert "/archives" in {each["href"] for each in problem.all("a")}
+        listed = page(site, "/archives")
+        assert (key in listed.text) == (damaged == ".json")
+        (way,) = {target for target in listed.links() if target == f"/?snapshot={quote_plus(older)}"}
+        page(site, way)
+
+
+def test_where_none_can_be_read_that_is_said() -> None:
+    store = MemoryStore()
+    keep(store, "10", FIRST)
+    (key,) = (each.key for each in store.list() if each.key.endswith(".json"))
+    store.put(key, io.BytesIO(b"{"))
+    with served(Stored(store)) as site:
+        found = page(site, "/archives")
+    assert key in found.text
+    assert "There are no archives that can be read." in found.text
 
 
 def test_nothing_of_config_maps_and_environments_is_shown(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def application(
             Exception: problems.of_fault,
         },
     )
+    app.state.several = place.several
     return Guard(app, origin=origin, hosts=hosts)  # outermost: what holds for every answer holds for faults too
 
 

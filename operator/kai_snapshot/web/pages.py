@@ -56,7 +56,8 @@ async def _page(turns: Turns, path: str, fill: Fill, request: Request) -> Respon
 
 async def _archives(turns: Turns, request: Request) -> Response:
     try:
-        archives = await turns.archives()
+        listed = await turns.listing()
+        archives = listed.archives
         keys = [each.key for each in archives]
         replays = await turns.replays(keys)
         summaries = await turns.summaries(keys if request.query_params.get("computed") else ())
@@ -67,14 +68,15 @@ async def _archives(turns: Turns, request: Request) -> Response:
     for archive in archives:
         captures.setdefault(archive.key.rpartition("/")[0], []).append(archive)
     shown = {
-        name: {"archives": listed, "trends": trends(listed, known), "queues": queue_trends(listed, known)}
-        for name, listed in sorted(captures.items())
+        name: {"archives": those, "trends": trends(those, known), "queues": queue_trends(those, known)}
+        for name, those in sorted(captures.items())
     }
     content: dict[str, Any] = {
         "captures": shown,
         "summaries": summaries,
         "known": known,
         "replays": replays,
+        "unreadable": listed.unreadable,
         "width": WIDTH,
         "height": HEIGHT,
     }

@@ -12,7 +12,7 @@ from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.api.waiting import WaitingJob
 from kai_snapshot.errors import SnapshotError
-from kai_snapshot.runs.listing import Archive
+from kai_snapshot.runs.listing import Archive, Listing
 from kai_snapshot.runs.look import Place
 from kai_snapshot.runs.replays import SIMULATED, Replay, ReplayName, Result, replay_of
 from kai_snapshot.views import Views
@@ -58,9 +58,13 @@ class Turns:
                 found[each] = error
         return found
 
+    async def listing(self) -> Listing:
+        """The archives there are, oldest first, and what cannot be read."""
+        return await self._one(self._place.listing)
+
     async def archives(self) -> Sequence[Archive]:
-        """Those there are, oldest first."""
-        return await self._one(self._place.archives)
+        """Those that can be read, oldest first."""
+        return (await self.listing()).archives
 
     async def waiting(self, wanted: str) -> Waiting:
         """Why jobs of an archive wait, as the simulator finds."""
