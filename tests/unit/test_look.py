@@ -11,6 +11,7 @@ import pytest
 
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.runs import look
 from kai_snapshot.runs.look import FRESH_SECONDS, KEPT, InFile, Live, Stored
 from kai_snapshot.runs.take import Taken, take_url
 from kai_snapshot.stores import layout
@@ -100,6 +101,15 @@ class TestStored:
         for key in (*keys, keys[-1], keys[0]):
             place.see(key)
         assert store.downloads() == KEPT + 2
+
+    def test_summaries_of_all_that_are_listed_are_kept(self, store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(look, "SUMMARIES_KEPT", 1)
+        monkeypatch.setattr(look, "KEPT", 1)
+        place = Stored(store)
+        keys = [each.key for each in place.listing().archives]
+        for key in (*reversed(keys), *keys):
+            place.summary(key)
+        assert store.downloads() == len(keys) == 3
 
     def test_an_archive_that_was_changed_is_refused(self, store: Counting) -> None:
         key = keep(store, "01", FIRST + timedelta(days=1))

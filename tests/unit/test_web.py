@@ -165,6 +165,22 @@ class TestGuard:
     def test_our_names_are_served(self, site: Site, host: str) -> None:
         assert site.ask("/healthz", Host=host).status == 200
 
+    @pytest.mark.parametrize("dest", ["image", "iframe", "script", "empty"])
+    def test_another_sites_page_cannot_have_us_work(self, site: Site, dest: str) -> None:
+        mode = "navigate" if dest == "iframe" else "no-cors"
+        asks = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": mode, "Sec_Fetch_Dest": dest}
+        for path in ("/", "/archives?computed=yes", "/jobs?why=simulated"):
+            answer = site.ask(path, **asks)
+            assert (answer.status, answer.document["reason"]) == (403, "Forbidden")
+        assert site.ask(f"{API}/summary", **asks).status == 200
+        with served(Given(views()), origin=None) as closed:
+            assert closed.ask(f"{API}/summary", **asks).status == 403
+
+    @pytest.mark.parametrize("whence", ["cross-site", "same-site", "same-origin", "none"])
+    def test_a_link_may_lead_here_from_anywhere(self, site: Site, whence: str) -> None:
+        follows = {"Sec_Fetch_Site": whence, "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+        assert site.ask("/queues", **follows).status == 200
+
     def test_whose_pages_may_read_it_is_what_was_said(self) -> None:
         with served(Given(views()), origin="https://console.example") as site:
             assert site.ask(f"{API}/summary").headers["Access-Control-Allow-Origin"] == "https://console.example"

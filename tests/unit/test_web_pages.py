@@ -1,17 +1,24 @@
 """The pages, as they are served: whole without scripts, and nothing in them but what the views say."""
 
+import errno
 import io
+import os
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 
+from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.runs.look import InFile, Stored
+from kai_snapshot.stores import Store
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.clustermap import COLOURS, OTHER, cluster_map
+from support.eventually import eventually
 from support.page import Page, page
 from support.served import Given, Site, served
 from support.simulated import CASES, CORPUS
@@ -217,6 +224,49 @@ def test_what_cannot_be_shown_is_said_on_a_page() -> None:
     assert answer.status == 503
     assert "It is <away>." in Page(answer).text
     assert "SourceUnreachable" in Page(answer).text
+
+
+class Watched(Stored):
+    """A storage that tells whose summaries are computed, none before somebody has left; there is room for some."""
+
+    def __init__(self, store: Store, left: threading.Event, room: int) -> None:
+        super().__init__(store)
+        self.computed: list[str] = []
+        self.left = left
+        self.room = room
+
+    def summary(self, wanted: str) -> ClusterSummary:
+        self.computed.append(wanted)
+        assert self.left.wait(30)
+        if len(self.computed) > self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/secret/path")
+        return views().summary
+
+
+def test_nothing_more_is_computed_for_who_has_left() -> None:
+    store, left = MemoryStore(), threading.Event()
+    for hour in range(20):
+        keep(store, "01", FIRST + timedelta(hours=hour))
+    place = Watched(store, left, room=20)
+    with served(place) as site:
+        asker = HTTPConnection("127.0.0.1", site.port)
+        asker.request("GET", "/archives?computed=yes")
+        eventually(lambda: place.computed, timeout=30, interval=0.01)
+        asker.close()
+        left.set()
+    assert len(place.computed) < 10
+
+
+def test_an_archive_for_which_there_is_no_room_spoils_no_other() -> None:
+    store, left = MemoryStore(), threading.Event()
+    for hour in range(3):
+        keep(store, "01", FIRST + timedelta(hours=hour))
+    left.set()
+    with served(Watched(store, left, room=2)) as site:
+        found = page(site, "/archives?computed=yes")
+    assert len([each for each in found.all("td") if each.get("data-value") == "pending"]) == 2
+    assert "StorageRefused" in found.text
+    assert "secret" not in found.text
 
 
 @pytest.mark.parametrize("damaged", [".zip", ".json"])

@@ -25,6 +25,7 @@ from kai_snapshot.views import Views
 KEPT: Final = 4
 """Archives whose views are kept: those of a large cluster take 100 MB."""
 SUMMARIES_KEPT: Final = 1000
+"""Or as many as there are archives, for a page shows those of all."""
 RESULTS_KEPT: Final = 8
 FRESH_SECONDS: Final = 5.0
 """How long what the scheduler said counts as what it says now."""
@@ -123,7 +124,7 @@ class Stored:
             self._summaries[source] = self._kept[source].summary
         self._kept.move_to_end(source)
         at_most(KEPT, self._kept)
-        at_most(SUMMARIES_KEPT, self._summaries)
+        at_most(max(SUMMARIES_KEPT, len(self._known)), self._summaries)
         return self._kept[source]
 
     def _read(self, key: str, manifest: Manifest, source: Source) -> Views:

@@ -60,9 +60,12 @@ async def _archives(turns: Turns, request: Request) -> Response:
         archives = listed.archives
         keys = [each.key for each in archives]
         replays = await turns.replays(keys)
-        summaries = await turns.summaries(keys if request.query_params.get("computed") else ())
+        wanted = keys if request.query_params.get("computed") else ()
+        summaries = await turns.summaries(wanted, gone=request.is_disconnected)
     except SnapshotError as error:
         return failed(request, "/archives", error)
+    if len(summaries) < len(wanted):
+        return Response(status_code=204)  # nobody is there any more to read it
     known = {key: computed(each) for key, each in summaries.items() if not isinstance(each, SnapshotError)}
     captures: dict[str, list[Archive]] = {}
     for archive in archives:
