@@ -123,11 +123,12 @@ def served(
     origin: str | None = "*",
     hosts: Collection[str] | None = LOOPBACK,
     admit: Admit | None = None,
+    tls: bool = False,
     ahead: bool = False,
 ) -> Iterator[Site]:
     """Serves a place as long as the block lasts."""
     with listen("127.0.0.1", 0) as listener:
-        running = server(application(place, origin=origin, hosts=hosts, admit=admit, ahead=ahead))
+        running = server(application(place, origin=origin, hosts=hosts, admit=admit, tls=tls, ahead=ahead))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

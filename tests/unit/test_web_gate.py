@@ -102,6 +102,18 @@ class TestSigningIn:
         assert cookie.startswith(f"{COOKIE}=good;")
         assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
 
+    def test_behind_tls_it_is_for_tls_alone(self) -> None:
+        with served(Given(views()), origin=None, admit=allows, tls=True) as site:
+            cookie = sign_in(site, "good").headers["Set-Cookie"]
+            assert cookie.startswith("__Host-")
+            assert {"Secure", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+            kept = cookie.partition(";")[0]
+            assert 'action="/sign-out"' in site.ask("/queues", Cookie=kept).body.decode()
+            gone = site.ask("/sign-out", "POST", Cookie=kept).headers["Set-Cookie"]
+            assert gone.startswith(f'{kept.partition("=")[0]}=""')
+            assert "Secure" in gone
+            assert site.ask("/queues", Cookie=kept.removeprefix("__Host-")).status == 303
+
     @pytest.mark.parametrize("token", ["bad", "other", "away", ""])
     def test_a_second_try_leads_where_the_first_would_have(self, site: Site, token: str) -> None:
         assert 'value="/queues?resource=cpu"' in sign_in(site, token, "/queues?resource=cpu").body.decode()

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
-from kai_snapshot.web.gate import COOKIE
+from kai_snapshot.web.gate import COOKIE, SECURE_COOKIE
 from kai_snapshot.web.problems import status_of
 from kai_snapshot.web.rendering import render_page
 
@@ -40,7 +40,7 @@ def page(path: str, request: Request, *, status: int = 200, template: str = "", 
         to=to,
         navigation=NAVIGATION,
         several=request.app.state.several,
-        signed_in=COOKIE in request.cookies,
+        signed_in=COOKIE in request.cookies or SECURE_COOKIE in request.cookies,
         **given,
     )
 
