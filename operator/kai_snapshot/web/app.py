@@ -49,7 +49,7 @@ def application(
     gate = [Middleware(Gate, admit, tls=tls)] if admit is not None else []
     app = Starlette(
         lifespan=lifespan,
-        routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
+        routes=[*api.routes(turns, sign_in=admit is not None), *pages.routes(turns), Route("/healthz", _healthy)],
         middleware=[*gate, Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={
             SnapshotError: problems.of_snapshot_error,

@@ -30,6 +30,12 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+PREFLIGHT: Final[Mapping[str, str]] = {
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Max-Age": "86400",
+}
+"""What a browser is told that asks whether another site's page may ask: to read, with any headers."""
 API: Final = "/api/"
 
 
@@ -58,6 +64,7 @@ class Guard:
                 headers.update(HEADERS)
                 if self._origin is not None and scope["path"].startswith(API):
                     headers["Access-Control-Allow-Origin"] = self._origin
+                    headers["Access-Control-Expose-Headers"] = "ETag"
                     if self._origin != "*":
                         headers.add_vary_header("Origin")
             await send(message)
@@ -73,6 +80,8 @@ class Guard:
         open_to_others = self._origin is not None and scope["path"].startswith(API)
         if _is_built_in(headers) and not open_to_others:
             return problem(403, Reason.FORBIDDEN, "Pages of other sites may lead here, and not build this in.")
+        if open_to_others and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            return Response(status_code=204, headers=PREFLIGHT)
         return None
 
 
