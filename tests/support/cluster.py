@@ -139,6 +139,7 @@ def services(cluster: FakeCluster, *, claims: Path, children: Any = None, steps:
         pod_name="operator-1",
         transfer_url="http://transfer:8082",
         identity_namespaces=(NAMESPACE,),
+        privileged_namespaces=(NAMESPACE,),
         claims_dir=claims,
         spool_dir=claims,
     )

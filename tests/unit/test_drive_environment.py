@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import io
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from kai_snapshot.api.environmentdocument import CollectorReport, CollectorStatus
+from kai_snapshot.api.environmentdocument import (
+    CollectorReport,
+    CollectorStatus,
+    EnvironmentDocument,
+    Measurement,
+    MeasurementType,
+    Subtype,
+)
 from kai_snapshot.cli.app import app
 from kai_snapshot.cluster import CAPTURES, ConflictError
 from kai_snapshot.collectors import of_node
 from kai_snapshot.collectors.host import Host
+from kai_snapshot.environment.smi import no_answer
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.catalog import ids
@@ -163,6 +172,18 @@ def test_a_pod_that_is_forbidden_is_no_matter_of_waiting(world: World) -> None:
     assert world.cluster.made_jobs == {}, "Jobs that come to nothing are gone"
 
 
+def test_a_namespace_that_admits_a_privileged_pod_has_none_unless_the_operator_is_told(world: World) -> None:
+    settings = replace(world.services.settings, privileged_namespaces=("elsewhere",))
+    world.services = replace(world.services, settings=settings)
+    world.put({**PER_NODE, "privileged": True})
+    world.run()
+    world.look(times=4)
+    assert world.cluster.made_jobs == {}
+    assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "PodForbidden")
+    assert "KAI_SNAPSHOT_PRIVILEGED_NAMESPACES" in world.beside["failures"][0]["message"]
+    assert world.condition("Ready") == ("True", "Scheduled")
+
+
 def test_no_node_that_fits_is_said(world: World) -> None:
     world.put({"mode": "PerNode", "nodeSelector": {"pool": "none"}})
     world.run()
@@ -179,6 +200,25 @@ def test_units_are_not_missed_where_nothing_of_the_host_is_seen(
     world.look(times=2)
     world.hand_in("gpu-1", document(failed="systemd"))
     assert world.record("gpu-1").missing == missing
+
+
+def test_a_driver_that_does_not_answer_makes_a_node_incomplete_and_is_no_drift(world: World) -> None:
+    def found(smi: Subtype, message: str | None) -> EnvironmentDocument:
+        report = CollectorReport(name="gpu", status=CollectorStatus.SUCCEEDED, duration_seconds=1, message=message)
+        gpu = Measurement(type=MeasurementType.GPU, subtypes=(smi,))
+        return document().model_copy(update={"measurements": (gpu,), "collectors": (report,)})
+
+    why = "nvidia-smi did not answer within 7 s"
+    whole = found(Subtype(subtype="smi", data={"gpu-count": 8, "driver": "570.133.20"}), None)
+    world.put({**PER_NODE, "mode": "SingleNode"})
+    for content in (whole, found(no_answer(why), why)):
+        world.run()
+        world.look(times=2)
+        world.hand_in("gpu-1", content)
+        world.look(times=2)
+    assert world.record("gpu-1").missing == ("gpu",)
+    assert (world.beside["outcome"], world.beside["nodes"]["incomplete"]) == ("Succeeded", 1)
+    assert world.beside["drift"]["changes"] == 0
 
 
 class TestTheNextRun:

@@ -134,6 +134,7 @@ async def test_cluster_policies_come_from_the_api_server(store: MemoryStore, tmp
     policy = cluster_document(store).measurements[0].subtype("policy")
     assert policy is not None
     assert policy.data == {"driver.version": "570.158.01"}
+    assert policy.lacks is None
     assert [each.message for each in plan.collectors] == [None, None]
 
 
@@ -145,6 +146,9 @@ async def test_that_they_may_not_be_listed_is_said_and_nothing_else_is_lost(
     (told, _) = plan.collectors
     assert told.message is not None
     assert told.message.startswith("ClusterPolicies: Forbidden: ")
+    policy = cluster_document(store).measurements[0].subtype("policy")
+    assert policy is not None
+    assert (policy.lacks or "").startswith("Forbidden: "), "it must not look like a cluster that has none"
     assert len(plan.nodes) == 3
 
 

@@ -25,7 +25,7 @@ from kai_snapshot.runs import jobs
 from kai_snapshot.runs.environmentplans import put_record
 from kai_snapshot.runs.observe_environment import observe
 from kai_snapshot.runs.request import EnvironmentRequest
-from kai_snapshot.runs.services import Services, now, secrets_of, store_for
+from kai_snapshot.runs.services import Services, check_privileged, now, secrets_of, store_for
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout
 
@@ -163,7 +163,7 @@ def _start(
 def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None:
     """Creates the Job and its token, unless they are there.
 
-    That the API server will never take the Job is what becomes of the node.
+    That it is not allowed, or that the API server will never take it, is what becomes of the node.
     """
     meta, wanted, beside = capture.metadata, capture.spec.environment, capture.status.environment
     assert wanted is not None
@@ -178,6 +178,8 @@ def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None
     )
     part = NodePart(uid=meta.uid, namespace=meta.namespace, name=meta.name, run=beside.id, node=node)
     try:
+        if wanted.privileged:
+            check_privileged(services.settings, meta.namespace)
         jobs.create(services.cluster, job, token=services.tokens.issue(part), owner=meta.uid)
     except TerminalError as error:
         _record(services, capture, node, Problem.of(error))
