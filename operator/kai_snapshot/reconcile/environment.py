@@ -10,23 +10,22 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from kai_snapshot.api.conditions import shorten
-from kai_snapshot.api.environmentindex import EnvironmentIndex, EnvironmentPlan
-from kai_snapshot.api.environmentspec import Environment, EnvironmentStatus, NodeCounts, NodeFailure
+from kai_snapshot.api.environmentindex import EnvironmentPlan
+from kai_snapshot.api.environmentspec import Environment, EnvironmentStatus, NodeCounts
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SnapshotCapture, SnapshotCaptureSpec, SnapshotCaptureStatus
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.nodefacts import NodeJob
 from kai_snapshot.reconcile import capture_conditions
+from kai_snapshot.reconcile.environment_end import EXAMPLES, Concluded, finish
 from kai_snapshot.reconcile.plan import (
     Action,
-    Announce,
     CreateNodeJob,
     DeleteJob,
     Plan,
     RecordNode,
     StartStep,
     earliest,
-    normal,
     warning,
 )
 
@@ -37,21 +36,11 @@ WITHOUT_POD: Final = timedelta(seconds=5)
 """When to look again at a Job without a pod, of which no event tells."""
 ALLOWANCE: Final = timedelta(minutes=30)
 """What an environment may take besides its nodes, a storage that is away included."""
-EXAMPLES: Final = 3
 _FORBIDDEN_FOR_EVER: Final = (
     "violates PodSecurity",
     "unable to validate against any security context constraint",
     "denied the request",  # an admission webhook
 )
-
-
-@dataclass(frozen=True)
-class Concluded:
-    """The index is written, and its digest is in the manifest."""
-
-    index: EnvironmentIndex
-    uri: str
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -135,7 +124,8 @@ Followed = tuple[EnvironmentStatus | None, tuple[Action, ...], datetime | None]
 
 def _follow(status: EnvironmentStatus, wanted: Environment, observed: Observed, now: datetime) -> Followed:
     if observed.concluded is not None:
-        return _finish(status, observed.concluded, now)
+        concluded, news = finish(status, observed.concluded, now)
+        return concluded, tuple(news), None
     if observed.archive_gone:
         message = f"the archive of run {status.id} was removed, and what is known of its environment with it"
         return _fail(status, Problem(reason=Reason.ARCHIVE_NOT_FOUND, message=message), observed, now)
@@ -278,65 +268,3 @@ def _fail(status: EnvironmentStatus, problem: Problem, observed: Observed, now: 
     )
     told = warning(problem.reason, f"no environment of run {status.id}: {problem.message}")
     return over, (*_deleted(observed.jobs.values()), told), None
-
-
-def _finish(status: EnvironmentStatus, concluded: Concluded, now: datetime) -> Followed:
-    index = concluded.index
-    failed = [record for record in index.nodes if record.document is None]
-    captured = len(index.nodes) - len(failed)
-    incomplete = sum(bool(record.missing) for record in index.nodes)
-    failures = tuple(
-        NodeFailure(node=record.node, reason=record.problem.reason, message=shorten(record.problem.message)[:512])
-        for record in failed
-        if record.problem is not None
-    )[:EXAMPLES]
-    over = status.model_copy(
-        update={
-            **_verdict(index, captured, len(failed), incomplete, failures),
-            "completion_time": now,
-            "retry_time": None,
-            "nodes": NodeCounts(
-                matching=index.matching,
-                total=len(index.nodes),
-                captured=captured,
-                incomplete=incomplete,
-                failed=len(failed),
-            ),
-            "failures": failures,
-            "uri": concluded.uri,
-            "sha256": concluded.sha256,
-            "drift": index.drift,
-        }
-    )
-    return over, tuple(_news(over)), None
-
-
-def _verdict(
-    index: EnvironmentIndex, captured: int, failed: int, incomplete: int, failures: tuple[NodeFailure, ...]
-) -> dict[str, object]:
-    if index.mode != "ClusterOnly" and not index.nodes:
-        message = "no node in the archive has the labels of environment.nodeSelector: only the cluster is recorded"
-        return {"outcome": "PartiallyFailed", "reason": Reason.NODE_NOT_FOUND, "message": message}
-    if not failed:
-        lacks = f", {incomplete} of them without everything" if incomplete else ""
-        message = f"{captured} nodes recorded{lacks}" if index.nodes else "the cluster is recorded"
-        return {"outcome": "Succeeded", "reason": Reason.SUCCEEDED, "message": message}
-    first = failures[0]
-    message = shorten(f"{failed} of {failed + captured} nodes have no document: {first.node}: {first.message}")
-    same = len({failure.reason for failure in failures}) == 1
-    reason = first.reason if captured == 0 and same else Reason.PARTIALLY_FAILED
-    return {"outcome": "PartiallyFailed" if captured else "Failed", "reason": reason, "message": message}
-
-
-def _news(over: EnvironmentStatus) -> Iterator[Announce]:
-    told = f"environment of run {over.id}: {over.message}"
-    if over.outcome == "Succeeded":
-        yield normal("EnvironmentCaptured", told)
-    else:
-        yield warning(over.reason, told)
-    if over.drift is not None and over.drift.changes:
-        drift = over.drift
-        examples = "; ".join(drift.examples)
-        yield warning(
-            "EnvironmentDrift", f"{drift.changes} changes on {drift.nodes} nodes since {drift.since}: {examples}"
-        )

@@ -12,7 +12,8 @@ from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.jobs import names
 from kai_snapshot.jobs.nodefacts import NodeJob, node_job_facts
-from kai_snapshot.reconcile.environment import Concluded, Observed, StepFailed, StepState
+from kai_snapshot.reconcile.environment import Observed, StepFailed, StepState
+from kai_snapshot.reconcile.environment_end import Concluded
 from kai_snapshot.runs import catalog
 from kai_snapshot.runs.environmentplans import INDEX_BYTES, load_index
 from kai_snapshot.runs.services import Services, now, store_for
