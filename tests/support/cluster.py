@@ -113,8 +113,10 @@ class FakeCluster:
         secret = self.secrets.get(name)
         return {key: value.encode() for key, value in secret["stringData"].items()} if secret else None
 
-    def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
-        owners = self.secrets.get(name, {"metadata": {}})["metadata"].get("ownerReferences", ())
+    def secret_owners(self, namespace: str, name: str) -> frozenset[str] | None:
+        if name not in self.secrets:
+            return None
+        owners = self.secrets[name]["metadata"].get("ownerReferences", ())
         return frozenset(owner["uid"] for owner in owners)
 
     def create_secret(self, secret: Object) -> None:

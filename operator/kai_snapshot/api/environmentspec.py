@@ -108,6 +108,8 @@ class DriftBrief(ApiModel):
     """How much changed."""
     examples: tuple[str, ...] = ()
     """At most three of the changes."""
+    message: str = ""
+    """What could not be compared, and why."""
 
 
 class EnvironmentStatus(ApiModel):
@@ -125,6 +127,8 @@ class EnvironmentStatus(ApiModel):
     """When the archive was safe and the environment begun."""
     completion_time: Time | None = None
     """When it was over."""
+    retry_time: Time | None = None
+    """When it is tried again, after the trouble that the message tells of."""
     previous: str | None = None
     """Id of the run whose environment it is compared with."""
     nodes: NodeCounts | None = None

@@ -41,8 +41,13 @@ def application(
 
     app: ASGIApp = Starlette(
         lifespan=lifespan,
+<<<<<<< Updated upstream
         routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
         middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+=======
+        routes=[*api.routes(turns, sign_in=admit is not None), *pages.routes(turns), Route("/healthz", _healthy)],
+        middleware=[*gate, Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+>>>>>>> Stashed changes
         exception_handlers={
             SnapshotError: problems.of_snapshot_error,
             OSError: problems.of_os_error,
