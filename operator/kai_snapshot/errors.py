@@ -187,6 +187,8 @@ class Reason(StrEnum):
     """The pages and the API are read only."""
     HOST_NOT_SERVED = "HostNotServed"
     """The request was made to a name that is not this server's."""
+    ARCHIVE_REPLACED = "ArchiveReplaced"
+    """What is looked at is not what the page was drawn from any more."""
 
 
 ARCHIVE_REASONS = frozenset(

@@ -1,10 +1,12 @@
 """What a cycle decided, on the GPUs of the nodes."""
 
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.decodedresult import DecodedResult
 from kai_snapshot.api.result import Engine, Eviction, Outcome, Pipelined, Placement, ReplayResult
 from kai_snapshot.api.visualizer import NodeView, Occupant
@@ -12,7 +14,9 @@ from kai_snapshot.views import Views
 from kai_snapshot.views.decided import Overlay, carried_out, overlay
 from support.results import VERSIONS, recorded, repeated
 from support.simulated import CASES, CORPUS, of_case
-from support.viewed import SCHEMAS, job, node, pod, queue, shared, views, views_of
+from support.viewed import NOW, SCHEMAS, job, node, pod, queue, shared, views, views_of
+
+JUST_NOW = rfc3339(NOW - timedelta(seconds=30))
 
 
 def decided(
@@ -130,6 +134,36 @@ class TestPlaces:
         found = overlay(cluster(pod("a", gpus=3), pod("b", gpus=3)), decided({"a": "n"}, pipelined={"b": "n"}))
         assert told(found) == [" -> +a", " -> +a", " -> +a", ""]
         assert (found.unknown, found.displaced) == (0, 1)
+
+    def test_one_that_waits_gets_the_gpus_that_others_were_leaving_before_the_cycle(self) -> None:
+        pods = [pod("a", "n", gpus=3, deleted=JUST_NOW), pod("b", "n", gpus=1), pod("c", gpus=2)]
+        found = overlay(cluster(*pods), decided(pipelined={"c": "n"}))
+        assert told(found) == ["a -> ~c", "a -> ~c", "a -> ", "b"]
+        assert found.displaced == 0
+        assert [slot.occupants and slot.occupants[0].leaving for slot in found.nodes[0].gpu_slots] == [True] * 3 + [
+            None
+        ]
+
+    def test_a_free_gpu_is_taken_before_one_that_another_is_leaving(self) -> None:
+        found = overlay(
+            cluster(pod("a", "n", gpus=3, deleted=JUST_NOW), pod("b", gpus=1)), decided(pipelined={"b": "n"})
+        )
+        assert told(found) == ["a", "a", "a", " -> ~b"]
+
+    def test_a_part_of_a_gpu_is_left_to_one_that_waits_too(self) -> None:
+        there = [shared("a", "n", part=0.5, group="g", deleted=JUST_NOW), shared("b", "n", part=0.5, group="g")]
+        found = overlay(cluster(*there, shared("c", part=0.4), gpus=1), decided(pipelined={"c": "n"}))
+        assert told(found) == ["a*0.5 b*0.5 -> b*0.5 ~c*0.4"]
+
+    @pytest.mark.parametrize(
+        ("deleted", "result"),
+        [("now", decided({"b": "n"})), ("long ago", decided(pipelined={"b": "n"}))],
+        ids=["one that is bound does not wait", "one that is stuck does not leave"],
+    )
+    def test_else_there_is_no_room(self, deleted: str, result: ReplayResult) -> None:
+        at = JUST_NOW if deleted == "now" else rfc3339(NOW - timedelta(minutes=30))
+        found = overlay(cluster(pod("a", "n", gpus=4, deleted=at), pod("b", gpus=1)), result)
+        assert (told(found), found.displaced) == (["a"] * 4, 1)
 
     def test_one_that_is_there_already_is_not_there_twice(self) -> None:
         found = overlay(cluster(pod("a", "n", gpus=1)), decided({"a": "n"}))

@@ -10,7 +10,7 @@ from kai_snapshot.api.archivediff import ArchiveDiff, ListDiff
 from kai_snapshot.api.visualizer import Source
 from kai_snapshot.simulator.collect import Collected
 from kai_snapshot.views import Gathered, Views, compute
-from kai_snapshot.views.diff import diff
+from kai_snapshot.views.diff import diff, shown
 from support.simulated import CASES, CORPUS
 from support.viewed import NOW, job, node, pod, queue, views, views_of
 
@@ -220,3 +220,14 @@ def test_backwards_it_is_the_reverse(cases: tuple[str, str]) -> None:
         (each.name, each.after, each.before) for each in back.pods.moved
     ]
     assert ArchiveDiff.model_validate(there.dump()) == there
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"), (True, "true"), (60000000001, "60000000001"), (2**63 - 1, "9223372036854775807"), (0.1, "0.1"),
+        (60000000001.0, "60000000001"), (0.30000000000000004, "0.30000000000000004"), ("v1.0", "v1.0"),
+    ],
+)  # fmt: skip
+def test_a_value_is_shown_in_full(value: Any, text: str) -> None:
+    assert shown(value) == text

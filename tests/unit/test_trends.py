@@ -15,7 +15,7 @@ def archives(count: int) -> list[Archive]:
     store = MemoryStore()
     for hour in range(count):
         keep(store, "01", FIRST + timedelta(hours=hour))
-    return list(Stored(store).archives())
+    return list(Stored(store).listing().archives)
 
 
 def numbers(pending: int, **queues: tuple[float, float | None]) -> Computed:
@@ -64,3 +64,9 @@ def test_of_many_queues_those_with_the_most_are_shown() -> None:
     queues = {f"q{i:02}": (float(i), 0.0) for i in range(QUEUES + 5)}
     found = queue_trends(listed, {each.key: numbers(0, **queues) for each in listed})
     assert [each.id for each in found] == sorted(queues, reverse=True)[:QUEUES]
+
+
+def test_queues_that_are_called_the_same_are_told_apart() -> None:
+    listed = archives(2)
+    found = queue_trends(listed, {each.key: numbers(0, a=(3, 1), A=(2, 1), b=(1, 1)) for each in listed})
+    assert [each.name for each in found] == ["A (a)", "A (A)", "B"]

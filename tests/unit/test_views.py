@@ -137,19 +137,26 @@ class TestQueues:
     @pytest.mark.parametrize(
         ("listed", "roots", "orphans"),
         [
-            ([queue("a", "gone"), queue("b", "a")], ["a"], ["a"]),
-            ([queue("a", "b"), queue("b", "a"), queue("c", "b")], ["b"], ["b"]),
-            ([queue("a", "a")], ["a"], ["a"]),
+            ([queue("a", "gone"), queue("b", "a")], ["a"], {"a": "ParentMissing"}),
+            ([queue("a", "b"), queue("b", "a"), queue("c", "b")], ["b"], {"a": "Circle", "b": "Circle"}),
+            ([queue("a", "b"), queue("b", "c"), queue("c", "b")], ["c"], {"b": "Circle", "c": "Circle"}),
+            ([queue("a", "a")], ["a"], {"a": "Circle"}),
         ],
-        ids=["missing", "a circle", "itself"],
+        ids=["missing", "a circle", "a circle from below", "itself"],
     )
     def test_a_queue_whose_parent_is_no_parent_is_a_root_that_the_scheduler_leaves_out(
-        self, listed: list[Object], roots: list[str], orphans: list[str]
+        self, listed: list[Object], roots: list[str], orphans: dict[str, str]
     ) -> None:
         found = views(queues=listed)
         assert [each.id for each in found.queues] == roots
-        assert [each.id for each in every_queue(found.queues) if each.orphan] == orphans
+        assert {each.id: each.orphan_reason for each in every_queue(found.queues) if each.orphan} == orphans
         assert len(list(every_queue(found.queues))) == len(listed) == found.summary.total_queues
+
+    def test_one_that_is_too_far_down_is_shown_apart_and_not_left_out(self) -> None:
+        listed = [queue("q0"), *(queue(f"q{i}", f"q{i - 1}") for i in range(1, 60))]
+        found = views(queues=listed)
+        assert {each.id: each.orphan_reason for each in found.queues} == {"q0": None, "q50": "TooDeep"}
+        assert one_queue(found, "q50").resources.fair_share is not None
 
     @pytest.mark.parametrize("depth", [3, 49, 500])
     def test_no_queue_of_a_deep_tree_is_lost(self, depth: int) -> None:
@@ -283,6 +290,13 @@ class TestNodes:
         found = views(nodes=[node(labels={"nvidia.com/gpu.count": "999999999999"})])
         assert len(one_node(found).gpu_slots) == 1024
 
+    def test_labels_of_many_nodes_cannot_either_and_true_ones_are_shown_whole(self) -> None:
+        liars = [node(f"n{i:03}", labels={"nvidia.com/gpu.count": "1000000"}) for i in range(300)]
+        found = views(nodes=[*liars, node("true", gpus=16)])
+        assert found.summary.total_slots == 300 * 256 + 16
+        assert found.summary.warnings is not None
+        assert found.summary.warnings[0] == "node n000 says that it has 1000000 GPUs: 256 are shown"
+
     @pytest.mark.parametrize(
         ("label", "memory"), [("81559", 81500), (str(80 << 30), 81900), ("much", None), (None, None)]
     )
@@ -350,6 +364,22 @@ class TestSlots:
         assert (view.allocatable.gpu, view.used.gpu, view.used.gpu_fraction) == (13, 2, 9.0)
         assert view.used.scalar_resources == {"nvidia.com/mig-1g.10gb": 3, "nvidia.com/mig-3g.40gb": 2}
         assert [slot.used_fraction for slot in view.gpu_slots] == pytest.approx([1, 2 / 7], abs=1e-6)
+
+    def test_what_is_beyond_all_gpus_is_counted_and_not_packed(self) -> None:
+        count = 10**12
+        greedy = [
+            pod("mig", "n", asks={"nvidia.com/mig-7g.80gb": str(count), "nvidia.com/mig-3g.40gb": "2"}),
+            pod("whole", "n", gpus=count),
+        ]
+        found = views(nodes=[node(gpus=2)], queues=[queue()], podGroups=[job()], pods=greedy)
+        assert occupied(found) == ["whole", "whole"]
+        assert found.summary.warnings == (f"pods on node n have {2 * count - 1} GPUs more than it has",)
+
+    def test_a_small_part_finds_the_first_gap_that_larger_ones_left(self) -> None:
+        asks = [("a", "4g.40gb"), ("b", "4g.40gb"), ("c", "3g.40gb"), ("d", "3g.40gb"), ("e", "1g.10gb")]
+        pods = [pod(name, "n", asks={f"nvidia.com/mig-{size}": "1"}) for name, size in asks]
+        found = views(nodes=[node(gpus=0, labels={"nvidia.com/gpu.count": "3"})], podGroups=[job()], pods=pods)
+        assert occupied(found) == ["a,c", "b,d", "e"]
 
     def test_more_than_there_is_is_not_invented_but_said(self) -> None:
         found = views(nodes=[node(gpus=2)], queues=[queue()], podGroups=[job()], pods=[pod("p", "n", gpus=5)])

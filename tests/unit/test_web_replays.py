@@ -2,16 +2,20 @@
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.decodedresult import DecodedResult
 from kai_snapshot.api.result import Engine, Eviction, Outcome, Pipelined, Placement, PodGroupResult, ReplayResult
+from kai_snapshot.api.visualizer import Source
 from kai_snapshot.runs.look import GIVEN, InFile, Stored
 from kai_snapshot.stores.memory import MemoryStore
+from kai_snapshot.views import Views
 from kai_snapshot.views.decided import overlay
 from kai_snapshot.web.decidedmap import decided_map
 from support.page import Page, page
@@ -20,7 +24,7 @@ from support.results import recorded
 from support.served import Given, Site, served
 from support.simulated import CASES, CORPUS
 from support.stored import FIRST, archive, keep
-from support.viewed import SCHEMAS, job, node, pod, queue, views, views_of
+from support.viewed import NOW, SCHEMAS, job, node, pod, queue, views, views_of
 
 CASE = "14-gang+elastic+running+prio"
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{7*7}}", "a" * 63, "\u202egnp.exe")
@@ -152,6 +156,60 @@ class TestSimulated:
         }
 
 
+class TestNewerOnes:
+    """That come while somebody looks."""
+
+    @pytest.fixture
+    def busy(self) -> Iterator[tuple[Site, str]]:
+        """A storage in which another archive lies as soon as one has been looked at; and the first one's key."""
+        store = MemoryStore()
+
+        class Busy(Stored):
+            def see(self, wanted: str) -> Views:
+                found = super().see(wanted)
+                keep(store, "11", FIRST + timedelta(hours=1))
+                return found
+
+        first = keep(store, "14", FIRST)
+        with served(Busy(store)) as site:
+            yield site, first
+
+    @pytest.mark.parametrize("path", ["/", "/replay?replay=simulated"])
+    def test_the_map_tells_of_the_archive_that_is_drawn(self, busy: tuple[Site, str], path: str) -> None:
+        site, first = busy
+        (drawn,) = [each["data-nodes"] for each in page(site, path).all("div") if "data-nodes" in each]
+        assert drawn is not None
+        assert parse_qs(urlsplit(drawn).query)["snapshot"] == [first]
+        names = {each["name"] for each in site.ask(drawn).document}
+        assert names == {each.name for each in views_of(archive("14")).nodes}
+
+    def test_what_would_happen_next_is_simulated_of_the_archive_that_is_shown(self, busy: tuple[Site, str]) -> None:
+        assert "This result is of another archive" not in page(busy[0], "/replay?replay=simulated").text
+
+    def test_so_it_is_for_the_api(self, busy: tuple[Site, str]) -> None:
+        found = busy[0].ask("/api/v1/visualizer/nodes?replay=simulated").document
+        assert sum("after" in slot for each in found for slot in each["gpuSlots"]) > 10
+
+    def test_so_it_is_for_the_reasons_of_jobs(self, busy: tuple[Site, str]) -> None:
+        found = page(busy[0], "/jobs?status=Pending&why=simulated")
+        messages = {each.message for each in simulated().waiting}
+        assert len(messages) > 5
+        assert all(each in found.text for each in messages)
+
+    def test_of_the_live_scheduler_the_map_is_read_at_once_and_what_is_over_is_refused(self) -> None:
+        source = Source(kind="live", captured_at=NOW, sha256="a" * 64)
+        then, now = (
+            replace(views(nodes=[node(name)]), source=source.model_copy(update={"sha256": sha256}))
+            for name, sha256 in (("then", "a" * 64), ("now", "b" * 64))
+        )
+        with served(Given(then, then, now)) as site:
+            (drawn,) = [each for each in page(site, "/").all("div") if "data-nodes" in each]
+            assert drawn["data-live"]
+            answers = [site.ask(drawn["data-nodes"] or "") for _ in range(2)]
+        assert [each.status for each in answers] == [200, 409]
+        assert answers[1].document["reason"] == "ArchiveReplaced"
+
+
 class TestFiles:
     def test_results_in_files_are_one_replay(self) -> None:
         results = {
@@ -231,6 +289,19 @@ class TestWhatChanged:
             links = [each for each in page(site, at(path, snapshot=keys[1])).links() if each.startswith("/diff?")]
             assert [parse_qs(urlsplit(each).query) for each in links] == [{"snapshot": [keys[1]], "from": [keys[0]]}]
         assert not [each for each in page(site, at("/", snapshot=keys[0])).links() if each.startswith("/diff?")]
+
+    def test_numbers_that_differ_look_different(self) -> None:
+        before, after = (
+            views(
+                nodes=[node(allocatable={"memory": str(2**40 + more)})],
+                params={"maxNumberConsolidationPreemptees": 60000000000 + more},
+            )
+            for more in (0, 1)
+        )
+        with served(Given(after, before)) as site:
+            found = page(site, at("/diff", **{"from": "x"})).text
+        for text in ("60000000000", "60000000001", str(2**40), str(2**40 + 1)):
+            assert text in found
 
     def test_before_the_first_there_is_nothing_to_compare_with(self, site: Site, keys: list[str]) -> None:
         assert site.ask(at("/diff", snapshot=keys[0])).status == 404
@@ -312,8 +383,18 @@ class TestDecidedMap:
             "evicted": "M2 14h5v10h-5z",
             "pipelined": "M7 14h5v10h-5z",
             "bound": "",
+            "left": "",
         }
         assert (drawn.changed, drawn.nodes) == ("M2 14h10v10h-10z", 1)
+
+    def test_one_that_was_on_its_way_out_already_is_neither_evicted_nor_stays(self) -> None:
+        pods = [pod("a", "n", gpus=1, deleted=rfc3339(NOW)), pod("c", gpus=1)]
+        found = views(nodes=[node(gpus=1)], podGroups=[job()], pods=pods)
+        result = ReplayResult(engine=Engine(), outcome=Outcome.SUCCEEDED, pipelined=(Pipelined(pod="ns/c", node="n"),))
+        drawn = decided_map(overlay(found, result).nodes)
+        assert {name for name, path in drawn.layers.items() if path} == {"left", "pipelined"}
+        with served(Given(found, simulated=result)) as site:
+            assert "was on its way out already" in page(site, at("/replay", replay="simulated")).text
 
     def test_a_thousand_nodes_are_a_few_shapes(self) -> None:
         nodes = [node(f"n{i:04}") for i in range(1000)]

@@ -140,7 +140,10 @@ class QueueView(ApiModel):
     id: str | None = None
     """Its name."""
     orphan: bool | None = None
-    """Whether its parent is missing, or below itself: the scheduler leaves such a queue out. Absent if not."""
+    """Whether it does not stand below its parent, or is in a circle. Absent if not."""
+    orphan_reason: Literal["ParentMissing", "Circle", "TooDeep"] | None = None
+    """Why: its parent is missing, or it is below itself, and the scheduler leaves it out; or it is further down than
+    one tree is shown. Absent unless it is an orphan."""
     job_counts: JobCounts | None = None
     """Its own jobs, by status."""
 
@@ -206,6 +209,8 @@ class Occupant(ApiModel):
     """The part of the GPU it has."""
     decision: Decision | None = None
     """What the replay decided of it; absent where nothing, and where no replay is asked for."""
+    leaving: bool | None = None
+    """Whether it is on its way out already, and the scheduler may promise its place to another; absent if not."""
 
 
 class GPUSlot(ApiModel):

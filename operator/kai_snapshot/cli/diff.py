@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from kai_snapshot.api.archivediff import ArchiveDiff, Change, Value
+from kai_snapshot.api.archivediff import ArchiveDiff, Change
 from kai_snapshot.cli import output
 from kai_snapshot.runs.look import InFile
 from kai_snapshot.views.diff import diff as difference
+from kai_snapshot.views.diff import shown
 
 MOST = 20
 """Names of a kind that are listed for people."""
@@ -57,14 +58,8 @@ def _lines(found: ArchiveDiff) -> Iterator[str]:
 
 
 def _told(changes: tuple[Change, ...]) -> str:
-    told = ", ".join(f"{each.field} {_value(each.before)} -> {_value(each.after)}" for each in changes)
+    told = ", ".join(f"{each.field} {shown(each.before)} -> {shown(each.after)}" for each in changes)
     return f": {told}" if told else ""
-
-
-def _value(value: Value) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "none", True: "true", False: "false"}[value]
-    return value if isinstance(value, str) else f"{value:.15g}"
 
 
 def _most(lines: list[str]) -> Iterator[str]:

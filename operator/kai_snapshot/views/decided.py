@@ -1,6 +1,7 @@
 """What a cycle decided, laid over what the scheduler saw: which pods come, go and move, and on which GPUs.
 
-GPUs keep their places: a pod that goes leaves a gap, and one that comes takes the first gap that it fits into.
+GPUs keep their places: a pod that goes leaves a gap, and one that comes takes the first gap that it fits into. If there
+is none and it can wait, those that were on their way out before the cycle leave theirs too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -55,7 +56,7 @@ class Overlay:
     unknown: int
     """Pods that get GPUs, of which the result does not say on which node: a log names it from verbosity 6 on."""
     displaced: int
-    """Pods that get GPUs on a node that has none free for them: a later action of the cycle gave them away again."""
+    """Pods that get GPUs on a node that has none left for them: a later action of the cycle gave them away again."""
 
     @property
     def counts(self) -> dict[Decision, int]:
@@ -86,7 +87,7 @@ def overlay(views: Views | None, result: Result) -> Overlay:
         places = _Places(node, going)
         for pod in coming.get(node.name, ()):
             asks = views.asked[pod.name]
-            displaced += not places.take(pod, asks, groups.get(pod.name, ()))
+            displaced += not places.give(pod, asks, groups.get(pod.name, ()))
         nodes.append(places.view())
     return Overlay(tuple(nodes), tuple(pods), came.runs, unknown, displaced)
 
@@ -181,8 +182,17 @@ class _Places:
             for slot in node.gpu_slots
         ]
 
-    def take(self, pod: DecidedPod, asks: Asked, groups: tuple[str, ...]) -> bool:
-        """Puts a pod on GPUs; False if there are not enough."""
+    def give(self, pod: DecidedPod, asks: Asked, groups: tuple[str, ...]) -> bool:
+        """Puts a pod on GPUs, if need be on those that others are leaving already; False if there are not enough."""
+        if self._take(pod, asks, groups):
+            return True
+        if pod.decision == "Bound":  # it does not wait for others to leave
+            return False
+        for place in self._places:
+            place.stay = [each for each in place.stay if not each.leaving]
+        return self._take(pod, asks, groups)
+
+    def _take(self, pod: DecidedPod, asks: Asked, groups: tuple[str, ...]) -> bool:
         namespace, _, name = pod.name.partition("/")
         if any((each.namespace, each.pod) == (namespace, name) for place in self._places for each in place.stay):
             return True  # it is there already, as far as the scheduler saw

@@ -32,6 +32,13 @@ def diff(before: Views, after: Views) -> ArchiveDiff:
     )
 
 
+def shown(value: Value) -> str:
+    """A value as people read it, in full: two that differ never look the same."""
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "true", False: "false"}[value]
+    return str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+
+
 def _compare(before: Mapping[str, Fields], after: Mapping[str, Fields]) -> ListDiff:
     both = sorted(before.keys() & after.keys())
     changed = ((name, tuple(_changes(before[name], after[name]))) for name in both)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from kai_snapshot.api.visualizer import GPUSlot, NodeView, Occupant
 from kai_snapshot.simulator.request import MIG_NAME
+from kai_snapshot.simulator.status import Status
 from kai_snapshot.views.amounts import NOTHING, counted, plus, stats
 from kai_snapshot.views.facts import Facts, Node
 from kai_snapshot.views.fragments import Fragments
-from kai_snapshot.views.slots import MOST, Slot, assign, slot_count
+from kai_snapshot.views.slots import Slot, assign, most_slots, slot_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,18 @@ def nodes(facts: Facts) -> NodesFound:
     fragments = Fragments(facts)
     views: list[NodeView] = []
     warnings: list[str] = []
+    most = most_slots(facts.nodes)
     for node in facts.nodes:
-        assigned = assign(node)
+        assigned = assign(node, most=most)
         views.append(_node(node, assigned.slots, fragments.of(node, assigned.slots)))
-        warnings.extend(_warnings(node, assigned.missing))
+        warnings.extend(_warnings(node, assigned.missing, most))
     return NodesFound(tuple(views), tuple(warnings))
 
 
-def _warnings(node: Node, missing: int) -> Iterator[str]:
+def _warnings(node: Node, missing: int, most: int) -> Iterator[str]:
     name, count, offered = node.facts.name, slot_count(node), int(node.offered[2])
-    if count > MOST:
-        yield f"node {name} says that it has {count} GPUs: {MOST} are shown"
+    if count > most:
+        yield f"node {name} says that it has {count} GPUs: {most} are shown"
     elif count != offered and not node.slices:
         yield f"node {name} has {count} GPUs, as its label says, and offers {offered}"
     if missing:
@@ -71,7 +73,12 @@ def _slots(slots: Sequence[Slot], reasons: Sequence[str]) -> Iterator[GPUSlot]:
             occupied_by=",".join(sorted({pod.name for pod, _ in slot.occupants})),
             fragmented=bool(reason),
             occupants=tuple(
-                Occupant(namespace=pod.namespace, pod=pod.name, portion=round(portion, 6))
+                Occupant(
+                    namespace=pod.namespace,
+                    pod=pod.name,
+                    portion=round(portion, 6),
+                    leaving=pod.status is Status.RELEASING or None,
+                )
                 for pod, portion in slot.occupants
             ),
             used_fraction=slot.used,

@@ -1,7 +1,9 @@
 """The tree of queues, with what each has, wants and may have."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from kai_snapshot.api.visualizer import QueueGPUs, QueueResources, QueueView, ResourceName, UnlimitedResources
 from kai_snapshot.simulator.quantity import quantity
@@ -10,6 +12,7 @@ from kai_snapshot.views.amounts import NOTHING, Amount, counted, plus, stats, un
 from kai_snapshot.views.facts import Facts, Job, Queue
 from kai_snapshot.views.jobs import job_counts
 
+OrphanReason = Literal["ParentMissing", "Circle", "TooDeep"]
 DEPTH = 50
 """Levels that are shown as a tree; KAI's are two or three."""
 _NAMES: tuple[ResourceName, ...] = ("cpu", "memory", "gpu")
@@ -23,7 +26,7 @@ class _Branch:
     queue: Queue
     children: "list[_Branch]"
     jobs: Sequence[Job]
-    orphan: bool = False
+    orphan: OrphanReason | None = None
     allocated: Amount = NOTHING
     requested: Amount = NOTHING
 
@@ -75,15 +78,24 @@ def queue_gpus(roots: Iterable[QueueView], *, most: int) -> tuple[QueueGPUs, ...
     return tuple(found[:most])
 
 
+def told_apart(names: Mapping[str, str]) -> Mapping[str, str]:
+    """What to call queues, by id, from their names: with its id, where several have one name."""
+    often = Counter(names.values())
+    return {id_: f"{name} ({id_})" if often[name] > 1 else name for id_, name in names.items()}
+
+
 def _grow(branches: Mapping[str, _Branch]) -> Iterator[_Branch]:
     """The roots. A queue whose parent is missing, itself below it, or too far down becomes one."""
     depths: dict[str, int] = {}
     for name in branches:
-        path: list[str] = []
+        path: dict[str, None] = {}
         above = name
         while above in branches and above not in depths and above not in path:
-            path.append(above)
+            path[above] = None
             above = branches[above].queue.parent
+        if above in path:
+            for each in list(path)[list(path).index(above) :]:
+                branches[each].orphan = "Circle"
         for each in reversed(path):
             depths[each] = _attach(branches, each, depths)
             if depths[each] == 0:
@@ -96,7 +108,8 @@ def _attach(branches: Mapping[str, _Branch], name: str, depths: Mapping[str, int
     if depth < DEPTH:
         branches[branch.queue.parent].children.append(branch)
         return depth
-    branch.orphan = bool(branch.queue.parent)
+    if branch.queue.parent and branch.orphan is None:
+        branch.orphan = "TooDeep" if branch.queue.parent in depths else "ParentMissing"
     return 0
 
 
@@ -164,7 +177,8 @@ def _view(branch: _Branch) -> QueueView:
         ),
         children=tuple(_view(child) for child in branch.children),
         id=queue.name,
-        orphan=branch.orphan or None,
+        orphan=branch.orphan is not None or None,
+        orphan_reason=branch.orphan,
         job_counts=job_counts(branch.jobs),
     )
 

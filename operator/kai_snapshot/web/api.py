@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from kai_snapshot import __version__
 from kai_snapshot.api.visualizer import ARCHIVES, JOBS, NODES, QUEUES, ArchiveView, Source
+from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
 from kai_snapshot.web.openapi import openapi
@@ -42,10 +43,12 @@ def routes(turns: Turns, *, sign_in: bool) -> list[Route]:
 
     async def nodes(request: Request) -> Response:
         replay = request.query_params.get("replay")
-        if replay is None:
-            return await one_of(_nodes)(request)
         views = await turns.see(_wanted(request))
-        result = await turns.result(_wanted(request), replay, request.query_params.get("version", ""))
+        if request.query_params.get("sha256", views.source.sha256) != views.source.sha256:
+            raise TerminalError(Reason.ARCHIVE_REPLACED, "There is something newer here by now: load the page again.")
+        if replay is None:
+            return _about(request, views.source, lambda: _nodes(views))
+        result = await turns.result(views.name, replay, request.query_params.get("version", ""))
         found = (await turns.overlay(views, result)).nodes
         return _json(NODES.dump_json(found, by_alias=True, exclude_none=True), **{"Cache-Control": "no-store"})
 
@@ -109,6 +112,5 @@ def _jobs(views: Views, request: Request) -> bytes:
     return JOBS.dump_json(found, by_alias=True, exclude_none=True)
 
 
-def _nodes(views: Views, request: Request) -> bytes:
-    del request
+def _nodes(views: Views) -> bytes:
     return NODES.dump_json(views.nodes, by_alias=True, exclude_none=True)

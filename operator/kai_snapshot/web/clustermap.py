@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from kai_snapshot.api.visualizer import GPUSlot, NodeView, Occupant
+from kai_snapshot.api.visualizer import GPUSlot, NodeView, Occupant, QueueView
 from kai_snapshot.views import Views
+from kai_snapshot.views.queues import told_apart
 
 By = Literal["queue", "job"]
 COLOURS: Final = 10
@@ -43,6 +44,8 @@ class Entry:
     """A line of the legend."""
 
     colour: int
+    id: str
+    """Of the queue, or the job; empty for others."""
     name: str
     gpus: float
 
@@ -72,6 +75,8 @@ class Frame:
     """The tiles of nodes that are not ready, or cordoned."""
     places: Sequence[tuple[int, int, GPUSlot]]
     """The left upper corner of each GPU's cell."""
+    beyond: int
+    """GPUs that have no cell, because their node has more than fit into a tile."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,8 @@ def cluster_map(views: Views, by: By, nodes: Sequence[NodeView] | None = None) -
     """
     shown = views.nodes if nodes is None else nodes
     owner = _owners(views, by)
-    legend = _legend(shown, owner)
-    colours = {entry.name: entry.colour for entry in legend}
+    legend = _legend(shown, owner, _names(views.queues) if by == "queue" else {})
+    colours = {entry.id: entry.colour for entry in legend}
     found = frame(shown)
     used: dict[int, list[str]] = defaultdict(list)
     fragmented = []
@@ -142,34 +147,39 @@ def frame(nodes: Sequence[NodeView]) -> Frame:
         cells="".join(cells),
         closed="".join(closed),
         places=places,
+        beyond=sum(max(len(node.gpu_slots) - COLUMNS * ROWS, 0) for node in shown),
     )
 
 
 def _owners(views: Views, by: By) -> Callable[[Occupant], str]:
     known: dict[Owner, str] = {}
-    names = {}
-    waiting = list(views.queues)
-    while waiting:
-        queue = waiting.pop()
-        names[queue.id] = queue.name
-        waiting.extend(queue.children)
     for job in views.jobs:
-        name = names.get(job.queue, job.queue) if by == "queue" else f"{job.namespace}/{job.name}"
-        known.update(((job.namespace, task.name), name) for task in job.tasks)
+        id_ = job.queue if by == "queue" else f"{job.namespace}/{job.name}"
+        known.update(((job.namespace, task.name), id_) for task in job.tasks)
     return lambda pod: known.get((pod.namespace, pod.pod), "")
 
 
-def _legend(nodes: Sequence[NodeView], owner: Callable[[Occupant], str]) -> list[Entry]:
-    """Who uses most has a colour, the same for equal use by name; pods without a job are others."""
+def _names(queues: Iterable[QueueView]) -> Mapping[str, str]:
+    names = {}
+    waiting = list(queues)
+    while waiting:
+        queue = waiting.pop()
+        names[queue.id or queue.name] = queue.name
+        waiting.extend(queue.children)
+    return told_apart(names)
+
+
+def _legend(nodes: Sequence[NodeView], owner: Callable[[Occupant], str], names: Mapping[str, str]) -> list[Entry]:
+    """Who uses most has a colour, the same for equal use by id; pods without a job are others."""
     use: Counter[str] = Counter()
     for node in nodes:
         for slot in node.gpu_slots:
             for pod in slot.occupants or ():
                 use[owner(pod)] += pod.portion  # type: ignore[assignment] # a sum of parts
-    ranked = sorted((name for name in use if name), key=lambda name: (-use[name], name))
-    entries = [Entry(colour, name, round(use[name], 2)) for colour, name in enumerate(ranked[:COLOURS])]
-    rest = sum(use.values()) - sum(use[name] for name in ranked[:COLOURS])
-    return [*entries, Entry(OTHER, "", round(rest, 2))] if rest > 0 else entries
+    ranked = sorted((id_ for id_ in use if id_), key=lambda id_: (-use[id_], id_))[:COLOURS]
+    entries = [Entry(colour, id_, names.get(id_, id_), round(use[id_], 2)) for colour, id_ in enumerate(ranked)]
+    rest = sum(use.values()) - sum(use[id_] for id_ in ranked)
+    return [*entries, Entry(OTHER, "", "", round(rest, 2))] if rest > 0 else entries
 
 
 def stacked(occupants: Iterable[Occupant] | None) -> Iterator[tuple[Occupant, float, float]]:

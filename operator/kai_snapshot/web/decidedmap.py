@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from kai_snapshot.api.visualizer import NodeView, Occupant
 from kai_snapshot.web.clustermap import Frame, frame, outline, part_of_cell, stacked
 
-Layer = Literal["stays", "bound", "pipelined", "evicted"]
+Layer = Literal["stays", "bound", "pipelined", "evicted", "left"]
 _COMES: Final[Mapping[str | None, Layer]] = {"Bound": "bound", "Pipelined": "pipelined", "Moved": "pipelined"}
 
 
@@ -36,12 +36,12 @@ def decided_map(nodes: Sequence[NodeView]) -> DecidedMap:
             continue
         changed.append(outline(x, y))
         for pod, base, part in stacked(slot.occupants):
-            layers[_leaves(pod)].append(part_of_cell(x, y, base, part, half="left"))
+            layers[_leaves(pod, slot.after)].append(part_of_cell(x, y, base, part, half="left"))
         for pod, base, part in stacked(slot.after):
             layers[_COMES.get(pod.decision, "stays")].append(part_of_cell(x, y, base, part, half="right"))
     return DecidedMap(
         frame=found,
-        layers={layer: "".join(layers[layer]) for layer in ("stays", "evicted", "bound", "pipelined")},
+        layers={layer: "".join(layers[layer]) for layer in get_args(Layer)},
         changed="".join(changed),
         nodes=sum(map(changes, nodes)),
     )
@@ -52,5 +52,7 @@ def changes(node: NodeView) -> bool:
     return any(slot.after is not None for slot in node.gpu_slots)
 
 
-def _leaves(pod: Occupant) -> Layer:
-    return "evicted" if pod.decision in ("Evicted", "Moved") else "stays"
+def _leaves(pod: Occupant, after: Sequence[Occupant]) -> Layer:
+    if pod.decision in ("Evicted", "Moved"):
+        return "evicted"
+    return "stays" if pod in after else "left"

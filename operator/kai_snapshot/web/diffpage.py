@@ -13,6 +13,7 @@ from kai_snapshot.api.archivediff import ArchiveDiff, Change, ListDiff, Value
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
+from kai_snapshot.views.diff import shown
 from kai_snapshot.web.page import failed, page, steps
 from kai_snapshot.web.turns import Turns
 
@@ -91,7 +92,7 @@ def _from(request: Request, around: dict[str, Any]) -> str:
 
 def _of_capture(archives: Sequence[Archive], views: Views) -> list[Archive]:
     """The archives that can be compared with: those of the same capture, newest first."""
-    folder = (views.source.capture or "").rpartition("/")[0]
+    folder = views.name.rpartition("/")[0]
     return [each for each in reversed(archives) if each.key.rpartition("/")[0] == folder]
 
 
@@ -105,12 +106,13 @@ def _sections(found: ArchiveDiff) -> Iterator[Section]:
 
 def _change(change: Change) -> tuple[str, str, str]:
     name, _, unit = change.field.rpartition(".")
+    exact = change.field, shown(change.before), shown(change.after)
     if name not in _AMOUNTS or unit not in _UNITS:
-        return change.field, _value(change.before), _value(change.after)
+        return exact
     resource, divisor, suffix = _UNITS[unit]
     bound = name in ("quota", "limit")
     before, after = (_amount(each, divisor, suffix, bound=bound) for each in (change.before, change.after))
-    return f"{_AMOUNTS[name]} {resource}", before, after
+    return (f"{_AMOUNTS[name]} {resource}", before, after) if before != after else exact
 
 
 _AMOUNTS: Final = {
@@ -124,11 +126,3 @@ def _amount(value: Value, divisor: int, suffix: str, *, bound: bool) -> str:
     if not isinstance(value, int | float):
         return "∞" if bound else "none"
     return f"{value / divisor:,.2f}".rstrip("0").rstrip(".") + suffix
-
-
-def _value(value: Value) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else f"{value:g}"

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kai_snapshot.errors import Reason
@@ -68,13 +69,13 @@ class Guard:
                         headers.add_vary_header("Origin")
             await send(message)
 
-        host = _name(Headers(scope=scope).get("host", ""))
-        app = self._app
+        await (self._instead(scope) or self._app)(scope, receive, send_with_headers)
+
+    def _instead(self, scope: Scope) -> Response | None:
+        """What is answered in the place of what was asked for; None if it may be asked for."""
+        headers = Headers(scope=scope)
+        host = _name(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
-<<<<<<< Updated upstream
-            app = problem(421, Reason.HOST_NOT_SERVED, f"{host[:200]!r} is not a name of this server: use localhost.")
-        await app(scope, receive, send_with_headers)
-=======
             return problem(421, Reason.HOST_NOT_SERVED, f"{host[:200]!r} is not a name of this server: use localhost.")
         open_to_others = self._origin is not None and scope["path"].startswith(API)
         if _is_built_in(headers) and not open_to_others:
@@ -91,7 +92,6 @@ def _is_built_in(headers: Headers) -> bool:
     """
     follows = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     return headers.get("sec-fetch-site") == "cross-site" and not follows
->>>>>>> Stashed changes
 
 
 def _name(host: str) -> str:

@@ -39,6 +39,12 @@ _REPLAY: Final = (
         "schema": {"type": "string"},
     },
 )
+_SHA256: Final = {
+    "name": "sha256",
+    "in": "query",
+    "description": "The SHA-256 that the snapshot is expected to have: of another, the answer is 409.",
+    "schema": {"type": "string"},
+}
 _BETWEEN: Final = tuple(
     {
         "name": name,
@@ -53,6 +59,7 @@ _STATUSES: Final = {
     "403": "A page of another site asks for it, without leave.",
     "404": "There is no such archive.",
     "405": "Something else than GET or HEAD.",
+    "409": "The snapshot is not the one with the `sha256` that was asked for.",
     "421": "Served on loopback: the request is to a name that is not this server's.",
     "422": "The archive does not say what the scheduler was told to do: it cannot be simulated.",
     "500": "The archive, or the storage, is not good.",
@@ -94,7 +101,7 @@ def openapi(*, sign_in: bool = False) -> bytes:
         f"{visualizer}/summary": _about("The cluster in numbers.", _ref(ClusterSummary)),
         f"{visualizer}/queues": _about("The trees of queues.", _list_of(QueueView)),
         f"{visualizer}/jobs": _about("The jobs, with their pods.", _list_of(JobView), _NAMESPACE),
-        f"{visualizer}/nodes": _about("The nodes, with their GPUs.", _list_of(NodeView), *_REPLAY),
+        f"{visualizer}/nodes": _about("The nodes, with their GPUs.", _list_of(NodeView), *_REPLAY, _SHA256),
         "/api/v1/snapshots": _get("The archives there are, oldest first.", _list_of(ArchiveView)),
         "/api/v1/snapshots/diff": _get("What changed between two archives.", _ref(ArchiveDiff), *_BETWEEN),
     }

@@ -32,22 +32,21 @@ async def _replays(turns: Turns, request: Request) -> Response:
     try:
         views = await turns.see(request.query_params.get("snapshot", ""))
         archives = await turns.archives()
-        key = views.source.capture or ""
-        listed = (await turns.replays([key])).get(key, ())
+        listed = (await turns.replays([views.name])).get(views.name, ())
     except SnapshotError as error:
         return failed(request, "/replays", error)
     return page("/replays", request, views=views, archives=archives, replays=listed, **steps(archives, views))
 
 
 async def _replay(turns: Turns, request: Request) -> Response:
-    wanted, name = (request.query_params.get(each, "") for each in ("snapshot", "replay"))
+    name = request.query_params.get("replay", "")
     try:
-        views = await turns.see(wanted)
+        views = await turns.see(request.query_params.get("snapshot", ""))
         archives = await turns.archives()
-        replay = await turns.replay(wanted, name)
+        replay = await turns.replay(views.name, name)
         found = [each.name for each in replay.versions]
         version = one_of(request, "version", [*found[-1:], *found])
-        result = await turns.result(wanted, name, version)
+        result = await turns.result(views.name, name, version)
     except SnapshotError as error:
         return failed(request, "/replays", error)
     laid = await turns.overlay(views, result)

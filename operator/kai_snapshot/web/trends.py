@@ -6,6 +6,7 @@ from typing import Final
 
 from kai_snapshot.api.visualizer import ClusterSummary, QueueGPUs
 from kai_snapshot.runs.listing import Archive
+from kai_snapshot.views.queues import told_apart
 
 WIDTH: Final = 1000
 HEIGHT: Final = 60
@@ -73,7 +74,7 @@ def queue_trends(archives: Sequence[Archive], known: Mapping[str, Computed]) -> 
     found: list[Mapping[str, QueueGPUs]] = [
         {queue.id: queue for queue in known[each.key].queues} if each.key in known else {} for each in archives
     ]
-    names = {queue.id: queue.name for each in found for queue in each.values()}
+    names = told_apart({queue.id: queue.name for each in found for queue in each.values()})
     moments = [_at(each) for each in archives]
     pictures = []
     for id_, name in names.items():

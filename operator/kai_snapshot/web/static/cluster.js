@@ -15,7 +15,7 @@ async function read(source) {
 }
 
 const name = (pod) => `\u2068${pod.namespace}/${pod.pod}\u2069`;
-const known = (pod) => name(pod) + (pod.portion < 1 ? ` ${+pod.portion.toFixed(2)}` : "");
+const known = (pod) => name(pod) + (pod.portion < 1 ? ` ${+pod.portion.toFixed(2)}` : "") + (pod.leaving ? " (leaving)" : "");
 const all = (pods) => (pods?.length ? pods.map(known).join(", ") : "free");
 
 function told(slot) {
@@ -89,6 +89,7 @@ function follow(map) {
     event.preventDefault();
     nodes().then((found) => found.length && move(found, event.key), fail);
   });
+  if (map.dataset.live) nodes().catch(fail); // in some seconds the scheduler is asked anew, and this is gone
   map.addEventListener("focus", () => nodes().then((found) => found.length && show(found, place), fail));
   map.addEventListener("pointermove", (event) => nodes().then((found) => show(found, at(found, event)), fail));
   map.addEventListener("click", (event) => nodes().then((found) => { place = at(found, event) ?? place; }, fail));
