@@ -286,6 +286,31 @@ class TestTheNextRun:
         left = ids(list(world.store.list(FOLDER.prefix)))
         assert sorted(left) == sorted((third, fourth)), "the first is compared with no more"
 
+    def test_leaves_the_gauges_of_the_one_before_alone_until_it_is_over(self, world: World) -> None:
+        def gauge(name: str) -> float | None:
+            labels = {"namespace": NAMESPACE, "name": "hourly"}
+            return world.services.metrics.registry.get_sample_value(f"kai_snapshot_capture_environment_{name}", labels)
+
+        world.put(PER_NODE)
+        for swappiness, drift in (("60", None), ("10", 1)):
+            world.run()
+            world.look(times=2)
+            world.hand_in("gpu-1")
+            world.hand_in("gpu-2", document(swappiness=swappiness))
+            world.look(times=2)
+            world.look_at_capture()
+            assert (gauge("nodes"), gauge("failed_nodes"), gauge("drift_changes")) == (2, 0, drift)
+        world.run()
+        world.look(times=2)
+        world.look_at_capture()
+        assert world.beside["outcome"] == "Running"
+        assert (gauge("nodes"), gauge("failed_nodes"), gauge("drift_changes")) == (2, 0, 1)
+        world.put(None)
+        world.look_at_capture()
+        world.look()
+        world.look_at_capture()
+        assert (gauge("nodes"), gauge("failed_nodes"), gauge("drift_changes")) == (None, None, None)
+
     def test_says_what_changed_in_the_cluster_once_and_not_for_each_node(self, world: World) -> None:
         world.put(PER_NODE)
         for version in ("v1.35.4", "v1.36.0"):
