@@ -96,12 +96,12 @@ def test_the_map_of_the_live_scheduler_tells_of_what_it_shows_and_not_of_what_ca
 
 
 @pytest.mark.parametrize("width", [1000, 1300, 2000])
-def test_names_of_nodes_are_smaller_than_headings(tab: Tab, site: Site, width: int) -> None:
+def test_names_of_nodes_are_no_larger_than_text(tab: Tab, site: Site, width: int) -> None:
     tab.size(width, 900)
     tab.open(site.url + "/")
     scale = "document.querySelector('#map svg').getScreenCTM().a"
     size = "parseFloat(getComputedStyle(document.querySelector('%s')).fontSize)"
-    assert tab.tell(f"{scale} * {size % '#map text'} < {size % 'h2'}")
+    assert tab.tell(f"{scale} * {size % '#map text'} <= {size % 'main p'}")
     assert tab.tell("document.documentElement.scrollWidth <= innerWidth")
 
 
