@@ -1,22 +1,25 @@
 """What people see, and do with it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from kai_snapshot.api.visualizer import Source
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs.look import InFile, Stored
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.report import report
 from support import clusters
 from support.browser import Tab
+from support.eventually import eventually
 from support.people import HOSTILE, serious, told, until_told
 from support.served import Given, Site, served
 from support.simulated import CORPUS, write
 from support.stored import FIRST, keep
-from support.viewed import job, node, pod, queue, views, views_of
+from support.viewed import NOW, job, node, pod, queue, views, views_of
 
 PAGES = ("/", "/?by=job", "/queues", "/jobs", "/jobs?status=Pending", "/nodes", "/archives", "/queues?snapshot=none")
 FULL = CORPUS / "18-gang+fraction+cpu+selector+taint+running+overq+prio+limit+elastic+three" / "snapshot.zip"
@@ -75,6 +78,31 @@ def test_the_pointer_tells_the_same(tab: Tab, site: Site) -> None:
     for attempt in ("mouseMoved", "mouseMoved"):
         tab.send("Input.dispatchMouseEvent", type=attempt, x=box[0] + 20 * scale, y=box[1] + 20 * scale)
     until_told(tab, "GPU 1: ")
+
+
+def test_the_map_of_the_live_scheduler_tells_of_what_it_shows_and_not_of_what_came_later(tab: Tab) -> None:
+    source = Source(kind="live", captured_at=NOW, sha256="a" * 64)
+    then = replace(views(nodes=[node("then")]), source=source)
+    now = replace(views(nodes=[node("now")]), source=source.model_copy(update={"sha256": "b" * 64}))
+    place = Given(then)
+    with served(place) as site:
+        tab.open(site.url + "/")
+        eventually(lambda: len(place.wanted) == 2, timeout=10, interval=0.1)  # the page, and what its map tells
+        place.answers[:] = [now]
+        tab.tell("document.getElementById('map').focus()")
+        until_told(tab, "GPU 0: ")
+        assert "then" in told(tab)
+    assert tab.complaints() == []
+
+
+@pytest.mark.parametrize("width", [1000, 1300, 2000])
+def test_names_of_nodes_are_no_larger_than_text(tab: Tab, site: Site, width: int) -> None:
+    tab.size(width, 900)
+    tab.open(site.url + "/")
+    scale = "document.querySelector('#map svg').getScreenCTM().a"
+    size = "parseFloat(getComputedStyle(document.querySelector('%s')).fontSize)"
+    assert tab.tell(f"{scale} * {size % '#map text'} <= {size % 'main p'}")
+    assert tab.tell("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize("width", [1300, 900])

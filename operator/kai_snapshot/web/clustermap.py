@@ -30,7 +30,9 @@ MARGIN: Final = 8
 IN_A_ROW: Final = ((30, 5), (120, 7))
 """Tiles, for up to so many nodes: the fewer, the larger they are shown."""
 MOST_IN_A_ROW: Final = 10
-GEOMETRY: Final = {"cell": CELL, "gap": GAP, "label": LABEL, "columns": COLUMNS, "rows": ROWS}
+ZOOM: Final = 2
+"""At most, so that few nodes are not shown larger than the page's headings."""
+GEOMETRY: Final = {"zoom": ZOOM, "cell": CELL, "gap": GAP, "label": LABEL, "columns": COLUMNS, "rows": ROWS}
 """What the page's script has to know of it."""
 LETTERS: Final = 15
 """Of a name that fit above a tile."""
