@@ -166,8 +166,10 @@ class EnvironmentMetrics:
 
 
 def _environment(beside: EnvironmentStatus | None) -> dict[str, float | None]:
-    """What is known of the newest environment, once it is over."""
-    nodes = beside.nodes if beside is not None and beside.completion_time is not None else None
+    """What is known of the newest environment. While one is under way, they stay what they were."""
+    if beside is not None and beside.outcome == "Running":
+        return {}
+    nodes = beside.nodes if beside is not None else None
     drift = beside.drift if beside is not None else None
     return {
         "environment_nodes": nodes.captured if nodes is not None else None,

@@ -25,6 +25,8 @@ class Settings:
     """Namespaces whose captures may use the operator's own cloud identity; default: its own."""
     identity_buckets: tuple[str, ...] = ()
     """Buckets the operator's own identity may be used for; default: any, in those namespaces."""
+    privileged_namespaces: tuple[str, ...] = ()
+    """Namespaces whose captures may be root on the nodes, by environment.privileged; default: none."""
     transfer_port: int = 8082
     """Where the transfer endpoint listens."""
     metrics_port: int = 8080
@@ -68,6 +70,7 @@ def read(environment: Mapping[str, str]) -> Settings:
         tool_image=get("TOOL_IMAGE"),
         identity_namespaces=names("IDENTITY_NAMESPACES", (own,)),
         identity_buckets=names("IDENTITY_BUCKETS", ()),
+        privileged_namespaces=names("PRIVILEGED_NAMESPACES", ()),
         transfer_port=number("TRANSFER_PORT", Settings.transfer_port),
         metrics_port=number("METRICS_PORT", Settings.metrics_port),
         claims_dir=Path(get("CLAIMS_DIR") or Settings.claims_dir),

@@ -171,6 +171,21 @@ class TestANode:
         assert verdict(story.see(obj)) == "Current"
         assert "GPUNotFound" in [event["reason"] for event in story.events(obj, until="GPUNotFound")]
 
+    def test_to_which_nothing_happened_has_no_drift(
+        self, story: Story, bucket: InBucket, real: Shard, tag: str
+    ) -> None:
+        wanted: Object = {"storage": bucket.spec, "source": real.source, "environment": per_node()}
+        obj = story.create(capture(f"still-{tag}", schedule={**NEVER, "immediate": True}, **wanted))
+        first = recorded(story, obj)
+        story.annotate(obj, "kai-snapshot.io/run-requested-at", "again")
+        seen = story.until(
+            obj, lambda seen: over(seen) and seen["status"]["environment"]["id"] != first["id"], timeout=180
+        )
+        second = seen["status"]["environment"]
+        assert (second["outcome"], second["nodes"]["captured"]) == ("Succeeded", 1), second
+        assert second["drift"]["since"] == first["id"]
+        assert second["drift"]["changes"] == 0, second["drift"]["examples"]
+
     def test_with_a_driver_tells_of_its_gpus(
         self, story: Story, bucket: InBucket, real: Shard, node: str, driver: Callable[[str], str], tag: str
     ) -> None:

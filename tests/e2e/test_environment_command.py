@@ -122,7 +122,9 @@ def test_a_document_is_kept_in_a_config_map(environment: Command, kube: Kube, ta
     assert kept is not None
     _, values = aicr.read_yaml(kept["data"]["snapshot.yaml"].encode())
     assert values["NodeTopology"]["summary"]["node-count"] == len(kube.list("nodes"))
-    assert kept["metadata"]["managedFields"][0]["manager"] == "kai-snapshot"
+    whole = ("--output=json", "--show-managed-fields")
+    shown = kube.run("get", "configmap", f"environment-{tag}", f"--namespace={stage.NAMESPACE}", *whole)
+    assert {each["manager"] for each in json.loads(shown)["metadata"]["managedFields"]} == {"kai-snapshot"}
     file = tmp_path / "a.yaml"
     file.write_text(kept["data"]["snapshot.yaml"])
     assert len(decode_all(file.read_bytes(), where="x")) == 1

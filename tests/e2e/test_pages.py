@@ -195,3 +195,10 @@ def test_they_read_the_archives_and_cannot_write_there(kube: Kube, operator: Ope
     )
     exec_ = ("exec", operator.pod_name(), "--container=pages", f"--namespace={stage.NAMESPACE}")
     assert kube.run(*exec_, "--", "sh", "-c", script) == "PK-no\n"
+
+
+def test_they_have_no_token_of_the_operators(operator: Operator, kube: Kube) -> None:
+    mount = "/var/run/secrets/kubernetes.io/serviceaccount"
+    exec_ = ("exec", operator.pod_name(), f"--namespace={stage.NAMESPACE}")
+    assert kube.run(*exec_, "--container=pages", "--", "ls", mount) == "ca.crt\n"
+    assert kube.run(*exec_, "--container=operator", "--", "ls", mount) == "ca.crt\nnamespace\ntoken\n"

@@ -113,8 +113,10 @@ class FakeCluster:
         secret = self.secrets.get(name)
         return {key: value.encode() for key, value in secret["stringData"].items()} if secret else None
 
-    def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
-        owners = self.secrets.get(name, {"metadata": {}})["metadata"].get("ownerReferences", ())
+    def secret_owners(self, namespace: str, name: str) -> frozenset[str] | None:
+        if name not in self.secrets:
+            return None
+        owners = self.secrets[name]["metadata"].get("ownerReferences", ())
         return frozenset(owner["uid"] for owner in owners)
 
     def create_secret(self, secret: Object) -> None:
@@ -137,6 +139,7 @@ def services(cluster: FakeCluster, *, claims: Path, children: Any = None, steps:
         pod_name="operator-1",
         transfer_url="http://transfer:8082",
         identity_namespaces=(NAMESPACE,),
+        privileged_namespaces=(NAMESPACE,),
         claims_dir=claims,
         spool_dir=claims,
     )

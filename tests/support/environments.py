@@ -125,6 +125,7 @@ class World:
         self.store = DirectoryStore(claims / "archives", name="pvc://archives")
         self.nodes = dict(nodes)
         self.delivery = EnvironmentDelivery(self.services, on_document=lambda _: None)
+        self._runs = itertools.count()
         self.moment = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 
     # -- the capture
@@ -157,6 +158,7 @@ class World:
         """An archive in the storage, with its manifest."""
         content = snapshot(self.nodes, version=version)
         sha256 = hashlib.sha256(content).hexdigest()
+        at = self.moment + timedelta(seconds=next(self._runs))  # retention goes by it
         manifest = Manifest(
             id=id_,
             archive=layout.archive_name(id_, sha256),
@@ -165,8 +167,8 @@ class World:
             size_bytes=len(content),
             uncompressed_bytes=9,
             scheduler=SchedulerIdentity(version="v0.17.0"),
-            scheduled_for=self.moment,
-            captured_at=self.moment,
+            scheduled_for=at,
+            captured_at=at,
             trigger="Manual",
         )
         self.store.put(FOLDER.archive(id_, sha256), io.BytesIO(content))

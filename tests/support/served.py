@@ -14,7 +14,7 @@ from typing import Any
 
 from kai_snapshot.api.result import Engine, Outcome, ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary
-from kai_snapshot.runs.listing import Archive
+from kai_snapshot.runs.listing import NONE, Listing
 from kai_snapshot.runs.look import Place
 from kai_snapshot.runs.replays import Replay, ReplayName, Result, no_replay
 from kai_snapshot.views import Views
@@ -66,6 +66,8 @@ class Site:
 class Given:
     """A place whose views, or failures, are given; it counts how often it is looked at, and by how many at once."""
 
+    several = False
+
     def __init__(self, *answers: Views | Exception, simulated: ReplayResult | None = None) -> None:
         self.answers = list(answers)
         engine = Engine(name="Simulator", version="v0.17.0")
@@ -94,9 +96,9 @@ class Given:
         del wanted
         return self.result_given
 
-    def archives(self) -> Sequence[Archive]:
+    def listing(self) -> Listing:
         """None."""
-        return ()
+        return NONE
 
     def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
         """None."""
@@ -121,11 +123,12 @@ def served(
     origin: str | None = "*",
     hosts: Collection[str] | None = LOOPBACK,
     admit: Admit | None = None,
+    tls: bool = False,
     ahead: bool = False,
 ) -> Iterator[Site]:
     """Serves a place as long as the block lasts."""
     with listen("127.0.0.1", 0) as listener:
-        running = server(application(place, origin=origin, hosts=hosts, admit=admit, ahead=ahead))
+        running = server(application(place, origin=origin, hosts=hosts, admit=admit, tls=tls, ahead=ahead))
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

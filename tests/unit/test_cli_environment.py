@@ -132,11 +132,21 @@ class TestExport:
         assert "is no file's name" in done.stderr
         assert list((tmp_path / "to").iterdir()) == []
 
+    @pytest.mark.parametrize("name", ["../../secrets/x", "", "a/b", "a?force=true", "A"])
+    def test_a_name_does_not_lead_to_another_object(self, two: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+        other = json.dumps({"metadata": {"source-node": name}, "measurements": []})
+        (tmp_path / "both").write_text(f"{two[0].read_text()}---\n{other}")
+        done = run("export", tmp_path / "both", "-f", "cm://team/snapshot", "--kubeconfig", "/nowhere")
+        assert done.exit_code == 3
+        assert "is no ConfigMap's name" in done.stderr
+
     def test_two_of_one_node_do_not_overwrite_each_other(self, two: tuple[Path, Path], tmp_path: Path) -> None:
         (tmp_path / "both").write_text("---".join(each.read_text() for each in two))
         (tmp_path / "to").mkdir()
         assert run("export", tmp_path / "both", "-f", tmp_path / "to").exit_code == 2
         assert list((tmp_path / "to").iterdir()) == []
+        done = run("export", tmp_path / "both", "-f", "cm://team/snapshot", "--kubeconfig", "/nowhere")
+        assert (done.exit_code, "two documents of the node n" in done.stderr) == (2, True)
 
     def test_what_is_no_document_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "c").write_text("kind: Recipe")
@@ -148,8 +158,25 @@ class TestWhereTo:
         assert run("derive", CORPUS / "19-live/snapshot.zip", "-f", tmp_path, "-o", "json").exit_code == 0
         assert [each.name for each in tmp_path.iterdir()] == ["cluster.json"]
 
+    def test_a_directory_that_is_not_there_is_made(self, tmp_path: Path) -> None:
+        assert run("derive", CORPUS / "19-live/snapshot.zip", "-f", f"{tmp_path}/to/documents/").exit_code == 0
+        assert [each.name for each in (tmp_path / "to/documents").iterdir()] == ["cluster.yaml"]
+
+    def test_an_option_that_a_subcommand_would_not_see_is_refused(self) -> None:
+        done = run("--require-gpu", "--debug", "derive", CORPUS / "19-live/snapshot.zip")
+        assert done.exit_code == 2
+        assert "--require-gpu, --debug" in done.stderr
+        assert "derive" in done.stderr
+
     @pytest.mark.parametrize(
-        "arguments", [("-f", "cm://only-a-namespace"), ("-o", "toml"), ("--api-version", "v1"), ("-f", "cm://a/b/c")]
+        "arguments",
+        [
+            ("-f", "cm://only-a-namespace"),
+            ("-o", "toml"),
+            ("--api-version", "v1"),
+            ("-f", "cm://a/b/c"),
+            ("-f", "cm://a/.."),
+        ],
     )
     def test_what_cannot_be_done_is_wrong_usage(self, arguments: tuple[str, ...]) -> None:
         assert run("derive", CORPUS / "19-live/snapshot.zip", *arguments).exit_code == 2

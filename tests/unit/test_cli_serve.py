@@ -38,8 +38,9 @@ def test_results_are_shown_with_their_archive(tmp_path: Path) -> None:
         ([ARCHIVE, "--listen", "127.0.0.1:99999"], "is not HOST:PORT"),
         (["absent.zip"], "absent.zip"),
         (["--live", "--shard", ""], "--shard"),
+        ([ARCHIVE, "--behind-tls"], "--sign-in"),
     ],
-    ids=["nothing", "two things", "two places", "no host", "no port", "no file", "no shard"],
+    ids=["nothing", "two things", "two places", "no host", "no port", "no file", "no shard", "no cookie"],
 )
 def test_wrong_usage_ends_with_2(arguments: list[object], says: str) -> None:
     result = run(*arguments)

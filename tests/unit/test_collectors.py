@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from kai_snapshot.api.environmentdocument import DEFAULT_UNITS, CollectorStatus, EnvironmentDocument, Measurement
 from kai_snapshot.collectors import Running, gpu, of_node, system, systemd
 from kai_snapshot.collectors.host import CollectorError, Host, node_name
+from kai_snapshot.environment.diff import diff
 from kai_snapshot.environment.units import object_path, unit
 from kai_snapshot.runs.environment import Look, collect
 from support.systemd import Systemd, listening
@@ -99,6 +101,22 @@ class TestSystem:
         (root / "proc/sys/vm/binary").write_bytes(b"\xff")
         assert "/proc/sys/vm/link" not in parts(system.collect(Host.mounted(root)))["sysctl"]
 
+    def test_a_pods_own_name_is_not_the_nodes(self, root: Path) -> None:
+        """The kernel answers these for whoever asks: a pod reads its own name, whose end is random."""
+
+        def document(host: Host, pod: str) -> EnvironmentDocument:
+            (root / "proc/sys/kernel/hostname").write_text(f"{pod}\n")
+            (root / "proc/sys/kernel/domainname").write_text(f"{pod}.example\n")
+            return EnvironmentDocument(metadata={"source-node": "n"}, measurements=(system.collect(host),))
+
+        for host in (Host(None, root / "proc", root / "sys"), Host.mounted(root)):
+            one, other = document(host, "env-1-x7k2p"), document(host, "env-2-b94qz")
+            assert one == other
+            assert diff(one, other).changes == ()
+
+    def test_a_machines_own_name_is_kept(self) -> None:
+        assert parts(system.collect(Host()))["sysctl"]["/proc/sys/kernel/hostname"] == socket.gethostname()
+
     def test_a_kernel_without_modules_has_none(self, root: Path) -> None:
         (root / "proc/modules").unlink()
         assert parts(system.collect(Host.mounted(root)))["kmod"] == {}
@@ -134,6 +152,7 @@ class TestGpu:
         assert smi is not None
         assert smi.data == {"gpu-count": 0}
         assert says in smi.context["reason"]
+        assert smi.lacks == smi.context["reason"]
         assert parts(found)["hardware"]["gpu-count"] == 1
 
     def test_no_driver_and_no_bus_is_no_gpu(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,6 +161,7 @@ class TestGpu:
         smi = found.subtype("smi")
         assert smi is not None
         assert smi.context == {"reason": "nvidia-smi is not installed"}
+        assert smi.lacks is None, "that is how it is"
         assert parts(found)["hardware"] == {
             "gpu-present": False, "gpu-count": 0, "driver-loaded": True, "detection-source": "sysfs",
         }  # fmt: skip
@@ -323,6 +343,12 @@ class TestSideBySide:
         assert statuses["gpu"] == (CollectorStatus.SUCCEEDED, None)
         assert statuses["systemd"][0] is CollectorStatus.FAILED
         assert found.source_node == "n"
+
+    def test_what_a_collector_has_no_answer_to_is_told(self, root: Path, nvidia_smi: Callable[[str], None]) -> None:
+        nvidia_smi("echo broken >&2; exit 1")
+        document = collect(Look(host=Host.mounted(root)), {"NODE_NAME": "n"})
+        report = next(each for each in document.collectors if each.name == "gpu")
+        assert (report.status, report.message) == (CollectorStatus.SUCCEEDED, "nvidia-smi ended with status 1: broken")
 
     def test_what_the_system_refuses_is_told_without_numbers(self) -> None:
         def refused() -> Measurement:

@@ -1,25 +1,38 @@
 """The environment beside an archive, from the run that stored it to the digest in its manifest."""
 
+import contextlib
 import hashlib
 import io
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from kai_snapshot.api.environmentdocument import CollectorReport, CollectorStatus
+from kai_snapshot.api.environmentdocument import (
+    CollectorReport,
+    CollectorStatus,
+    EnvironmentDocument,
+    Measurement,
+    MeasurementType,
+    Subtype,
+)
 from kai_snapshot.cli.app import app
 from kai_snapshot.cluster import CAPTURES, ConflictError
 from kai_snapshot.collectors import of_node
 from kai_snapshot.collectors.host import Host
+from kai_snapshot.environment.smi import no_answer
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.runs.catalog import ids
 from kai_snapshot.runs.deliver_environment import NODE_COLLECTORS
 from kai_snapshot.runs.prune import remove_all
 from kai_snapshot.runs.request import Answer
+from kai_snapshot.stores.directory import DirectoryStore
 from support.cluster import NAMESPACE
-from support.environments import FOLDER, World, document
+from support.environments import FOLDER, World, document, pod_of
 from unit.test_drive import FakeChildren
 
 NODES = {"gpu-1": {"pool": "gpu"}, "gpu-2": {"pool": "gpu"}, "cpu-1": {"pool": "cpu"}}
@@ -159,6 +172,18 @@ def test_a_pod_that_is_forbidden_is_no_matter_of_waiting(world: World) -> None:
     assert world.cluster.made_jobs == {}, "Jobs that come to nothing are gone"
 
 
+def test_a_namespace_that_admits_a_privileged_pod_has_none_unless_the_operator_is_told(world: World) -> None:
+    settings = replace(world.services.settings, privileged_namespaces=("elsewhere",))
+    world.services = replace(world.services, settings=settings)
+    world.put({**PER_NODE, "privileged": True})
+    world.run()
+    world.look(times=4)
+    assert world.cluster.made_jobs == {}
+    assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "PodForbidden")
+    assert "KAI_SNAPSHOT_PRIVILEGED_NAMESPACES" in world.beside["failures"][0]["message"]
+    assert world.condition("Ready") == ("True", "Scheduled")
+
+
 def test_no_node_that_fits_is_said(world: World) -> None:
     world.put({"mode": "PerNode", "nodeSelector": {"pool": "none"}})
     world.run()
@@ -175,6 +200,25 @@ def test_units_are_not_missed_where_nothing_of_the_host_is_seen(
     world.look(times=2)
     world.hand_in("gpu-1", document(failed="systemd"))
     assert world.record("gpu-1").missing == missing
+
+
+def test_a_driver_that_does_not_answer_makes_a_node_incomplete_and_is_no_drift(world: World) -> None:
+    def found(smi: Subtype, message: str | None) -> EnvironmentDocument:
+        report = CollectorReport(name="gpu", status=CollectorStatus.SUCCEEDED, duration_seconds=1, message=message)
+        gpu = Measurement(type=MeasurementType.GPU, subtypes=(smi,))
+        return document().model_copy(update={"measurements": (gpu,), "collectors": (report,)})
+
+    why = "nvidia-smi did not answer within 7 s"
+    whole = found(Subtype(subtype="smi", data={"gpu-count": 8, "driver": "570.133.20"}), None)
+    world.put({**PER_NODE, "mode": "SingleNode"})
+    for content in (whole, found(no_answer(why), why)):
+        world.run()
+        world.look(times=2)
+        world.hand_in("gpu-1", content)
+        world.look(times=2)
+    assert world.record("gpu-1").missing == ("gpu",)
+    assert (world.beside["outcome"], world.beside["nodes"]["incomplete"]) == ("Succeeded", 1)
+    assert world.beside["drift"]["changes"] == 0
 
 
 class TestTheNextRun:
@@ -223,6 +267,50 @@ class TestTheNextRun:
         assert "EnvironmentDrift" in dict(world.cluster.events)
         assert world.store.stat(FOLDER.environment(second).drift) is not None
 
+    def test_is_left_its_archive_and_what_it_is_compared_with_by_retention(self, world: World) -> None:
+        world.put(PER_NODE, retention={"keepLast": 1})
+        first = world.run()
+        world.look(times=2)
+        world.run()  # while the environment is under way
+        for node in ("gpu-1", "gpu-2"):
+            world.hand_in(node)
+        world.look(times=2)
+        assert world.manifest(first).environment is not None
+        third = world.run()
+        world.look(times=2)
+        world.hand_in("gpu-1")
+        world.hand_in("gpu-2", document(swappiness="10"))
+        world.look(times=2)
+        assert (world.beside["drift"]["since"], world.beside["drift"]["changes"]) == (first, 1)
+        fourth = world.run()
+        left = ids(list(world.store.list(FOLDER.prefix)))
+        assert sorted(left) == sorted((third, fourth)), "the first is compared with no more"
+
+    def test_leaves_the_gauges_of_the_one_before_alone_until_it_is_over(self, world: World) -> None:
+        def gauge(name: str) -> float | None:
+            labels = {"namespace": NAMESPACE, "name": "hourly"}
+            return world.services.metrics.registry.get_sample_value(f"kai_snapshot_capture_environment_{name}", labels)
+
+        world.put(PER_NODE)
+        for swappiness, drift in (("60", None), ("10", 1)):
+            world.run()
+            world.look(times=2)
+            world.hand_in("gpu-1")
+            world.hand_in("gpu-2", document(swappiness=swappiness))
+            world.look(times=2)
+            world.look_at_capture()
+            assert (gauge("nodes"), gauge("failed_nodes"), gauge("drift_changes")) == (2, 0, drift)
+        world.run()
+        world.look(times=2)
+        world.look_at_capture()
+        assert world.beside["outcome"] == "Running"
+        assert (gauge("nodes"), gauge("failed_nodes"), gauge("drift_changes")) == (2, 0, 1)
+        world.put(None)
+        world.look_at_capture()
+        world.look()
+        world.look_at_capture()
+        assert (gauge("nodes"), gauge("failed_nodes"), gauge("drift_changes")) == (None, None, None)
+
     def test_says_what_changed_in_the_cluster_once_and_not_for_each_node(self, world: World) -> None:
         world.put(PER_NODE)
         for version in ("v1.35.4", "v1.36.0"):
@@ -253,6 +341,42 @@ class TestARestart:
         world.hand_in("gpu-2")
         world.look(times=3)
         assert world.manifest(id_).environment is not None
+
+    def test_between_job_and_token_is_healed_as_long_as_the_pod_waits(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look()
+
+        def ends(secret: Any) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(world.cluster, "create_secret", ends)
+            with pytest.raises(KeyboardInterrupt):
+                world.look()
+        assert world.working_on() == ["gpu-1"]
+        assert world.cluster.secrets == {}
+        (job,) = world.cluster.made_jobs.values()
+        waiting = {"name": "environment", "state": {"waiting": {"reason": "ContainerCreating"}}}
+        world.cluster.made_pods.append(pod_of(job, phase="Pending", containerStatuses=[waiting]))
+        world.look()
+        owners = [secret["metadata"]["ownerReferences"][0]["uid"] for secret in world.cluster.secrets.values()]
+        assert sorted(owners) == sorted(each["metadata"]["uid"] for each in world.cluster.made_jobs.values())
+
+    def test_writes_nothing_where_nothing_is_missing(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+
+        def full(_: Any) -> None:
+            raise TransientError(Reason.FORBIDDEN, "exceeded quota: jobs, secrets")
+
+        monkeypatch.setattr(world.cluster, "create_job", full)
+        monkeypatch.setattr(world.cluster, "create_secret", full)
+        world.look()
+        assert "exceeded" not in world.beside["message"], "a quota is full of the Jobs that it counts"
 
     def test_after_the_index_was_written_names_it_in_the_manifest(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -322,6 +446,63 @@ class TestTroubles:
         assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "ArchiveNotFound")
         assert world.store.stat(FOLDER.manifest(id_)) is None
 
+    def test_why_a_node_failed_is_not_left_where_the_archive_is_gone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        id_ = world.run()
+        world.look(times=2)
+        world.end_job("gpu-1", reason="DeadlineExceeded")
+        put = DirectoryStore.put
+
+        def meanwhile(store: Any, key: str, content: Any) -> None:
+            world.store.delete(FOLDER.manifest(id_))
+            put(store, key, content)
+
+        monkeypatch.setattr(DirectoryStore, "put", meanwhile)
+        world.look(times=2)
+        here = FOLDER.environment(id_)
+        assert here.recorded(world.store.list(here.prefix)) == set(), "nobody would clear it away"
+        assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "ArchiveNotFound")
+        assert world.working_on() == ["gpu-1"], "that of the other is gone, and this one is over"
+
+    def test_the_jobs_go_with_an_environment_whose_storage_stays_away(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+
+        def away(*_: Any) -> None:
+            raise TransientError(Reason.STORAGE_UNREACHABLE, "it is away")
+
+        monkeypatch.setattr("kai_snapshot.runs.observe_environment.store_for", away)
+        monkeypatch.setattr("kai_snapshot.reconcile.environment.ALLOWANCE", timedelta(hours=-1))
+        world.look()
+        assert (world.beside["outcome"], world.beside["reason"]) == ("Failed", "StorageUnreachable")
+        assert world.cluster.made_jobs == {}
+
+    def test_a_job_that_cannot_be_deleted_leaves_its_environment_under_way(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+        world.put(None)
+
+        def away(*_: Any) -> None:
+            raise TransientError(Reason.API_UNREACHABLE, "away")
+
+        for call in ("delete_job", "jobs"):
+            with monkeypatch.context() as patch:
+                patch.setattr(world.cluster, call, away)
+                with contextlib.suppress(TransientError):
+                    world.look()
+            assert "environment" in world.status()
+        world.look()
+        assert "environment" not in world.status()
+        assert world.cluster.made_jobs == {}
+
     def test_a_job_the_api_server_will_never_take_is_what_becomes_of_its_node(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -347,6 +528,69 @@ class TestTroubles:
         monkeypatch.setattr(world.cluster, "create_job", refuse)
         world.look()
         assert (world.beside["outcome"], world.beside["message"]) == ("Running", "Forbidden: exceeded quota: jobs")
+
+    @pytest.mark.parametrize("words", ["exceeded quota: jobs", "request {} was refused"])
+    def test_what_fails_at_each_look_is_written_once_and_not_tried_again_at_once(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, words: str
+    ) -> None:
+        """Each write of a status is news, and news make for another look."""
+        world.put(PER_NODE)
+        world.run()
+        world.look()
+        asked: list[str] = []
+
+        def refuse(job: Any) -> None:
+            asked.append(job["metadata"]["name"])
+            raise TransientError(Reason.FORBIDDEN, words.format(len(asked)))
+
+        monkeypatch.setattr(world.cluster, "create_job", refuse)
+        before = world.cluster.status_writes
+        again_at = world.look()
+        assert (world.cluster.status_writes - before, len(asked)) == (1, 1)
+        assert world.look(times=3) == again_at
+        assert (world.cluster.status_writes - before, len(asked)) == (1, 1)
+        assert world.beside["nodes"]["total"] == 2, "what is known is told all the same"
+
+    def test_a_job_that_a_policy_denies_is_what_becomes_of_its_node(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look()
+        create = world.cluster.create_job
+
+        def refuse(job: Any) -> Any:
+            if job["metadata"]["annotations"]["kai-snapshot.io/node"] == "gpu-2":
+                return create(job)
+            raise TransientError(Reason.FORBIDDEN, 'admission webhook "policy" denied the request: no root')
+
+        monkeypatch.setattr(world.cluster, "create_job", refuse)
+        world.look()
+        assert world.working_on() == ["gpu-2"]
+        world.hand_in("gpu-2")
+        world.look(times=2)
+        (failure,) = world.beside["failures"]
+        assert (failure["node"], failure["reason"]) == ("gpu-1", "PodForbidden")
+
+    def test_one_node_that_cannot_be_written_down_holds_up_no_other(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.put(PER_NODE)
+        world.run()
+        world.look(times=2)
+        for node in ("gpu-1", "gpu-2"):
+            world.end_job(node, reason="DeadlineExceeded")
+        put = DirectoryStore.put
+
+        def refuse(store: Any, key: str, content: Any) -> None:
+            if key.endswith("gpu-1.json"):
+                raise TerminalError(Reason.STORAGE_REFUSED, "not this one")
+            put(store, key, content)
+
+        monkeypatch.setattr(DirectoryStore, "put", refuse)
+        world.look()
+        assert world.record("gpu-2").problem is not None
+        assert world.beside["message"] == "StorageRefused: not this one"
 
     def test_a_wish_that_is_taken_back_ends_what_is_under_way(self, world: World) -> None:
         world.put(PER_NODE)

@@ -3,18 +3,19 @@
 import asyncio
 import hashlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 
-from kai_snapshot.api.environmentdocument import EnvironmentDocument
-from kai_snapshot.api.environmentindex import EnvironmentIndex, EnvironmentPlan, NodeRecord
+from kai_snapshot.api.environmentdocument import EnvironmentDocument, Measurement, MeasurementType, Subtype
+from kai_snapshot.api.environmentindex import EnvironmentIndex, EnvironmentPlan, NodeRecord, StoredDocument
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest
-from kai_snapshot.environment.text import decode
+from kai_snapshot.environment.text import decode, encode
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import environmentsteps as steps
 from kai_snapshot.runs.request import EnvironmentRequest
@@ -49,7 +50,11 @@ async def api() -> AsyncIterator[ApiServer]:
 
 @pytest.fixture
 def store() -> MemoryStore:
-    content = snapshot(NODES)
+    return with_archive(NODES)
+
+
+def with_archive(nodes: Mapping[str, Mapping[str, str]]) -> MemoryStore:
+    content = snapshot(nodes)
     sha256 = hashlib.sha256(content).hexdigest()
     manifest = Manifest(
         id=RUN,
@@ -129,6 +134,7 @@ async def test_cluster_policies_come_from_the_api_server(store: MemoryStore, tmp
     policy = cluster_document(store).measurements[0].subtype("policy")
     assert policy is not None
     assert policy.data == {"driver.version": "570.158.01"}
+    assert policy.lacks is None
     assert [each.message for each in plan.collectors] == [None, None]
 
 
@@ -140,6 +146,9 @@ async def test_that_they_may_not_be_listed_is_said_and_nothing_else_is_lost(
     (told, _) = plan.collectors
     assert told.message is not None
     assert told.message.startswith("ClusterPolicies: Forbidden: ")
+    policy = cluster_document(store).measurements[0].subtype("policy")
+    assert policy is not None
+    assert (policy.lacks or "").startswith("Forbidden: "), "it must not look like a cluster that has none"
     assert len(plan.nodes) == 3
 
 
@@ -151,16 +160,96 @@ async def test_an_archive_that_was_changed_is_not_read(store: MemoryStore, tmp_p
     assert error.value.reason == Reason.CHECKSUM_MISMATCH
 
 
-async def test_one_that_retention_took_before_is_not_compared_with(store: MemoryStore, tmp_path: Path) -> None:
-    wanted = request(tmp_path, mode="SingleNode")
-    plan = await planned(store, wanted)
-    for node in plan.nodes:
-        record = NodeRecord(node=node.name)
-        store.put(FOLDER.environment(RUN).record(node.name), io.BytesIO(record.encode()))
+async def closed(store: MemoryStore, wanted: EnvironmentRequest) -> EnvironmentIndex:
     await asyncio.to_thread(steps.close, store, wanted.model_copy(update={"step": "Close", "previous": BEFORE}))
     with store.open(FOLDER.environment(RUN).index) as file:
-        index = EnvironmentIndex.decode(file.read(), where="index")
-    assert (index.drift, [each.node for each in index.nodes]) == (None, ["cpu-1"])
+        return EnvironmentIndex.decode(file.read(), where="index")
+
+
+def with_documents(store: MemoryStore, run: str, **nodes: bytes) -> tuple[NodeRecord, ...]:
+    """Records of nodes, each with this document."""
+    records = []
+    for name, content in nodes.items():
+        node = name.replace("_", "-")
+        stored = StoredDocument(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
+        records.append(NodeRecord(node=node, document=stored))
+        store.put(FOLDER.environment(run).node(node), io.BytesIO(content))
+        store.put(FOLDER.environment(run).record(node), io.BytesIO(records[-1].encode()))
+    return tuple(records)
+
+
+def with_index_before(store: MemoryStore, plan: EnvironmentPlan, nodes: tuple[NodeRecord, ...]) -> None:
+    before = EnvironmentIndex(
+        id=BEFORE, mode="PerNode", matching=3, cluster=plan.cluster, nodes=nodes, completed_at=MOMENT
+    )
+    store.put(FOLDER.environment(BEFORE).index, io.BytesIO(before.encode()))
+
+
+def swapping(value: int) -> bytes:
+    data = {"/proc/sys/vm/swappiness": str(value)}
+    found = Measurement(type=MeasurementType.OS, subtypes=(Subtype(subtype="sysctl", data=data),))
+    return encode(EnvironmentDocument.compose((found,), source_node="n", version="1", at=MOMENT, collectors=()), "yaml")
+
+
+async def test_one_that_retention_took_before_is_not_compared_with(store: MemoryStore, tmp_path: Path) -> None:
+    wanted = request(tmp_path, mode="SingleNode")
+    for node in (await planned(store, wanted)).nodes:
+        record = NodeRecord(node=node.name)
+        store.put(FOLDER.environment(RUN).record(node.name), io.BytesIO(record.encode()))
+    index = await closed(store, wanted)
+    assert [each.node for each in index.nodes] == ["cpu-1"]
+    assert index.drift is not None
+    assert (index.drift.since, index.drift.changes) == (BEFORE, 0)
+    assert index.drift.message.startswith("nothing was compared: ArchiveNotFound: ")
+
+
+@pytest.mark.parametrize(
+    ("poison", "why"),
+    [
+        pytest.param(b"{", "InvalidEnvironment: ", id="damaged"),
+        pytest.param(b" " * (steps.DOCUMENT_BYTES + 1), "StorageRefused: ", id="too large"),
+        pytest.param(b"dense", "it takes more memory than this process may have", id="too dense"),
+    ],
+)
+async def test_a_document_that_cannot_be_compared_keeps_back_neither_the_others_nor_the_index(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, poison: bytes, why: str
+) -> None:
+    def decoded(content: bytes, *, where: str) -> EnvironmentDocument:
+        if content == b"dense":
+            raise MemoryError
+        return decode(content, where=where)
+
+    monkeypatch.setattr(steps, "decode", decoded)
+    wanted = request(tmp_path)
+    plan = await planned(store, wanted)
+    before = with_documents(store, BEFORE, cpu_1=swapping(60), gpu_1=poison, gpu_2=swapping(60))
+    with_documents(store, RUN, cpu_1=swapping(10), gpu_1=swapping(60), gpu_2=swapping(20))
+    with_index_before(store, plan, before)
+    drift = (await closed(store, wanted)).drift
+    assert drift is not None
+    assert (drift.nodes, drift.changes) == (2, 2)
+    assert drift.examples[0] == "cpu-1: OS.sysctl./proc/sys/vm/swappiness 60 -> 10"
+    assert drift.message.startswith(f"not compared: gpu-1: {why}")
+    with store.open(FOLDER.environment(RUN).drift) as file:
+        kept = orjson.loads(file.read())
+    assert (kept["since"], [len(each["changes"]) for each in kept["documents"]]) == (BEFORE, [1, 1])
+
+
+async def test_what_could_not_be_read_again_is_not_stored(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "DOCUMENT_BYTES", 100)
+    with pytest.raises(TerminalError, match=r"lower environment\.maxNodesPerEntry"):
+        await planned(store, request(tmp_path))
+    assert store.stat(FOLDER.environment(RUN).plan) is None
+
+
+async def test_nodes_whose_names_no_key_can_have_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    store = with_archive({"gpu-1": {}, "n" * 253: {}, "n/../m": {}})
+    plan = await planned(store, request(tmp_path))
+    assert ([node.name for node in plan.nodes], plan.matching) == (["gpu-1"], 3)
+    assert plan.collectors[0].message is not None
+    assert "2 nodes are left out" in plan.collectors[0].message
 
 
 async def test_no_secret_is_in_what_a_request_prints_as(tmp_path: Path) -> None:

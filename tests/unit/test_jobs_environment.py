@@ -1,10 +1,12 @@
 """The pod that looks at a node: its rights, and what becomes of it."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kai_snapshot.collectors import systemd
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs.environment import NodeLook, job, pod_spec
 from kai_snapshot.jobs.nodepod import PodPhase, state
@@ -34,7 +36,9 @@ def test_without_privileges_it_meets_the_restricted_standard() -> None:
 def test_with_privileges_it_sees_the_host_and_can_change_none_of_its_files() -> None:
     look = NodeLook(image="i", privileged=True)
     assert container(look)["securityContext"]["privileged"] is True
-    assert container(look)["volumeMounts"] == [{"name": "host", "mountPath": "/host", "readOnly": True}]
+    assert container(look)["volumeMounts"] == [
+        {"name": "host", "mountPath": "/host", "readOnly": True, "recursiveReadOnly": "IfPossible"}
+    ]
     assert pod_spec(look, "n")["volumes"] == [{"name": "host", "hostPath": {"path": "/", "type": "Directory"}}]
 
 
@@ -43,8 +47,17 @@ def test_with_a_runtime_class_it_needs_no_devices_and_only_parts_of_the_host() -
     assert pod_spec(look, "n")["runtimeClassName"] == "nvidia"
     assert "privileged" not in container(look)["securityContext"]
     assert container(look)["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert [each["mountPath"] for each in container(look)["volumeMounts"]] == ["/host/etc/os-release", "/host/run"]
+    mounts = container(look)["volumeMounts"]
+    assert [each["mountPath"] for each in mounts] == ["/host/etc/os-release", "/host/run/systemd", "/host/run/dbus"]
+    assert {(each["readOnly"], each["recursiveReadOnly"]) for each in mounts} == {(True, "IfPossible")}
     assert {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"} in container(look)["env"]
+
+
+def test_of_the_host_it_has_what_the_collectors_read_and_no_other_socket() -> None:
+    look = NodeLook(image="i", privileged=True, runtime_class_name="nvidia")
+    paths = {each["hostPath"]["path"] for each in pod_spec(look, "n")["volumes"]}
+    assert {str(Path(socket).parent) for socket in (systemd.PRIVATE, systemd.SYSTEM_BUS)} < paths
+    assert not any(Path("/run/containerd/containerd.sock").is_relative_to(path) for path in paths)
 
 
 @pytest.mark.parametrize("privileged", [True, False])

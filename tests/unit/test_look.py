@@ -11,6 +11,7 @@ import pytest
 
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.runs import look
 from kai_snapshot.runs.look import FRESH_SECONDS, KEPT, InFile, Live, Stored
 from kai_snapshot.runs.take import Taken, take_url
 from kai_snapshot.stores import layout
@@ -101,15 +102,24 @@ class TestStored:
             place.see(key)
         assert store.downloads() == KEPT + 2
 
+    def test_summaries_of_all_that_are_listed_are_kept(self, store: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(look, "SUMMARIES_KEPT", 1)
+        monkeypatch.setattr(look, "KEPT", 1)
+        place = Stored(store)
+        keys = [each.key for each in place.listing().archives]
+        for key in (*reversed(keys), *keys):
+            place.summary(key)
+        assert store.downloads() == len(keys) == 3
+
     def test_an_archive_that_was_changed_is_refused(self, store: Counting) -> None:
         key = keep(store, "01", FIRST + timedelta(days=1))
         store.put(key, io.BytesIO(archive("02").read_bytes()))
         assert refused(Stored(store), "") is Reason.CHECKSUM_MISMATCH
 
     def test_archives_are_listed_oldest_first(self, store: Counting) -> None:
-        listed = Stored(store).archives()
+        listed = Stored(store).listing().archives
         assert [each.manifest.captured_at.hour for each in listed] == [10, 10, 11]
-        assert len(Stored(store, ONCE).archives()) == 1
+        assert len(Stored(store, ONCE).listing().archives) == 1
 
     def test_a_healed_configuration_is_taken(self, store: Counting) -> None:
         key = keep(store, "21", FIRST + timedelta(days=1))

@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from kai_snapshot.cli.app import app
+from kai_snapshot.source.connection import SERVICE_ACCOUNT
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 
@@ -44,9 +45,47 @@ def test_the_pages_are_served_where_the_service_and_the_policy_lead_and_only_to_
     ]
 
 
-def test_the_pages_run_from_the_operators_image_with_no_more_than_it_has() -> None:
-    operator = yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())["spec"]["template"]["spec"]["containers"][0]
+def operators_pod() -> Any:
+    """The spec of the operator's pod."""
+    return yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())["spec"]["template"]["spec"]
+
+
+def added_by_pages() -> dict[str, list[Any]]:
+    """What the component adds to the operator's pod, by the list that it is added to."""
     patch = yaml.safe_load({each["kind"]: each for each in documents("pages")}["Component"]["patches"][0]["patch"])
-    container = next(each["value"] for each in patch if each["path"].endswith("containers/-"))
+    added: dict[str, list[Any]] = {"volumes": [], "containers": []}
+    for each in patch:
+        assert (each["op"], each["path"].rpartition("/")[2]) == ("add", "-")
+        added[each["path"].split("/")[-2]].append(each["value"])
+    return added
+
+
+def test_the_pages_run_from_the_operators_image_with_no_more_than_it_has() -> None:
+    (operator,), (container,) = operators_pod()["containers"], added_by_pages()["containers"]
     assert container["image"] == operator["image"]
     assert container["securityContext"] == operator["securityContext"]
+
+
+def mounted(container: Any, volumes: list[Any]) -> Any:
+    """The volume that a container has for its service account."""
+    (name,) = (each["name"] for each in container["volumeMounts"] if each["mountPath"] == str(SERVICE_ACCOUNT))
+    return next(each for each in volumes if each["name"] == name)
+
+
+def test_the_operator_alone_has_the_token_and_has_all_that_would_be_mounted() -> None:
+    pod, added = operators_pod(), added_by_pages()
+    (operator,), (pages,) = pod["containers"], added["containers"]
+    assert pod["automountServiceAccountToken"] is False
+    sources = {
+        kind: source
+        for each in mounted(operator, pod["volumes"])["projected"]["sources"]
+        for kind, source in each.items()
+    }
+    paths = [sources["serviceAccountToken"]["path"]]
+    paths += [item["path"] for kind in ("configMap", "downwardAPI") for item in sources[kind]["items"]]
+    assert sorted(paths) == ["ca.crt", "namespace", "token"]
+    authority = mounted(pages, added["volumes"])
+    assert authority["configMap"] == sources["configMap"]
+    with_token = {each["name"] for each in pod["volumes"] if "serviceAccountToken" in str(each)}
+    assert not with_token & {each["name"] for each in pages["volumeMounts"]}
+    assert "serviceAccountToken" not in str(added)

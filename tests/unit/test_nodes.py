@@ -17,6 +17,7 @@ from kai_snapshot.api.environmentdocument import (
 from kai_snapshot.environment import frame
 from kai_snapshot.environment.assemble import assemble
 from kai_snapshot.environment.configmap import config_map
+from kai_snapshot.environment.diff import diff
 from kai_snapshot.environment.text import decode
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.jobs.environment import NodeLook
@@ -263,6 +264,10 @@ def test_a_right_that_is_missing_is_said_in_the_document() -> None:
     k8s = next(each for each in result.document.collectors if each.name == "k8s")
     assert k8s.status is CollectorStatus.SUCCEEDED
     assert "May not list pods" in (k8s.message or "")
+    (whole,), _ = look(cluster("a"))
+    assert whole.document is not None
+    drift = diff(whole.document, result.document)
+    assert (drift.changes, drift.not_compared) == ((), ("K8s.image",)), "nobody removed the images"
 
 
 def test_a_cluster_is_known_without_a_pod() -> None:

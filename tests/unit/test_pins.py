@@ -41,6 +41,11 @@ def test_an_archive_stays_while_a_replay_reads_it(replays: list[dict[str, Any]],
     assert [id_ for id_ in IDS if id_ in pinned] == expected
 
 
+def test_what_its_environment_needs_stays_too() -> None:
+    pinned = pins([reading(IDS[4])], STORAGE, FOLDER, also=(IDS[0], IDS[2]))
+    assert [id_ for id_ in IDS if id_ in pinned] == [IDS[0], IDS[2], IDS[4]]
+
+
 def test_a_run_requested_within_the_range_stays_too() -> None:
     pinned = pins([reading(IDS[4], first=IDS[2])], STORAGE, FOLDER)
     assert "20261122T123000Z-dd323bde" in pinned

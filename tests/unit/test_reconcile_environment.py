@@ -15,7 +15,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.errors import Reason
 from kai_snapshot.jobs.nodefacts import NodeJob
-from kai_snapshot.reconcile.environment import ALLOWANCE, Observed, StepFailed, begin, reconcile
+from kai_snapshot.reconcile.environment import ALLOWANCE, Observed, StepFailed, begin, needed, reconcile
 from kai_snapshot.reconcile.plan import CreateNodeJob, DeleteJob, Plan, RecordNode, StartStep
 from support.resources import CREATED, capture
 
@@ -90,6 +90,17 @@ class TestAJob:
         plan = look(at=at, plan=planned("a"), jobs=(job("a", has_pod=False),), refused={"a": why})
         assert problems(plan) == ({"a": expected} if expected else {})
 
+    def test_whose_pod_waits_may_wait_for_its_token(self) -> None:
+        assert actions(look(at=5, plan=planned("a"), jobs=(job("a"),)), CreateNodeJob) == [CreateNodeJob("a")]
+        assert actions(look(at=5, plan=planned("a"), jobs=(job("a", started=True),)), CreateNodeJob) == []
+
+    def test_outlives_no_environment(self) -> None:
+        gone = StepFailed(Problem(reason=Reason.ARCHIVE_NOT_FOUND, message="gone"), transient=False, at=BEGUN)
+        jobs = (job("a"), job("b", ended=True))
+        plan = look(at=5, plan=planned("b"), recorded=frozenset("b"), jobs=jobs, step=gone)
+        assert plan.status.environment.outcome == "Failed"
+        assert actions(plan, DeleteJob) == [DeleteJob("job-a")], "what is over may stay"
+
     def test_that_failed_is_recorded_with_its_own_reason(self) -> None:
         failed = job("a", ended=True, problem=Problem(reason=Reason.GPU_NOT_FOUND, message="none"))
         plan = look(at=5, plan=planned("a"), jobs=(failed,))
@@ -122,6 +133,8 @@ class TestAStep:
         early, late = look(at=29, step=failed), look(at=30, step=failed)
         assert (early.actions, early.again_at) == ((), BEGUN + timedelta(seconds=30))
         assert actions(late, StartStep) == [StartStep("Plan")]
+        assert early.status.environment.retry_time == early.again_at
+        assert late.status.environment.retry_time is None
 
     def test_that_keeps_failing_ends_the_environment(self) -> None:
         failed = StepFailed(Problem(reason=Reason.STORAGE_UNREACHABLE, message="away"), transient=True, at=BEGUN)
@@ -139,11 +152,28 @@ def test_a_storage_that_stays_away_ends_the_environment() -> None:
     assert (plan.status.environment.outcome, plan.again_at) == ("Failed", None)
 
 
+def test_one_trouble_after_half_an_hour_ends_no_environment_that_takes_longer() -> None:
+    away = Problem(reason=Reason.STORAGE_UNREACHABLE, message="away")
+    at = ALLOWANCE.total_seconds()
+    nodes = {"matching": 2, "total": 2, "captured": 1}
+    plan = look(at=at, problem=away, status={"nodes": nodes}, wanted={"parallelism": 1})
+    assert plan.status.environment.outcome == "Running"
+    assert plan.status.environment.nodes.captured == 1
+    assert plan.status.environment.retry_time == plan.again_at == BEGUN + timedelta(seconds=at + 30)
+    assert look(at=at, status={"nodes": nodes}, plan=planned("a", "b")).status.environment.retry_time is None
+
+
 def test_nodes_whose_turn_never_came_are_given_up_at_the_end() -> None:
     end = 2 * 300 + ALLOWANCE.total_seconds()
     plan = look(at=end, plan=planned("a", "b"), wanted={"parallelism": 1})
     assert problems(plan) == {"a": Reason.DEADLINE_EXCEEDED, "b": Reason.DEADLINE_EXCEEDED}
     assert actions(plan, CreateNodeJob) == []
+
+
+def test_nodes_that_could_not_be_begun_say_what_was_in_the_way() -> None:
+    status = {"message": "Forbidden: exceeded quota: jobs", "retryTime": BEGUN.isoformat()}
+    (record,) = actions(look(at=3600, plan=planned("a"), status=status), RecordNode)
+    assert record.problem.message == "its turn did not come in time: Forbidden: exceeded quota: jobs"
 
 
 @given(data=st.data(), parallelism=st.integers(1, 5), count=st.integers(1, 12))
@@ -166,7 +196,7 @@ def test_it_ends_whatever_becomes_of_its_nodes(data: st.DataObject, parallelism:
             break
         for action in plan.actions:
             match action:
-                case CreateNodeJob(node):
+                case CreateNodeJob(node) if node not in jobs:
                     begun.append(node)
                     jobs[node] = job(node, after=now)
                 case RecordNode(node):
@@ -199,6 +229,19 @@ class TestAnotherRun:
 
         assert following(self.status(outcome="Succeeded", sha256="0" * 64)) == "20261122T090000Z"
         assert following(self.status(outcome="Failed", previous="20261122T080000Z")) == "20261122T080000Z"
+
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            pytest.param({}, ["20261122T090000Z"], id="the first, under way"),
+            pytest.param({"previous": "20261122T080000Z"}, ["20261122T090000Z", "20261122T080000Z"], id="under way"),
+            pytest.param({"outcome": "Succeeded", "sha256": "0" * 64}, ["20261122T090000Z"], id="compared with next"),
+            pytest.param({"outcome": "Failed", "previous": "20261122T080000Z"}, ["20261122T080000Z"], id="failed"),
+            pytest.param({"outcome": "Failed"}, [], id="none was ever good"),
+        ],
+    )
+    def test_leaves_what_is_needed_for_it(self, status: dict[str, Any], expected: list[str]) -> None:
+        assert list(needed(self.status(**status))) == expected
 
     def test_leaves_alone_one_that_is_under_way(self) -> None:
         before = self.status()

@@ -15,7 +15,7 @@ def archives(count: int) -> list[Archive]:
     store = MemoryStore()
     for hour in range(count):
         keep(store, "01", FIRST + timedelta(hours=hour))
-    return list(Stored(store).archives())
+    return list(Stored(store).listing().archives)
 
 
 def numbers(pending: int, **queues: tuple[float, float | None]) -> Computed:

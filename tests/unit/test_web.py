@@ -96,6 +96,33 @@ class TestOpenApi:
             "/api/v1/snapshots/diff",
         }
 
+    def test_what_can_come_back_is_in_it(self, site: Site) -> None:
+        """Every status that the application gives, besides those of faults and of a sign-in."""
+        answers = {
+            "200": site.ask(f"{API}/nodes"),
+            "304": site.ask(f"{API}/nodes", If_None_Match=site.ask(f"{API}/nodes").headers["ETag"]),
+            "404": site.ask(f"{API}/nodes?snapshot=absent"),
+            "405": site.ask(f"{API}/nodes", "POST"),
+            "421": site.ask(f"{API}/nodes", Host="evil.example"),
+        }
+        assert {name: str(each.status) for name, each in answers.items()} == {name: name for name in answers}
+        document = site.ask("/api/v1/openapi.json").document
+        described = document["paths"][f"{API}/nodes"]["get"]["responses"]
+        assert answers.keys() | {"422", "500", "503"} <= described.keys()
+        assert "401" not in described
+        assert "security" not in document
+
+    def test_with_a_sign_in_a_token_is(self) -> None:
+        async def everybody(token: str) -> None:
+            del token
+
+        with served(Given(views()), origin=None, admit=everybody) as site:
+            document = site.ask("/api/v1/openapi.json", Authorization="Bearer any").document
+        validate(document)
+        ((name, scheme),) = document["components"]["securitySchemes"].items()
+        assert (scheme["type"], scheme["scheme"], document["security"]) == ("http", "bearer", [{name: []}])
+        assert all({"401", "403"} <= each["get"]["responses"].keys() for each in document["paths"].values())
+
     def test_every_field_of_the_contract_is_in_it(self, site: Site) -> None:
         schemas = site.ask("/api/v1/openapi.json").document["components"]["schemas"]
         contract = json.loads((CORPUS.parent / "visualizer.schema.json").read_bytes())["$defs"]
@@ -125,6 +152,7 @@ class TestFailures:
         [
             (TerminalError(Reason.ARCHIVE_NOT_FOUND, "m"), 404),
             (TerminalError(Reason.INVALID_SPEC, "m"), 400),
+            (TerminalError(Reason.CONFIG_NULL, "m"), 422),
             (TransientError(Reason.SOURCE_UNREACHABLE, "m"), 503),
             (TerminalError(Reason.NOT_A_ZIP, "m"), 500),
         ],
@@ -163,6 +191,34 @@ class TestGuard:
     @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8080", "127.0.0.1:1", "[::1]:8080"])
     def test_our_names_are_served(self, site: Site, host: str) -> None:
         assert site.ask("/healthz", Host=host).status == 200
+
+    def test_another_sites_page_may_ask_whether_it_may_read_the_api(self, site: Site) -> None:
+        asks = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "if-none-match"}
+        answer = site.ask(f"{API}/summary", "OPTIONS", Origin="https://console.example", **asks)
+        assert (answer.status, answer.body) == (204, b"")
+        assert answer.headers["Access-Control-Allow-Origin"] == answer.headers["Access-Control-Allow-Headers"] == "*"
+        assert answer.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
+        assert site.ask("/queues", "OPTIONS", **asks).status == 405
+        assert site.ask(f"{API}/summary", "OPTIONS").status == 405
+        with served(Given(views()), origin=None) as closed:
+            refused = closed.ask(f"{API}/summary", "OPTIONS", **asks)
+        assert (refused.status, refused.headers["Access-Control-Allow-Origin"]) == (405, None)
+
+    @pytest.mark.parametrize("dest", ["image", "iframe", "script", "empty"])
+    def test_another_sites_page_cannot_have_us_work(self, site: Site, dest: str) -> None:
+        mode = "navigate" if dest == "iframe" else "no-cors"
+        asks = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": mode, "Sec_Fetch_Dest": dest}
+        for path in ("/", "/archives?computed=yes", "/jobs?why=simulated"):
+            answer = site.ask(path, **asks)
+            assert (answer.status, answer.document["reason"]) == (403, "Forbidden")
+        assert site.ask(f"{API}/summary", **asks).status == 200
+        with served(Given(views()), origin=None) as closed:
+            assert closed.ask(f"{API}/summary", **asks).status == 403
+
+    @pytest.mark.parametrize("whence", ["cross-site", "same-site", "same-origin", "none"])
+    def test_a_link_may_lead_here_from_anywhere(self, site: Site, whence: str) -> None:
+        follows = {"Sec_Fetch_Site": whence, "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+        assert site.ask("/queues", **follows).status == 200
 
     def test_whose_pages_may_read_it_is_what_was_said(self) -> None:
         with served(Given(views()), origin="https://console.example") as site:

@@ -102,6 +102,18 @@ class TestSigningIn:
         assert cookie.startswith(f"{COOKIE}=good;")
         assert {"HttpOnly", "SameSite=strict", "Path=/"} <= {part.strip() for part in cookie.split(";")}
 
+    def test_behind_tls_it_is_for_tls_alone(self) -> None:
+        with served(Given(views()), origin=None, admit=allows, tls=True) as site:
+            cookie = sign_in(site, "good").headers["Set-Cookie"]
+            assert cookie.startswith("__Host-")
+            assert {"Secure", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+            kept = cookie.partition(";")[0]
+            assert 'action="/sign-out"' in site.ask("/queues", Cookie=kept).body.decode()
+            gone = site.ask("/sign-out", "POST", Cookie=kept).headers["Set-Cookie"]
+            assert gone.startswith(f'{kept.partition("=")[0]}=""')
+            assert "Secure" in gone
+            assert site.ask("/queues", Cookie=kept.removeprefix("__Host-")).status == 303
+
     @pytest.mark.parametrize("token", ["bad", "other", "away", ""])
     def test_a_second_try_leads_where_the_first_would_have(self, site: Site, token: str) -> None:
         assert 'value="/queues?resource=cpu"' in sign_in(site, token, "/queues?resource=cpu").body.decode()
@@ -123,17 +135,27 @@ class TestSigningIn:
 
     @pytest.mark.parametrize(
         "target",
-        ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "evil", "", "/\r\nX: y"],
+        [
+            *("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "evil", ""),
+            *("/\r\nX: y", "/\t/evil.example", "//["),
+        ],
     )
     def test_it_leads_nowhere_else(self, site: Site, target: str) -> None:
         assert sign_in(site, "good", target).headers["Location"] == "/"
 
     @pytest.mark.parametrize(
-        "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}]
+        "headers",
+        [
+            *({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://["}),
+            {"Sec_Fetch_Site": "cross-site"},
+        ],
     )
     def test_another_sites_form_signs_nobody_in_or_out(self, site: Site, headers: dict[str, str]) -> None:
         assert sign_in(site, "good", **headers).status == 403
         assert site.ask("/sign-out", "POST", **headers).status == 403
+
+    def test_a_form_that_leads_to_no_address_leads_home(self, site: Site) -> None:
+        assert 'value="/"' in site.ask("/sign-in?next=//[").body.decode()
 
     def test_our_own_form_does(self, site: Site) -> None:
         assert sign_in(site, "good", Origin=site.url, Sec_Fetch_Site="same-origin").status == 303
@@ -142,6 +164,28 @@ class TestSigningIn:
         answer = site.ask("/sign-out", "POST", Cookie=f"{COOKIE}=good")
         assert (answer.status, answer.headers["Location"]) == (303, "/sign-in")
         assert f'{COOKIE}=""' in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/", "/queues", "/absent/", "/healthz/", "/static"])
+@pytest.mark.parametrize("host", ["[", "[::1", "a/b?c", "\xff"])
+def test_a_host_that_is_none_is_no_fault(caplog: pytest.LogCaptureFixture, path: str, host: str) -> None:
+    with served(Given(views()), origin=None, hosts=None, admit=allows) as site:
+        for headers in ({}, {"Authorization": "Bearer good"}):
+            answer = site.ask(path, Host=host, **headers)
+            assert answer.status != 500
+            assert answer.headers["Content-Security-Policy"]
+    assert not caplog.records
+
+
+def test_a_fault_of_the_gate_is_told_as_any_other(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(token: str) -> None:
+        raise RuntimeError("/secret/path")
+
+    with served(Given(views()), origin=None, admit=broken) as site:
+        answer = site.ask("/api/v1/snapshots", Authorization="Bearer good")
+    assert (answer.status, answer.document["reason"]) == (500, "InternalError")
+    assert answer.headers["Content-Security-Policy"]
+    assert "/secret/path" in caplog.text
 
 
 def test_an_answer_is_remembered_for_a_while_and_no_longer() -> None:

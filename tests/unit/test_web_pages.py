@@ -1,16 +1,24 @@
 """The pages, as they are served: whole without scripts, and nothing in them but what the views say."""
 
+import errno
+import io
+import os
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 
+from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.runs.look import InFile, Stored
+from kai_snapshot.stores import Store
 from kai_snapshot.stores.memory import MemoryStore
 from kai_snapshot.web.clustermap import COLOURS, OTHER, cluster_map
+from support.eventually import eventually
 from support.page import Page, page
 from support.served import Given, Site, served
 from support.simulated import CASES, CORPUS
@@ -38,8 +46,9 @@ def test_every_page_of_every_archive_is_whole_and_needs_nothing_from_elsewhere(c
                 assert target.startswith(("/", "#"))
 
 
-def test_what_pages_lead_to_is_there() -> None:
-    with served(InFile(CORPUS / CASES[-1] / "snapshot.zip")) as site:
+@pytest.mark.parametrize("case", [CASES[-1], "21-config-null"])
+def test_what_pages_lead_to_is_there(case: str) -> None:
+    with served(InFile(CORPUS / case / "snapshot.zip")) as site:
         targets = {target for path in PAGES for target in page(site, path).links() if target.startswith("/")}
         assert {target: site.ask(target).status for target in targets} == dict.fromkeys(targets, 200)
 
@@ -208,6 +217,14 @@ def test_the_simulator_is_asked_why_jobs_wait_when_somebody_wants_to_know() -> N
         assert ("why", "simulated") in {(each.get("name"), each.get("value")) for each in found.all("input")}
 
 
+def test_that_the_simulator_cannot_find_out_is_said_above_the_jobs() -> None:
+    with served(InFile(CORPUS / "21-config-null" / "snapshot.zip")) as site:
+        found = page(site, "/jobs?why=simulated")
+    assert "ConfigNull" in found.text
+    assert found.text.index("config: null") < found.text.index("Why it waits")
+    assert "/jobs" in found.links()
+
+
 class TestTime:
     def test_one_can_step_to_earlier_and_later_archives(self, hourly: Site, keys: list[str]) -> None:
         newest = page(hourly, "/queues?resource=cpu")
@@ -239,6 +256,78 @@ def test_what_cannot_be_shown_is_said_on_a_page() -> None:
     assert answer.status == 503
     assert "It is <away>." in Page(answer).text
     assert "SourceUnreachable" in Page(answer).text
+
+
+class Watched(Stored):
+    """A storage that tells whose summaries are computed, none before somebody has left; there is room for some."""
+
+    def __init__(self, store: Store, left: threading.Event, room: int) -> None:
+        super().__init__(store)
+        self.computed: list[str] = []
+        self.left = left
+        self.room = room
+
+    def summary(self, wanted: str) -> ClusterSummary:
+        self.computed.append(wanted)
+        assert self.left.wait(30)
+        if len(self.computed) > self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/secret/path")
+        return views().summary
+
+
+def test_nothing_more_is_computed_for_who_has_left() -> None:
+    store, left = MemoryStore(), threading.Event()
+    for hour in range(20):
+        keep(store, "01", FIRST + timedelta(hours=hour))
+    place = Watched(store, left, room=20)
+    with served(place) as site:
+        asker = HTTPConnection("127.0.0.1", site.port)
+        asker.request("GET", "/archives?computed=yes")
+        eventually(lambda: place.computed, timeout=30, interval=0.01)
+        asker.close()
+        left.set()
+    assert len(place.computed) < 10
+
+
+def test_an_archive_for_which_there_is_no_room_spoils_no_other() -> None:
+    store, left = MemoryStore(), threading.Event()
+    for hour in range(3):
+        keep(store, "01", FIRST + timedelta(hours=hour))
+    left.set()
+    with served(Watched(store, left, room=2)) as site:
+        found = page(site, "/archives?computed=yes")
+    assert len([each for each in found.all("td") if each.get("data-value") == "pending"]) == 2
+    assert "StorageRefused" in found.text
+    assert "secret" not in found.text
+
+
+@pytest.mark.parametrize("damaged", [".zip", ".json"])
+def test_where_the_newest_is_damaged_one_gets_to_the_others(damaged: str) -> None:
+    store = MemoryStore()
+    older, _ = (keep(store, "10", FIRST + timedelta(hours=hour)) for hour in range(2))
+    key = max(each.key for each in store.list() if each.key.endswith(damaged))
+    store.put(key, io.BytesIO(b"{"))
+    with served(Stored(store)) as site:
+        answer = site.ask("/")
+        problem = Page(answer)
+        assert answer.status == 500
+        assert "Show the newest" not in problem.text
+        assert "/archives" in {each["href"] for each in problem.all("a")}
+        listed = page(site, "/archives")
+        assert (key in listed.text) == (damaged == ".json")
+        (way,) = {target for target in listed.links() if target == f"/?snapshot={quote_plus(older)}"}
+        page(site, way)
+
+
+def test_where_none_can_be_read_that_is_said() -> None:
+    store = MemoryStore()
+    keep(store, "10", FIRST)
+    (key,) = (each.key for each in store.list() if each.key.endswith(".json"))
+    store.put(key, io.BytesIO(b"{"))
+    with served(Stored(store)) as site:
+        found = page(site, "/archives")
+    assert key in found.text
+    assert "There are no archives that can be read." in found.text
 
 
 def test_nothing_of_config_maps_and_environments_is_shown(tmp_path: Path) -> None:

@@ -105,7 +105,10 @@ def operator_objects(kube: Kube, players: Cast) -> list[Object]:
     containers = deployment["spec"]["template"]["spec"]["containers"]
     for container in containers:
         container["image"] = players.operator.reference
-    containers[0]["env"].append({"name": "KAI_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template})
+    containers[0]["env"] += [
+        {"name": "KAI_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template},
+        {"name": "KAI_SNAPSHOT_PRIVILEGED_NAMESPACES", "value": f"{NAMESPACE},{OTHER_NAMESPACE}"},
+    ]
     return rendered
 
 

@@ -23,6 +23,8 @@ DEFAULT_UNITS: Final = ("containerd.service", "docker.service", "kubelet.service
 """The units of systemd that are looked at, as in aicr."""
 TIMESTAMP, VERSION, SOURCE_NODE = "timestamp", "version", "source-node"
 """The keys of `metadata`."""
+REASON, COMPLETE = "reason", "complete"
+"""The keys of a subtype's `context`: why there is nothing, and `false` if there may well be something."""
 
 Reading = StrictBool | StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictStr
 """One value."""
@@ -87,6 +89,15 @@ class Subtype(_Part):
     """Free text about it."""
     items: tuple[Item, ...] = ()
     """The same by thing, where one key is about many; readers before aicr v0.16 ignore them."""
+
+    @property
+    def lacks(self) -> str | None:
+        """Why it is not, or not wholly, known what there is; None if it is."""
+        return self.context.get(REASON, "") if self.context.get(COMPLETE) == "false" else None
+
+    def lacking(self, why: str) -> Self:
+        """The same, of which it is not, or not wholly, known what there is."""
+        return self.model_copy(update={"context": {**self.context, REASON: why, COMPLETE: "false"}})
 
     def dump(self) -> dict[str, Any]:
         """The JSON object; keys in order, so that equal content is equal text."""

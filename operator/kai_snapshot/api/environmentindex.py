@@ -98,7 +98,7 @@ class NodeRecord(_Stored):
     document: StoredDocument | None = None
     """Its document, `nodes/<node>.yaml`."""
     missing: tuple[str, ...] = ()
-    """The collectors that failed; the document says why."""
+    """The collectors that failed, or had no answer to a part; the document says why."""
     received_sha256: str | None = None
     """SHA-256 of what its pod handed in, by which the same is known again."""
     gpu_count: int | None = None

@@ -49,7 +49,7 @@ class Environment(ApiModel):
     """A node without a GPU is a failure."""
     privileged: bool = False
     """Run as root, privileged, with the host mounted read-only: units and the host's own nvidia-smi need it.
-    The namespace must admit that."""
+    The namespace must admit that, and the operator's setting KAI_SNAPSHOT_PRIVILEGED_NAMESPACES name it."""
     timeout_seconds: int = Field(default=300, ge=10, le=3600)
     """How long one node may take, from its Job on, pulling the image included."""
     max_nodes: int = Field(default=20, ge=1, le=1000)
@@ -81,7 +81,7 @@ class NodeCounts(ApiModel):
     captured: int = 0
     """Nodes whose document is stored."""
     incomplete: int = 0
-    """Those of them where a collector failed: the document lacks what it would have found."""
+    """Those of them where a collector failed, or had no answer: the document lacks what it would have found."""
     failed: int = 0
     """Nodes without a document."""
 
@@ -108,6 +108,8 @@ class DriftBrief(ApiModel):
     """How much changed."""
     examples: tuple[str, ...] = ()
     """At most three of the changes."""
+    message: str = ""
+    """What could not be compared, and why."""
 
 
 class EnvironmentStatus(ApiModel):
@@ -125,6 +127,8 @@ class EnvironmentStatus(ApiModel):
     """When the archive was safe and the environment begun."""
     completion_time: Time | None = None
     """When it was over."""
+    retry_time: Time | None = None
+    """When it is tried again, after the trouble that the message tells of."""
     previous: str | None = None
     """Id of the run whose environment it is compared with."""
     nodes: NodeCounts | None = None

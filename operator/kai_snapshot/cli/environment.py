@@ -58,6 +58,7 @@ def environment(
     error, and the rest is there.
     """
     if ctx.invoked_subcommand is not None:
+        _refuse_lost_options(ctx, ctx.invoked_subcommand)
         return
     target = to.Target.of(file, form, template, kubeconfig, context)
     look = Look(
@@ -73,6 +74,19 @@ def environment(
         document = collect_in_cluster(look, os.environ, connection, max_nodes_per_entry=max_nodes_per_entry)
     to.say_what_failed([document], debug=debug)
     to.finish([document], target, require=require_gpu)
+
+
+def _refuse_lost_options(ctx: typer.Context, subcommand: str) -> None:
+    """Options before a subcommand are this machine's, which then is not looked at. Raises typer.BadParameter."""
+    given = [each for each in ctx.command.params if _is_given(ctx, each.name or "")]
+    if given:
+        options = ", ".join(max(each.opts, key=len) for each in given)
+        raise typer.BadParameter(f"{options}: options of `{subcommand}` come after it, this would be lost")
+
+
+def _is_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command("cluster")

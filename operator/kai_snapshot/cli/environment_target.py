@@ -26,7 +26,7 @@ File = Annotated[
         "-f",
         metavar="TARGET",
         rich_help_panel=_PANEL,
-        help="A file, a directory for a file of each node, cm://NAMESPACE/NAME, or - for standard output.",
+        help="A file, a directory (DIRECTORY/ is made) for a file of each node, cm://NAMESPACE/NAME, or - for stdout.",
     ),
 ]
 Form = Annotated[text.Form, typer.Option("--output", "-o", rich_help_panel=_PANEL, help="The form of the documents.")]
@@ -97,8 +97,10 @@ class Target:
         """Writes them all. Raises SnapshotError, OSError."""
         if self.where.startswith(configmap.SCHEME):
             self._apply(documents)
-        elif self.where != STDOUT and Path(self.where).is_dir():
-            for name, each in _by_file_name(documents).items():
+        elif self.where.endswith("/") or (self.where != STDOUT and Path(self.where).is_dir()):
+            by_name = _by_file_name(documents)
+            Path(self.where).mkdir(parents=True, exist_ok=True)
+            for name, each in by_name.items():
                 ending = "txt" if self.template is not None else text.EXTENSION[self.form]
                 Path(self.where, f"{name}.{ending}").write_bytes(self._content([each]))
         elif self.where == STDOUT:
@@ -118,9 +120,9 @@ class Target:
         namespace, name = configmap.parse(self.where)
         made = [
             configmap.config_map(
-                each, self.form, namespace=namespace, name=name if len(documents) == 1 else f"{name}-{each.source_node}"
+                each, self.form, namespace=namespace, name=name if len(documents) == 1 else f"{name}-{node}"
             )
-            for each in documents
+            for node, each in _by_node(documents).items()
         ]
         connection = from_kubeconfig(self.kubeconfig, context=self.context)
         asyncio.run(apply_config_maps(connection, made))
@@ -128,13 +130,20 @@ class Target:
 
 def _by_file_name(documents: Sequence[EnvironmentDocument]) -> dict[str, EnvironmentDocument]:
     """By node. A document may come from anywhere, and its node's name must not lead to another directory."""
-    found: dict[str, EnvironmentDocument] = {}
-    for each in documents:
-        name = each.source_node
+    found = _by_node(documents)
+    for name in found:
         if not name or name.startswith(".") or "/" in name or "\0" in name:
             raise TerminalError(
                 Reason.INVALID_ENVIRONMENT, f"The node's name {name!r} in a document is no file's name."
             )
+    return found
+
+
+def _by_node(documents: Sequence[EnvironmentDocument]) -> dict[str, EnvironmentDocument]:
+    """Raises TerminalError(InvalidSpec) where one would overwrite another."""
+    found: dict[str, EnvironmentDocument] = {}
+    for each in documents:
+        name = each.source_node
         if name in found:
             raise TerminalError(Reason.INVALID_SPEC, f"There are two documents of the node {name}: write to one file.")
         found[name] = each

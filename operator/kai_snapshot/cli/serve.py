@@ -15,7 +15,7 @@ from kai_snapshot.cli.compared_files import named_results
 from kai_snapshot.runs.admit import admit
 from kai_snapshot.runs.look import InFile, Live, Place, Stored
 from kai_snapshot.runs.take import Taken, take, take_url
-from kai_snapshot.source import in_cluster
+from kai_snapshot.source import in_cluster_as_nobody
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 from kai_snapshot.web.app import application
 from kai_snapshot.web.gate import Admit
@@ -73,6 +73,14 @@ def serve(
             "Bearer or on a sign-in page. Then no other site's pages may read the API.",
         ),
     ] = None,
+    behind_tls: Annotated[
+        bool,
+        typer.Option(
+            "--behind-tls",
+            help="Browsers reach this over TLS only, as where an Ingress ends it: then the cookie of --sign-in is for "
+            "TLS alone.",
+        ),
+    ] = False,
 ) -> None:
     """Show an archive, those of a storage, or what the scheduler sees now: as pages, and as the visualizer API.
 
@@ -80,6 +88,8 @@ def serve(
     """
     if [archive is not None, s3 is not None or directory is not None, live].count(True) != 1:
         raise typer.BadParameter("say what to show: an archive, --s3, --dir or --live")
+    if behind_tls and sign_in is None:
+        raise typer.BadParameter("it is about the cookie of --sign-in: give that too", param_hint="--behind-tls")
     place: Place
     if archive is not None:
         place = InFile(archive, {name: result for name, _, result in named_results(results or [])})
@@ -101,7 +111,7 @@ def serve(
         if not local and admitted is None:
             typer.echo(f"Whoever reaches {listen_on} sees it: there is no sign-in.", err=True)
         origin = None if allow_origin == "none" or admitted is not None else allow_origin
-        app = application(place, origin=origin, hosts=hosts, admit=admitted, ahead=True)
+        app = application(place, origin=origin, hosts=hosts, admit=admitted, tls=behind_tls, ahead=True)
         server(app).run(sockets=[listener])
 
 
@@ -119,7 +129,7 @@ def _live(source: Source, url: str | None, kubeconfig: Path | None, context: str
 
 def _admitted(namespace: str, kubeconfig: Path | None, context: str | None) -> Admit:
     inside = kubeconfig is None and context is None and "KUBERNETES_SERVICE_HOST" in os.environ
-    connection = in_cluster(os.environ) if inside else from_kubeconfig(kubeconfig, context=context)
+    connection = in_cluster_as_nobody(os.environ) if inside else from_kubeconfig(kubeconfig, context=context)
     return partial(admit, connection, namespace=namespace)
 
 

@@ -198,11 +198,12 @@ class Cluster:
         secret = self._secret(namespace, name)
         return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()} if secret else None
 
-    def secret_owners(self, namespace: str, name: str) -> frozenset[str]:
-        """The UIDs of those a Secret belongs to."""
+    def secret_owners(self, namespace: str, name: str) -> frozenset[str] | None:
+        """The UIDs of those a Secret belongs to; None if there is none."""
         secret = self._secret(namespace, name)
-        owners = secret["metadata"].get("ownerReferences", ()) if secret else ()
-        return frozenset(owner["uid"] for owner in owners)
+        if secret is None:
+            return None
+        return frozenset(owner["uid"] for owner in secret["metadata"].get("ownerReferences", ()))
 
     def _secret(self, namespace: str, name: str) -> Object | None:
         return self._found(

@@ -86,7 +86,8 @@ class _Worker(threading.Thread):
             return Outcome(self._report(CollectorStatus.TIMED_OUT, timeout_seconds, message))
         if self._measurement is None:
             return Outcome(self._report(CollectorStatus.FAILED, self._seconds, self._message))
-        return Outcome(self._report(CollectorStatus.SUCCEEDED, self._seconds), self._measurement)
+        lacks = "; ".join(each.lacks for each in self._measurement.subtypes if each.lacks is not None)
+        return Outcome(self._report(CollectorStatus.SUCCEEDED, self._seconds, lacks or None), self._measurement)
 
     def _report(self, status: CollectorStatus, seconds: float, message: str | None = None) -> CollectorReport:
         return CollectorReport(name=self.name, status=status, duration_seconds=round(seconds, 3), message=message)

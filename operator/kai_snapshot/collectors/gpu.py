@@ -11,7 +11,7 @@ from typing import Final
 from kai_snapshot.api.environmentdocument import Measurement, MeasurementType, Subtype
 from kai_snapshot.collectors.host import Host
 from kai_snapshot.environment.pci import hardware
-from kai_snapshot.environment.smi import NotUnderstoodError, no_gpu, smi
+from kai_snapshot.environment.smi import NotUnderstoodError, no_answer, no_gpu, smi
 from kai_snapshot.environment.system import module_names
 
 QUERY: Final = ("nvidia-smi", "-q", "-x")
@@ -52,16 +52,16 @@ def driver_view(host: Host, *, timeout_seconds: float) -> Subtype:
     try:
         done = subprocess.run(command, capture_output=True, timeout=timeout_seconds, check=False)
     except subprocess.TimeoutExpired:
-        return no_gpu(f"nvidia-smi did not answer within {timeout_seconds:g} s")
+        return no_answer(f"nvidia-smi did not answer within {timeout_seconds:g} s")
     except OSError as error:
-        return no_gpu(f"nvidia-smi cannot be run: {error.strerror}")
+        return no_answer(f"nvidia-smi cannot be run: {error.strerror}")
     if done.returncode != 0:
         said = " ".join((done.stderr or done.stdout).decode("utf-8", "replace").split())[:300]
-        return no_gpu(f"nvidia-smi ended with status {done.returncode}: {said}")
+        return no_answer(f"nvidia-smi ended with status {done.returncode}: {said}")
     try:
         return smi(done.stdout)
     except NotUnderstoodError as error:
-        return no_gpu(str(error))
+        return no_answer(str(error))
 
 
 def _command(host: Host) -> Sequence[str] | None:

@@ -11,6 +11,8 @@ from kai_snapshot.environment.system import LARGEST_FILE, PROC_SYS
 
 NODE_NAME_VARIABLES: Final = ("NODE_NAME", "KUBERNETES_NODE_NAME", "HOSTNAME")
 _NOT_WALKED: Final = f"{PROC_SYS}/net"
+_OF_WHO_ASKS: Final = frozenset((f"{PROC_SYS}/kernel/hostname", f"{PROC_SYS}/kernel/domainname"))
+"""The kernel answers these by the UTS namespace of the process that reads them, wherever /proc is mounted from."""
 
 
 class CollectorError(Exception):
@@ -63,15 +65,15 @@ class Host:
     def settings(self) -> Iterator[tuple[str, bytes]]:
         """The files below /proc/sys without /proc/sys/net, under the names they have on the host.
 
-        What may not be read is left out: some are write-only, and a container masks some.
+        What may not be read is left out: some are write-only, and a container masks some. So is a container's own name.
         """
-        top = self.proc / "sys"
+        top, in_container = self.proc / "sys", self.root != Path("/")
         for directory, subdirectories, files in os.walk(top):
             inside = PROC_SYS + directory.removeprefix(str(top))
             subdirectories[:] = sorted(each for each in subdirectories if f"{inside}/{each}" != _NOT_WALKED)
             for name in sorted(files):
                 path = Path(directory, name)
-                if path.is_symlink():
+                if path.is_symlink() or (in_container and f"{inside}/{name}" in _OF_WHO_ASKS):
                     continue
                 try:
                     with path.open("rb", buffering=0) as file:

@@ -23,12 +23,14 @@ class ClusterFacts(Visitor):
     images: dict[str, str] = field(default_factory=dict)
     policies: list[dict[str, Any]] | None = None
     """No snapshot holds them."""
+    lacks: dict[str, str] = field(default_factory=dict)
+    """Why it is not, or not wholly, known what there is, by the subtype of K8s."""
     nodes: dict[str, Subtype] = field(default_factory=dict)
     """`K8s.node` of each node."""
     topology: Topology = field(default_factory=Topology)
 
     def add_pod(self, pod: Any) -> None:
-        """Takes a pod's images in."""
+        """Takes a pod's images in. Of one at several tags the greatest counts: aicr's is whichever pod comes last."""
         for name, tag in kubernetes.images_of(pod):
             self.images[name] = max(tag, self.images.get(name, ""))
 
@@ -39,12 +41,16 @@ class ClusterFacts(Visitor):
 
     def k8s(self, node_name: str = "") -> Measurement:
         """The measurement K8s of the document about that node; without `node` in it if there is none of that name."""
-        return kubernetes.measurement(
+        found = kubernetes.measurement(
             server_version=self.server_version,
             images=self.images,
             policies=self.policies,
             node=self.nodes.get(node_name),
         )
+        subtypes = (
+            each.lacking(self.lacks[each.subtype]) if each.subtype in self.lacks else each for each in found.subtypes
+        )
+        return found.model_copy(update={"subtypes": tuple(subtypes)})
 
     def value(self, path: Key, value: Any, span: Span) -> None:
         """A small member of the snapshot."""
@@ -67,6 +73,6 @@ class ClusterFacts(Visitor):
 
 def of_archive(path: Path) -> ClusterFacts:
     """The facts of the archive at `path`. Raises OSError, and TerminalError where an archive is not valid."""
-    facts = ClusterFacts()
+    facts = ClusterFacts(lacks={"policy": "no snapshot holds ClusterPolicies"})
     read_document(path, facts)
     return facts

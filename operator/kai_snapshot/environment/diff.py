@@ -14,8 +14,11 @@ from kai_snapshot.environment.text import flat
 VOLATILE: Final = (
     "OS.sysctl./proc/sys/fs/aio-nr", "OS.sysctl./proc/sys/fs/dentry-state", "OS.sysctl./proc/sys/fs/file-nr",
     "OS.sysctl./proc/sys/fs/inode-nr", "OS.sysctl./proc/sys/fs/inode-state", "OS.sysctl./proc/sys/fs/quota/*",
-    "OS.sysctl./proc/sys/kernel/ns_last_pid", "OS.sysctl./proc/sys/kernel/pty/nr",
-    "OS.sysctl./proc/sys/kernel/random/*", "OS.sysctl./proc/sys/kernel/tainted",
+    "OS.sysctl./proc/sys/kernel/domainname", "OS.sysctl./proc/sys/kernel/hostname",
+    "OS.sysctl./proc/sys/kernel/hung_task_detect_count", "OS.sysctl./proc/sys/kernel/ns_last_pid",
+    "OS.sysctl./proc/sys/kernel/perf_event_max_sample_rate", "OS.sysctl./proc/sys/kernel/pty/nr",
+    "OS.sysctl./proc/sys/kernel/random/*", "OS.sysctl./proc/sys/kernel/sched_domain/*/max_newidle_lb_cost",
+    "OS.sysctl./proc/sys/kernel/tainted",
     "SystemD.*.*Timestamp", "SystemD.*.*TimestampMonotonic", "SystemD.*.*PID", "SystemD.*.*Usage*",
     "SystemD.*.*NSec", "SystemD.*.IOReadBytes", "SystemD.*.IOReadOperations", "SystemD.*.IOWriteBytes",
     "SystemD.*.IOWriteOperations", "SystemD.*.IPEgress*", "SystemD.*.IPIngress*", "SystemD.*.Memory*Available",
@@ -24,7 +27,10 @@ VOLATILE: Final = (
     "SystemD.*.Exec*", "SystemD.*.ControlGroupId", "SystemD.*.EffectiveMemory*", "SystemD.*.EffectiveTasksMax",
     "SystemD.*.NFileDescriptorStore", "SystemD.*.StatusText",
 )  # fmt: skip
-"""Readings that differ between two looks at one node to which nothing has happened: the one list of them."""
+"""Readings that differ between two looks at one node to which nothing has happened: the one list of them.
+
+A node's name is among them: it is `source-node`, and what the kernel says is, in a pod, the pod's.
+"""
 UNORDERED: Final = frozenset(
     {
         "After",
@@ -40,9 +46,7 @@ UNORDERED: Final = frozenset(
     }
 )
 """Properties of units that are sets: systemd lists them in another order each time."""
-IDENTITY: Final = (
-    "K8s.node.source-node", "K8s.node.provider-id", "OS.grub.BOOT_IMAGE", "OS.sysctl./proc/sys/kernel/hostname",
-)  # fmt: skip
+IDENTITY: Final = ("K8s.node.source-node", "K8s.node.provider-id", "OS.grub.BOOT_IMAGE")
 """Readings that differ between two nodes of one kind; not looked at when two nodes are compared."""
 _WARNING: Final = (
     "GPU.*", "K8s.server.version", "K8s.policy.*", "K8s.node.k*", "K8s.node.container-runtime-version",
@@ -69,12 +73,12 @@ def diff(
     if baseline.source_node and target.source_node and baseline.source_node != target.source_node:
         skipped += IDENTITY
     unknown = sorted(_unknown(baseline) | _unknown(target))
-    skip = _any([*skipped, *(f"{type_}.*" for type_ in unknown)])
+    skip, unknown_ones = _any(skipped), tuple(f"{each}." for each in unknown)
     before, after = _flat(baseline), _flat(target)
     changes = tuple(
         change
         for path in sorted(before.keys() | after.keys())
-        if not skip(path)
+        if not skip(path) and not path.startswith(unknown_ones)
         for change in _change(path, before.get(path), after.get(path))
     )
     kinds = Counter(change.kind for change in changes)
@@ -93,9 +97,16 @@ def diff(
 
 
 def _unknown(document: EnvironmentDocument) -> set[str]:
-    """The types whose collector failed."""
+    """The types whose collector failed, and the subtypes, with their type, that are not complete."""
     failed = {report.name for report in document.collectors if report.status is not CollectorStatus.SUCCEEDED}
-    return {type_ for type_, collector in COLLECTOR_OF.items() if collector in failed}
+    types = {str(type_) for type_, collector in COLLECTOR_OF.items() if collector in failed}
+    return types | {
+        f"{measurement.type}.{each.subtype}"
+        for measurement in document.measurements
+        if measurement.type not in types
+        for each in measurement.subtypes
+        if each.lacks is not None
+    }
 
 
 def _flat(document: EnvironmentDocument) -> dict[str, str]:

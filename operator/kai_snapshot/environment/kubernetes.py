@@ -54,15 +54,6 @@ def images_of(pod: Object) -> Iterator[tuple[str, str]]:
                 yield (name, tag) if tagged else (tag, "latest")
 
 
-def images(pods: Iterable[Object]) -> dict[str, str]:
-    """`image`. Of an image at several tags, the greatest counts: aicr's is whichever pod comes last."""
-    found: dict[str, str] = {}
-    for pod in pods:
-        for name, tag in images_of(pod):
-            found[name] = max(tag, found.get(name, ""))
-    return found
-
-
 def policy(policies: Iterable[Object]) -> Subtype:
     """`policy`: the specs of all ClusterPolicies, flat, every value as text."""
     data: dict[str, Reading] = {}

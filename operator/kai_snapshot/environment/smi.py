@@ -3,7 +3,7 @@
 from typing import Final
 from xml.etree import ElementTree as Xml
 
-from kai_snapshot.api.environmentdocument import Item, Reading, Subtype
+from kai_snapshot.api.environmentdocument import REASON, Item, Reading, Subtype
 
 _OF_FIRST_GPU: Final = {
     "gpu.model": "product_name",
@@ -41,8 +41,13 @@ def smi(output: bytes) -> Subtype:
 
 
 def no_gpu(reason: str) -> Subtype:
-    """`smi` where there is no driver, or it does not answer."""
-    return Subtype(subtype="smi", data={"gpu-count": 0}, context={"reason": reason})
+    """`smi` where there is no driver."""
+    return Subtype(subtype="smi", data={"gpu-count": 0}, context={REASON: reason})
+
+
+def no_answer(reason: str) -> Subtype:
+    """`smi` where there is a driver, which does not say what there is. aicr counts no GPU then."""
+    return no_gpu(reason).lacking(reason)
 
 
 def _gpu(index: int, gpu: Xml.Element) -> Item:

@@ -13,6 +13,10 @@ from kai_snapshot.environment.readings import go_text, reading
 from kai_snapshot.errors import Reason, TerminalError
 
 Form = Literal["yaml", "json", "table"]
+MOST_OBJECTS: Final = 2_000
+"""Of a node's document: a subtype, and a GPU, are three. It has some dozens."""
+MOST_VALUES: Final = 50_000
+"""Of a node's document: most are settings, of which there are a thousand, and more with each processor."""
 EXTENSION: Final[Mapping[Form, str]] = {"yaml": "yaml", "json": "json", "table": "txt"}
 
 
@@ -62,14 +66,16 @@ def decode(content: bytes, *, where: str) -> EnvironmentDocument:
 
 
 def decode_json(content: bytes, *, where: str) -> EnvironmentDocument:
-    """The document that a pod hands over: JSON only, in which a few bytes cannot stand for many.
+    """The document that a pod hands over: JSON only, and bounded, so that a few bytes cannot stand for many.
 
     Raises TerminalError(InvalidEnvironment), which names `where`.
     """
     try:
-        return _document(orjson.loads(content), where)
+        loaded = orjson.loads(content)
     except orjson.JSONDecodeError as error:
         raise _invalid(where, f"it is not JSON: {error}") from error
+    _check_bounds(loaded, where)
+    return _document(loaded, where)
 
 
 def decode_all(content: bytes, *, where: str) -> list[EnvironmentDocument]:
@@ -77,6 +83,22 @@ def decode_all(content: bytes, *, where: str) -> list[EnvironmentDocument]:
     loaded = _loaded(content, where)
     documents = loaded[0] if len(loaded) == 1 and isinstance(loaded[0], list) else loaded
     return [_document(each, where) for each in documents if each is not None]
+
+
+def _check_bounds(content: object, where: str) -> None:
+    """Before there are models: an empty one takes hundreds of times what its `{}` does."""
+    objects, values, left = 0, 0, [content]
+    while left:
+        match left.pop():
+            case dict() as members:
+                objects += 1
+                values += len(members)
+                left.extend(members.values())
+            case list() as members:
+                values += len(members)
+                left.extend(members)
+        if objects > MOST_OBJECTS or values > MOST_VALUES:
+            raise _invalid(where, f"a node's has at most {MOST_OBJECTS:,} objects and {MOST_VALUES:,} values")
 
 
 def _line(value: object) -> str:

@@ -59,14 +59,6 @@ class Topology:
         )
 
 
-def topology(nodes: Iterable[Mapping[str, Any]], max_nodes_per_entry: int = 0) -> Measurement:
-    """The measurement of these node objects."""
-    gathered = Topology()
-    for node in nodes:
-        gathered.add(node)
-    return gathered.measurement(max_nodes_per_entry)
-
-
 def node_list(names: Iterable[str], limit: int) -> str:
     """`a,b,c`, or `a,b (+1 more)` with a limit of 2."""
     ordered = sorted(names)

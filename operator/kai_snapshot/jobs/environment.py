@@ -3,6 +3,7 @@
 Unprivileged it satisfies the restricted Pod Security Standard: kernel, settings, modules and the GPUs on the PCI bus
 are in every container. Privileged it sees the host: the distribution and systemd through its files, read only; and,
 unless a RuntimeClass gives the container nvidia-smi, the whole host and its devices, to run the host's nvidia-smi.
+Either way its image can be root on the node: whoever is root at systemd's private socket has it start anything.
 """
 
 from collections.abc import Mapping, Sequence
@@ -92,8 +93,7 @@ def pod_spec(look: NodeLook, node: str) -> Manifest:
                 "resources": dict(look.resources),
                 "securityContext": _security(look.privileged, whole_host),
                 "volumeMounts": [
-                    {"name": name, "mountPath": HOST_ROOT + path.rstrip("/"), "readOnly": True}
-                    for name, path, _ in mounts
+                    {"name": name, "mountPath": HOST_ROOT + path.rstrip("/"), **_READ_ONLY} for name, path, _ in mounts
                 ],
             }
         ],
@@ -138,7 +138,14 @@ def _security(privileged: bool, whole_host: bool) -> Manifest:
 
 
 _WHOLE: Final = [("host", "/", "Directory")]
-_PARTS: Final = [("os-release", "/etc/os-release", "File"), ("run", "/run", "Directory")]
+_PARTS: Final = [
+    ("os-release", "/etc/os-release", "File"),
+    ("systemd", "/run/systemd", "DirectoryOrCreate"),
+    ("dbus", "/run/dbus", "DirectoryOrCreate"),
+]
+"""The sockets of collectors.systemd are in these. A node without them must not keep its pod waiting for ever."""
+_READ_ONLY: Final = {"readOnly": True, "recursiveReadOnly": "IfPossible"}
+"""Without the latter, which not every runtime can do, what is mounted below stays writable."""
 _NVIDIA: Final = (
     {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"},
     {"name": "NVIDIA_DRIVER_CAPABILITIES", "value": "utility"},

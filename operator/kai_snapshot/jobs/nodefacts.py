@@ -24,6 +24,8 @@ class NodeJob:
     uid: str
     created: datetime
     has_pod: bool
+    started: bool = False
+    """Its pod has begun to work: all that it needs is there, its token included."""
     ended: bool = False
     """Complete or failed: it may stay for whoever wants its log."""
     problem: Problem | None = None
@@ -45,6 +47,7 @@ def node_job_facts(job: Object, candidates: Iterable[Object], *, now: datetime) 
         uid=metadata["uid"],
         created=pods.created(job),
         has_pod=newest is not None,
+        started=newest is not None and pods.has_started(newest),
         ended=ended is not None,
         problem=_why_failed(ended, newest, told) if ended is not None else _why_hopeless(newest, told),
         waiting=_waiting(newest, told),

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
 from kai_snapshot.jobs.environment import CONTAINER
-from kai_snapshot.jobs.pods import PULL_FAILURES, PULL_PATIENCE, time
+from kai_snapshot.jobs.pods import PULL_FAILURES, PULL_PATIENCE, status_of, time
 
 
 class PodPhase(Enum):
@@ -38,7 +38,7 @@ def state(pod: Mapping[str, Any], *, now: datetime) -> PodState:
     said = "; ".join(_said(pod))
     if status.get("phase") == "Failed":
         return PodState(PodPhase.FAILED, said or "it ended, and nobody says why")
-    waiting = _container(pod).get("state", {}).get("waiting") or {}
+    waiting = status_of(pod, CONTAINER).get("state", {}).get("waiting") or {}
     since = status.get("startTime")
     patience_ends = waiting.get("reason") in PULL_FAILURES and since and now >= time(since) + PULL_PATIENCE
     if waiting.get("reason") in _HOPELESS or patience_ends:
@@ -51,7 +51,7 @@ def _said(pod: Mapping[str, Any]) -> Iterator[str]:
     status = pod.get("status") or {}
     if status.get("reason"):
         yield f"{status['reason']}: {status.get('message', '')}".removesuffix(": ")
-    container = _container(pod).get("state", {})
+    container = status_of(pod, CONTAINER).get("state", {})
     ended, waiting = container.get("terminated") or {}, container.get("waiting") or {}
     if ended.get("exitCode"):
         yield f"the container ended with status {ended['exitCode']} ({ended.get('reason', 'Error')})"
@@ -62,8 +62,3 @@ def _said(pod: Mapping[str, Any]) -> Iterator[str]:
     for condition in status.get("conditions") or ():
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             yield f"{condition.get('reason', '')}: {condition.get('message', '')}"
-
-
-def _container(pod: Mapping[str, Any]) -> Mapping[str, Any]:
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return next((each for each in statuses if each["name"] == CONTAINER), {})

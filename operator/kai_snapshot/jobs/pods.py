@@ -68,7 +68,7 @@ def finding(pod: Object, now: datetime) -> Finding | None:
         )
         return Finding(Outcome.OOM_KILLED, message)
     for name in (names.FETCH, names.REPORT):
-        status = _status_of(pod, name)
+        status = status_of(pod, name)
         if _ended(status).get("exitCode") == names.HOPELESS and (said := _termination(status)) is not None:
             return hopeless(said)
     pull = failing_pull(pod)
@@ -91,14 +91,19 @@ def failing_pull(pod: Object) -> FailingPull | None:
     return None
 
 
+def status_of(pod: Object, container: str) -> Object:
+    """The kubelet's status of that container; empty until there is one."""
+    return _by_name(pod).get(container, {})
+
+
 def said(pod: Object, container: str) -> Problem | None:
     """What a container of ours said when it failed."""
-    return _termination(_status_of(pod, container))
+    return _termination(status_of(pod, container))
 
 
 def out_of_memory(pod: Object, container: str) -> bool:
     """Whether the kernel ended that container for its memory."""
-    return bool(_ended(_status_of(pod, container)).get("reason") == "OOMKilled")
+    return bool(_ended(status_of(pod, container)).get("reason") == "OOMKilled")
 
 
 def trouble(pod: Object) -> str:
@@ -168,10 +173,14 @@ def _disrupted(pod: Object) -> bool:
 
 def _statuses(pod: Object) -> Sequence[Object]:
     """Of all containers, in the order they run in."""
-    status = pod.get("status", {})
     order = [container["name"] for kind in ("initContainers", "containers") for container in pod["spec"].get(kind, ())]
-    known = {s["name"]: s for kind in ("initContainerStatuses", "containerStatuses") for s in status.get(kind) or ()}
+    known = _by_name(pod)
     return [known[name] for name in order if name in known]
+
+
+def _by_name(pod: Object) -> Mapping[str, Object]:
+    status = pod.get("status", {})
+    return {s["name"]: s for kind in ("initContainerStatuses", "containerStatuses") for s in status.get(kind) or ()}
 
 
 def _engine(pod: Object) -> Object:
@@ -181,11 +190,7 @@ def _engine(pod: Object) -> Object:
 
 
 def _engine_status(pod: Object) -> Object:
-    return _status_of(pod, _engine(pod)["name"])
-
-
-def _status_of(pod: Object, container: str) -> Object:
-    return next((s for s in _statuses(pod) if s["name"] == container), {})
+    return status_of(pod, _engine(pod)["name"])
 
 
 def _ended(status: Object) -> Object:

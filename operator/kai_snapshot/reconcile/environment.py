@@ -4,7 +4,7 @@ What became of a node is in the storage, so that Jobs may go: a node without a r
 needs nothing. `status.environment` says which archive it is about, and how far it has come.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -38,7 +38,11 @@ WITHOUT_POD: Final = timedelta(seconds=5)
 ALLOWANCE: Final = timedelta(minutes=30)
 """What an environment may take besides its nodes, a storage that is away included."""
 EXAMPLES: Final = 3
-_FORBIDDEN_FOR_EVER: Final = ("violates PodSecurity", "unable to validate against any security context constraint")
+_FORBIDDEN_FOR_EVER: Final = (
+    "violates PodSecurity",
+    "unable to validate against any security context constraint",
+    "denied the request",  # an admission webhook
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Observed:
     """By node."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Why the API server does not admit the pod of a Job, by node."""
+    archive_gone: bool = False
     concluded: Concluded | None = None
     step: StepState = None
     """What the child process of the step that is due is at; None: there is none."""
@@ -95,8 +100,21 @@ def begin(
             "Raise environment.parallelism, lower maxNodes, or capture less often"
         )
         return before, (warning("EnvironmentSkipped", message),)
-    previous = before.id if before.sha256 is not None else before.previous
-    return EnvironmentStatus(id=run, start_time=now, previous=previous, message=READING), ()
+    return EnvironmentStatus(id=run, start_time=now, previous=_baseline(before), message=READING), ()
+
+
+def _baseline(status: EnvironmentStatus) -> str | None:
+    """The run whose environment is the last that came to an end."""
+    return status.id if status.sha256 is not None else status.previous
+
+
+def needed(status: EnvironmentStatus | None) -> tuple[str, ...]:
+    """The runs whose archives must stay: that whose environment is under way, and the one that is compared with."""
+    if status is None:
+        return ()
+    baseline = _baseline(status)
+    under_way = (status.id,) if status.outcome == "Running" else ()
+    return (*under_way, *((baseline,) if baseline is not None else ()))
 
 
 def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Plan[SnapshotCaptureStatus]:
@@ -104,6 +122,8 @@ def reconcile(capture: SnapshotCapture, observed: Observed, now: datetime) -> Pl
     status, wanted = capture.status.environment, capture.spec.environment
     assert status is not None
     if wanted is None:
+        if observed.problem is not None:
+            return Plan(capture.status, again_at=now + AGAIN)  # its Jobs may not be known
         gone = tuple(DeleteJob(job.name) for job in observed.jobs.values())
         return Plan(capture_conditions.with_environment(capture.status, None, now), gone)
     after, actions, again_at = _follow(status, wanted, observed, now)
@@ -116,30 +136,40 @@ Followed = tuple[EnvironmentStatus | None, tuple[Action, ...], datetime | None]
 def _follow(status: EnvironmentStatus, wanted: Environment, observed: Observed, now: datetime) -> Followed:
     if observed.concluded is not None:
         return _finish(status, observed.concluded, now)
-    over = now >= status.start_time + _longest(wanted, observed.plan)
+    if observed.archive_gone:
+        message = f"the archive of run {status.id} was removed, and what is known of its environment with it"
+        return _fail(status, Problem(reason=Reason.ARCHIVE_NOT_FOUND, message=message), observed, now)
+    seen = _counted(status, observed)
+    over = now >= status.start_time + _longest(wanted, seen.nodes)
     if observed.problem is not None:
         if over:
-            return _fail(status, observed.problem, now)
-        return _waits(status, f"{observed.problem.reason}: {observed.problem.message}"), (), now + AGAIN
+            return _fail(seen, observed.problem, observed, now)
+        return _in_trouble(seen, observed.problem, again_at=now + AGAIN)
     if observed.plan is None:
         return _step("Plan", _waits(status, READING), observed, now, over=over)
-    counts = NodeCounts(
-        matching=observed.plan.matching,
-        total=len(observed.plan.nodes),
-        captured=observed.captured,
-        failed=len(observed.recorded) - observed.captured,
-    )
-    seen = status.model_copy(update={"nodes": counts})
     left = [node.name for node in observed.plan.nodes if node.name not in observed.recorded]
     if not left:
         return _step("Close", _waits(seen, "summing up"), observed, now, over=over)
     return _nodes(seen, wanted, left, observed, now, over=over)
 
 
-def _longest(wanted: Environment, plan: EnvironmentPlan | None) -> timedelta:
+def _counted(status: EnvironmentStatus, observed: Observed) -> EnvironmentStatus:
+    """How far it has come; as it was known before, while the storage is away."""
+    if observed.plan is None:
+        return status
+    counts = NodeCounts(
+        matching=observed.plan.matching,
+        total=len(observed.plan.nodes),
+        captured=observed.captured,
+        failed=len(observed.recorded) - observed.captured,
+    )
+    return status.model_copy(update={"nodes": counts})
+
+
+def _longest(wanted: Environment, nodes: NodeCounts | None) -> timedelta:
     """So that it ends, whatever happens: as many rounds as it takes, and something besides."""
-    nodes = len(plan.nodes) if plan is not None else 0
-    return -(-nodes // wanted.parallelism) * timedelta(seconds=wanted.timeout_seconds) + ALLOWANCE
+    total = nodes.total if nodes is not None else 0
+    return -(-total // wanted.parallelism) * timedelta(seconds=wanted.timeout_seconds) + ALLOWANCE
 
 
 def _step(
@@ -152,11 +182,10 @@ def _step(
     if failed is None:
         return status, (StartStep(step),), now + ALLOWANCE
     if over or not failed.transient:
-        return _fail(status, failed.problem, now)
-    told = _waits(status, f"{failed.problem.reason}: {failed.problem.message}")
+        return _fail(status, failed.problem, observed, now)
     if now < failed.at + AGAIN:
-        return told, (), failed.at + AGAIN
-    return told, (StartStep(step),), now + ALLOWANCE
+        return _in_trouble(status, failed.problem, again_at=failed.at + AGAIN)
+    return status, (StartStep(step),), now + ALLOWANCE
 
 
 def _nodes(
@@ -164,15 +193,20 @@ def _nodes(
 ) -> Followed:
     timeout = timedelta(seconds=wanted.timeout_seconds)
     actions: list[Action] = []
+    waits_for_token: list[Action] = []  # perhaps: the operator may have ended between Job and token
     waiting: dict[str, str] = {}
     looks: list[datetime] = []
     for node in left:
         job = observed.jobs.get(node)
+        if job is None:
+            actions += [RecordNode(node, _never_begun(status))] if over else []
+            continue
         found = _problem(node, job, observed, now, timeout=timeout, over=over)
         if found is not None:
-            actions += [RecordNode(node, found), *([DeleteJob(job.name)] if job is not None and not job.ended else [])]
-        elif job is not None:
+            actions += [RecordNode(node, found), *_deleted((job,))]
+        else:
             waiting[node] = job.waiting
+            waits_for_token += [] if job.started else [CreateNodeJob(node)]
             looks.append(now + WITHOUT_POD if not job.has_pod else job.created + timeout)
     if actions:
         looks.append(now)  # what is recorded is seen then
@@ -181,26 +215,40 @@ def _nodes(
     if begun:
         actions += [CreateNodeJob(node) for node in begun]
         looks.append(now + WITHOUT_POD)
-    return _waits(status, _line(waiting)), tuple(actions), earliest(*looks, now + ALLOWANCE)
+    return _waits(status, _line(waiting)), (*actions, *waits_for_token), earliest(*looks, now + ALLOWANCE)
+
+
+def _deleted(jobs: Iterable[NodeJob]) -> Iterator[DeleteJob]:
+    """Those that are over may stay, for whoever wants a log."""
+    return (DeleteJob(job.name) for job in jobs if not job.ended)
+
+
+def _never_begun(status: EnvironmentStatus) -> Problem:
+    """Why a node without a Job has no document in the end."""
+    in_trouble = status.retry_time is not None
+    why = status.message if in_trouble else "raise environment.parallelism, or lower maxNodes"
+    return Problem(reason=Reason.DEADLINE_EXCEEDED, message=f"its turn did not come in time: {why}")
 
 
 def _problem(
-    node: str, job: NodeJob | None, observed: Observed, now: datetime, *, timeout: timedelta, over: bool
+    node: str, job: NodeJob, observed: Observed, now: datetime, *, timeout: timedelta, over: bool
 ) -> Problem | None:
     """Why the node will have no document, if that is certain."""
-    if job is None:
-        message = "its turn did not come in time: raise environment.parallelism, or lower maxNodes"
-        return Problem(reason=Reason.DEADLINE_EXCEEDED, message=message) if over else None
     if job.problem is not None:
         return job.problem
     refused = observed.refused.get(node, "")
     late = over or now >= job.created + timeout
-    if refused and (late or any(words in refused for words in _FORBIDDEN_FOR_EVER)):
+    if refused and (late or stays_forbidden(refused)):
         return Problem(reason=Reason.POD_FORBIDDEN, message=refused)
     if late:
         message = f"no document came within environment.timeoutSeconds ({timeout.total_seconds():.0f}): {job.waiting}"
         return Problem(reason=Reason.DEADLINE_EXCEEDED, message=message)
     return None
+
+
+def stays_forbidden(message: str) -> bool:
+    """Whether what the API server does not admit is no matter of waiting, as a quota is."""
+    return any(words in message for words in _FORBIDDEN_FOR_EVER)
 
 
 def _line(waiting: Mapping[str, str]) -> str:
@@ -209,19 +257,27 @@ def _line(waiting: Mapping[str, str]) -> str:
 
 
 def _waits(status: EnvironmentStatus, message: str) -> EnvironmentStatus:
-    return status.model_copy(update={"message": shorten(message)})
+    return status.model_copy(update={"message": shorten(message), "retry_time": None})
 
 
-def _fail(status: EnvironmentStatus, problem: Problem, now: datetime) -> Followed:
+def _in_trouble(status: EnvironmentStatus, problem: Problem, *, again_at: datetime) -> Followed:
+    """The time is in the status, for writing the status makes for another look at once."""
+    told = _waits(status, f"{problem.reason}: {problem.message}")
+    return told.model_copy(update={"retry_time": again_at}), (), again_at
+
+
+def _fail(status: EnvironmentStatus, problem: Problem, observed: Observed, now: datetime) -> Followed:
     over = status.model_copy(
         update={
             "outcome": "Failed",
             "reason": problem.reason,
             "message": shorten(problem.message),
             "completion_time": now,
+            "retry_time": None,
         }
     )
-    return over, (warning(problem.reason, f"no environment of run {status.id}: {problem.message}"),), None
+    told = warning(problem.reason, f"no environment of run {status.id}: {problem.message}")
+    return over, (*_deleted(observed.jobs.values()), told), None
 
 
 def _finish(status: EnvironmentStatus, concluded: Concluded, now: datetime) -> Followed:
@@ -238,6 +294,7 @@ def _finish(status: EnvironmentStatus, concluded: Concluded, now: datetime) -> F
         update={
             **_verdict(index, captured, len(failed), incomplete, failures),
             "completion_time": now,
+            "retry_time": None,
             "nodes": NodeCounts(
                 matching=index.matching,
                 total=len(index.nodes),

@@ -85,7 +85,7 @@ Action = StartRun | StartStep | CreateJob | CreateNodeJob | DeleteJob | SuspendJ
 
 @dataclass(frozen=True)
 class Plan(Generic[S]):
-    """The status is written first; the actions follow only if that succeeded."""
+    """For an environment the actions come first; else the status, and the actions follow only if that succeeded."""
 
     status: S
     actions: tuple[Action, ...] = ()

@@ -111,11 +111,11 @@ def _known(document: EnvironmentDocument) -> EnvironmentDocument:
 
 
 def _missing(capture: SnapshotCapture, document: EnvironmentDocument) -> tuple[str, ...]:
-    """The collectors that failed. That of units cannot but fail in a pod that sees nothing of the host."""
+    """The collectors that lack something. That of units cannot but fail in a pod that sees nothing of the host."""
     wanted = capture.spec.environment
     beyond = {"systemd"} if wanted is not None and not wanted.privileged else set()
-    failed = (each.name for each in document.collectors if each.status != CollectorStatus.SUCCEEDED)
-    return tuple(name for name in failed if name not in beyond)
+    lacking = (each.name for each in document.collectors if each.status != CollectorStatus.SUCCEEDED or each.message)
+    return tuple(name for name in lacking if name not in beyond)
 
 
 def _moment(document: EnvironmentDocument) -> datetime:

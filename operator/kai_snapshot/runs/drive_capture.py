@@ -18,7 +18,7 @@ from kai_snapshot.api.snapshotcapture import (
 from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture as decision
-from kai_snapshot.reconcile import capture_conditions, rejection
+from kai_snapshot.reconcile import capture_conditions, environment, rejection
 from kai_snapshot.reconcile.plan import Announce, StartRun
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.pins import Pins, pins
@@ -134,7 +134,7 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
 
 def _pins(services: Services, capture: SnapshotCapture) -> Pins:
     replays = services.cluster.list_all(REPLAYS, capture.metadata.namespace)
-    return pins(replays, capture.spec.storage, _folder(capture))
+    return pins(replays, capture.spec.storage, _folder(capture), also=environment.needed(capture.status.environment))
 
 
 def _ours(services: Services, capture: SnapshotCapture) -> Callable[[Manifest], bool]:

@@ -1,11 +1,10 @@
-"""Drives the environment beside a SnapshotCapture's newest archive: observe, decide, write the status, act.
+"""Drives the environment beside a SnapshotCapture's newest archive: observe, decide, act, write the status.
 
 It is looked at under a key of its own: a storage or a node that is slow holds up no capture.
 """
 
 import asyncio
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
@@ -18,14 +17,15 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import SnapshotCapture
 from kai_snapshot.api.transfer import NodePart
 from kai_snapshot.cluster import CAPTURES, Object
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.jobs.nodejob import node_job
 from kai_snapshot.reconcile import environment as decision
 from kai_snapshot.reconcile.plan import Action, Announce, CreateNodeJob, DeleteJob, RecordNode, StartStep
 from kai_snapshot.runs import jobs
+from kai_snapshot.runs.environmentplans import put_record
 from kai_snapshot.runs.observe_environment import observe
 from kai_snapshot.runs.request import EnvironmentRequest
-from kai_snapshot.runs.services import Services, now, secrets_of, store_for
+from kai_snapshot.runs.services import Services, check_privileged, now, secrets_of, store_for
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout
 
@@ -44,6 +44,8 @@ async def drive(services: Services, namespace: str, name: str, look_again: Calla
     if resource is None or capture is None or beside is None or beside.outcome != "Running":
         services.environments.forget(key)
         return None
+    if capture.spec.environment is not None and beside.retry_time is not None and now() < beside.retry_time:
+        return beside.retry_time
     observed = await asyncio.to_thread(observe, services, capture, beside, _step_state(services, key, beside))
     return await _decide(services, capture, resource, observed, look_again)
 
@@ -80,24 +82,37 @@ async def _decide(
     observed: decision.Observed,
     look_again: Callable[[], None],
 ) -> datetime | None:
+    """Acts before it writes, so that one look writes once: a Job, a record or a child is its own trace."""
     plan = decision.reconcile(capture, observed, now())
-    written = await write_status(services, CAPTURES, resource, plan.status.dump())
-    try:
-        for action in plan.actions:
-            await _act(services, capture, resource, action, look_again)
-    except SnapshotError as error:
-        if observed.problem is not None:
-            raise
-        current = capture.model_copy(update={"status": plan.status})
-        if current.status.environment is None or current.status.environment.outcome != "Running":
-            raise
-        return await _decide(services, current, written, replace(observed, problem=Problem.of(error)), look_again)
+    failure = await _act_on_all(services, capture, plan.actions, look_again)
+    if failure is not None:
+        beside = plan.status.environment
+        if observed.problem is not None or beside is None or beside.outcome != "Running":
+            raise failure
+        return await _decide(services, capture, resource, replace(observed, problem=Problem.of(failure)), look_again)
+    await write_status(services, CAPTURES, resource, plan.status.dump())
+    for action in plan.actions:
+        if isinstance(action, Announce):
+            await announce(services, CAPTURES, resource, action)
     return plan.again_at
 
 
-async def _act(
-    services: Services, capture: SnapshotCapture, resource: Object, action: Action, look_again: Callable[[], None]
-) -> None:
+async def _act_on_all(
+    services: Services, capture: SnapshotCapture, actions: Iterable[Action], look_again: Callable[[], None]
+) -> SnapshotError | None:
+    """The first failure: one that is lasting is one node's, and the others go on."""
+    first: SnapshotError | None = None
+    for action in actions:
+        try:
+            await _act(services, capture, action, look_again)
+        except TerminalError as error:
+            first = first or error
+        except SnapshotError as error:
+            return first or error
+    return first
+
+
+async def _act(services: Services, capture: SnapshotCapture, action: Action, look_again: Callable[[], None]) -> None:
     match action:
         case StartStep(step):
             _start(services, capture, step, look_again)
@@ -107,8 +122,8 @@ async def _act(
             await asyncio.to_thread(_record, services, capture, node, problem)
         case DeleteJob(name):
             await asyncio.to_thread(services.cluster.delete_job, capture.metadata.namespace, name)
-        case Announce() as event:
-            await announce(services, CAPTURES, resource, event)
+        case Announce():
+            pass  # news, once the status says so
         case _:
             raise AssertionError(f"no action of an environment: {action}")
 
@@ -146,7 +161,10 @@ def _start(
 
 
 def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None:
-    """Creates the Job and its token; that the API server will never take it is what becomes of the node."""
+    """Creates the Job and its token, unless they are there.
+
+    That it is not allowed, or that the API server will never take it, is what becomes of the node.
+    """
     meta, wanted, beside = capture.metadata, capture.spec.environment, capture.status.environment
     assert wanted is not None
     assert beside is not None
@@ -160,18 +178,25 @@ def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None
     )
     part = NodePart(uid=meta.uid, namespace=meta.namespace, name=meta.name, run=beside.id, node=node)
     try:
+        if wanted.privileged:
+            check_privileged(services.settings, meta.namespace)
         jobs.create(services.cluster, job, token=services.tokens.issue(part), owner=meta.uid)
     except TerminalError as error:
         _record(services, capture, node, Problem.of(error))
+    except TransientError as error:
+        if not decision.stays_forbidden(error.message):
+            raise
+        _record(services, capture, node, Problem(reason=Reason.POD_FORBIDDEN, message=error.message))
 
 
 def _record(services: Services, capture: SnapshotCapture, node: str, problem: Problem) -> None:
     """Writes down why a node has no document, unless it has one by now."""
     meta, beside = capture.metadata, capture.status.environment
     assert beside is not None
-    key = layout.CaptureFolder(meta.namespace, meta.name).environment(beside.id).record(node)
+    folder = layout.CaptureFolder(meta.namespace, meta.name)
     store = store_for(services, meta.namespace, capture.spec.storage)
     with services.locks.of((meta.uid, beside.id, node)):
-        if store.stat(key) is None:
-            store.put(key, io.BytesIO(NodeRecord(node=node, problem=problem).encode()))
+        if store.stat(folder.environment(beside.id).record(node)) is not None:
+            return
+        if put_record(store, folder, beside.id, NodeRecord(node=node, problem=problem)):
             services.metrics.node_failed()

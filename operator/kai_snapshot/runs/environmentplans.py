@@ -1,5 +1,6 @@
 """Plan, records and index of an environment in the storage; the plan is remembered, for every node needs it."""
 
+import io
 import threading
 from typing import Final
 
@@ -26,6 +27,20 @@ def load_record(store: Store, here: layout.EnvironmentFolder, node: str) -> Node
     """What became of a node. Raises SnapshotError: ArchiveNotFound if that is not known yet."""
     key = here.record(node)
     return NodeRecord.decode(read(store, key, limit=RECORD_BYTES), where=key)
+
+
+def put_record(store: Store, folder: layout.CaptureFolder, run: str, record: NodeRecord) -> bool:
+    """Stores what became of a node, unless the archive is gone meanwhile: nobody would clear it away.
+
+    Returns whether it stays. Raises SnapshotError.
+    """
+    here = folder.environment(run)
+    store.put(here.record(record.node), io.BytesIO(record.encode()))
+    if store.stat(folder.manifest(run)) is not None:
+        return True
+    store.delete(here.record(record.node))
+    store.delete(here.node(record.node))
+    return False
 
 
 class EnvironmentPlans:

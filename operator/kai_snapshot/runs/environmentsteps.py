@@ -8,21 +8,24 @@ import asyncio
 import hashlib
 import io
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from pathlib import Path
+from typing import BinaryIO, Final
 
 import orjson
 
 from kai_snapshot import __version__
+from kai_snapshot.api.conditions import shorten
 from kai_snapshot.api.environmentdocument import (
     CollectorReport,
     CollectorStatus,
     EnvironmentDocument,
     MeasurementType,
 )
-from kai_snapshot.api.environmentdrift import EnvironmentDrift
+from kai_snapshot.api.environmentdrift import Change, EnvironmentDrift
 from kai_snapshot.api.environmentindex import (
     EnvironmentIndex,
     EnvironmentPlan,
@@ -81,25 +84,32 @@ def plan(store: Store, request: EnvironmentRequest) -> None:
     facts = of_archive(archive)
     lacks = asyncio.run(_add_policies(facts, request.connection))
     took = round(time.monotonic() - started, 3)
+    here = folder.environment(request.id)
+    matching = _matching(facts, wanted.node_selector)
+    fitting = [name for name in matching if here.holds(name)]
+    if len(fitting) < len(matching):
+        lacks = "; ".join((*filter(None, (lacks,)), _too_long(len(matching) - len(fitting))))
     reports = (
         CollectorReport(name="k8s", status=CollectorStatus.SUCCEEDED, duration_seconds=took, message=lacks),
         CollectorReport(name="topology", status=CollectorStatus.SUCCEEDED, duration_seconds=took),
     )
-    matching = _matching(facts, wanted.node_selector)
     measurements = (facts.k8s(), facts.topology.measurement(wanted.max_nodes_per_entry))
     document = EnvironmentDocument.compose(
         measurements, source_node=CLUSTER, version=__version__, at=manifest.captured_at, collectors=reports
     )
-    here = folder.environment(request.id)
     planned = EnvironmentPlan(
         mode=wanted.mode,
         matching=len(matching),
-        nodes=tuple(PlannedNode(name=name, facts=facts.nodes[name]) for name in matching[: wanted.nodes_wanted]),
+        nodes=tuple(PlannedNode(name=name, facts=facts.nodes[name]) for name in fitting[: wanted.nodes_wanted]),
         measurements=measurements,
         collectors=reports,
         cluster=put_document(store, here.cluster, document),
     )
     store.put(here.plan, io.BytesIO(planned.encode()))
+
+
+def _too_long(count: int) -> str:
+    return f"{count} nodes are left out: their names are no names of nodes, or longer than a file's name may be"
 
 
 async def _add_policies(facts: ClusterFacts, connection: ApiConnection) -> str | None:
@@ -123,8 +133,11 @@ def _matching(facts: ClusterFacts, selector: Mapping[str, str]) -> list[str]:
 
 
 def put_document(store: Store, key: str, document: EnvironmentDocument) -> StoredDocument:
-    """Stores a document in YAML. Raises SnapshotError."""
+    """Stores a document in YAML. Raises SnapshotError: InvalidEnvironment if it could not be read again."""
     content = encode(document, "yaml")
+    if len(content) > DOCUMENT_BYTES:
+        message = f"{key} would be larger than {DOCUMENT_BYTES >> 20} MiB: lower environment.maxNodesPerEntry"
+        raise TerminalError(Reason.INVALID_ENVIRONMENT, message)
     store.put(key, io.BytesIO(content))
     return StoredDocument(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content))
 
@@ -145,63 +158,103 @@ def close(store: Store, request: EnvironmentRequest) -> None:
         completed_at=datetime.now(UTC),
     )
     if request.previous is not None:
-        index = index.model_copy(update={"drift": _drift(store, folder, index, since=request.previous)})
+        path = request.spool_dir / "drift.json"
+        index = index.model_copy(update={"drift": _drift(store, folder, index, since=request.previous, path=path)})
     store.put(here.index, io.BytesIO(index.encode()))
 
 
-def _drift(store: Store, folder: layout.CaptureFolder, index: EnvironmentIndex, *, since: str) -> DriftBrief | None:
-    """None if there is nothing to compare with: retention may have taken it meanwhile."""
-    before = folder.environment(since)
+@dataclass(frozen=True)
+class Compared:
+    """What changed of a node or the cluster, or why that is not known."""
+
+    name: str
+    drift: EnvironmentDrift | None
+    why_not: str = ""
+
+
+def _drift(
+    store: Store, folder: layout.CaptureFolder, index: EnvironmentIndex, *, since: str, path: Path
+) -> DriftBrief:
+    """What cannot be compared is said, and keeps back neither the rest nor the index: retention may have taken it.
+
+    Raises TransientError of the store.
+    """
+    before, here = folder.environment(since), folder.environment(index.id)
     try:
         earlier = load_index(read(store, before.index, limit=INDEX_BYTES), before)
-        found = list(_drifts(store, before, folder.environment(index.id), earlier, index))
-    except TerminalError as error:
-        if error.reason not in (Reason.ARCHIVE_NOT_FOUND, Reason.INVALID_ENVIRONMENT):
-            raise
-        return None
-    content = orjson.dumps({"since": since, "documents": [each.dump() for _, each in found if each.changes]})
-    store.put(folder.environment(index.id).drift, io.BytesIO(content))
-    return brief(found, since=since)
+    except (TerminalError, MemoryError) as error:
+        return DriftBrief(since=since, message=shorten(f"nothing was compared: {_why(error)}"))
+    with path.open("wb") as file:
+        found = brief(_written(file, _comparisons(store, before, here, earlier, index), since=since), since=since)
+    store.put(here.drift, path)
+    return found
 
 
-def brief(found: Sequence[tuple[str, EnvironmentDrift]], *, since: str) -> DriftBrief:
+def _written(file: BinaryIO, found: Iterable[Compared], *, since: str) -> Iterator[Compared]:
+    """Writes each as it comes: all changes of a thousand nodes would not fit into memory."""
+    file.write(b'{"since":' + orjson.dumps(since) + b',"documents":[')
+    separator = b""
+    for each in found:
+        if each.drift is not None and each.drift.changes:
+            file.write(separator + orjson.dumps(each.drift.dump()))
+            separator = b","
+        yield each
+    file.write(b"]}")
+
+
+def brief(found: Iterable[Compared], *, since: str) -> DriftBrief:
     """What a status says of what changed, by the node or the cluster."""
-    changed = [(name, each) for name, each in found if each.changes]
-    examples = (
-        f"{name}: {change.path} {change.baseline if change.baseline is not None else '(none)'} -> "
-        f"{change.target if change.target is not None else '(none)'}"
-        for name, each in changed
-        for change in each.changes
-    )
-    return DriftBrief(
-        since=since,
-        nodes=sum(name != _THE_CLUSTER for name, _ in changed),
-        changes=sum(len(each.changes) for _, each in changed),
-        examples=tuple(example[:200] for example, _ in zip(examples, range(EXAMPLES), strict=False)),
-    )
+    nodes = changes = left_out = 0
+    examples: list[str] = []
+    why_not: list[str] = []
+    for each in found:
+        if each.drift is None:
+            left_out += 1
+            why_not += [f"{each.name}: {each.why_not}"] if len(why_not) < EXAMPLES else []
+        elif each.drift.changes:
+            nodes += each.name != _THE_CLUSTER
+            changes += len(each.drift.changes)
+            examples += [_line(each.name, change) for change in each.drift.changes[: EXAMPLES - len(examples)]]
+    more = f" and {left_out - len(why_not)} more" if left_out > len(why_not) else ""
+    message = f"not compared: {'; '.join(why_not)}{more}" if left_out else ""
+    return DriftBrief(since=since, nodes=nodes, changes=changes, examples=tuple(examples), message=shorten(message))
 
 
-def _drifts(
+def _line(name: str, change: Change) -> str:
+    before, after = (value if value is not None else "(none)" for value in (change.baseline, change.target))
+    return f"{name}: {change.path} {before} -> {after}"[:200]
+
+
+def _comparisons(
     store: Store,
     before: layout.EnvironmentFolder,
     here: layout.EnvironmentFolder,
     earlier: EnvironmentIndex,
     index: EnvironmentIndex,
-) -> Iterator[tuple[str, EnvironmentDrift]]:
+) -> Iterator[Compared]:
     """Of the cluster, and of each node that has a document on both sides, without what they say of the cluster."""
     if earlier.cluster.sha256 != index.cluster.sha256:
-        yield _THE_CLUSTER, _compared(store, before.cluster, here.cluster, of_node=False)
+        yield _compared(store, _THE_CLUSTER, before.cluster, here.cluster)
     known = {record.node for record in earlier.nodes if record.document is not None}
     for record in index.nodes:
         if record.document is not None and record.node in known:
-            yield record.node, _compared(store, before.node(record.node), here.node(record.node), of_node=True)
+            yield _compared(store, record.node, before.node(record.node), here.node(record.node))
 
 
-def _compared(store: Store, baseline: str, target: str, *, of_node: bool) -> EnvironmentDrift:
-    before, after = (decode(read(store, key, limit=DOCUMENT_BYTES), where=key) for key in (baseline, target))
-    if of_node:
-        before, after = _without_cluster(before), _without_cluster(after)
-    return diff(before, after, baseline_source=baseline, target_source=target)
+def _compared(store: Store, name: str, baseline: str, target: str) -> Compared:
+    try:
+        documents = [decode(read(store, key, limit=DOCUMENT_BYTES), where=key) for key in (baseline, target)]
+        if name != _THE_CLUSTER:
+            documents = [_without_cluster(each) for each in documents]
+        return Compared(name, diff(*documents, baseline_source=baseline, target_source=target))
+    except (TerminalError, MemoryError) as error:
+        return Compared(name, None, _why(error))
+
+
+def _why(error: TerminalError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "it takes more memory than this process may have"
+    return f"{error.reason}: {error.message}"
 
 
 def _without_cluster(document: EnvironmentDocument) -> EnvironmentDocument:

@@ -9,23 +9,34 @@ from kai_snapshot.jobs.build import token_secret
 def create(cluster: Cluster, wanted: Object, *, token: str, owner: str) -> None:
     """Creates the Job and its token. What is there already is taken as it is, if it belongs to `owner`, a UID.
 
+    It is looked for first: a quota refuses to create what is there already, and says nothing of its being there.
+
     Raises TerminalError: NameTaken, or InvalidSpec if the API server refuses the Job; TransientError.
     """
+    job = _adopted(cluster, wanted, owner) or _created(cluster, wanted, owner)
+    if _has_secret(cluster, job):
+        return
     try:
-        created = cluster.create_job(wanted)
+        cluster.create_secret(token_secret(job, token))
     except AlreadyExistsError:
-        created = _adopted(cluster, wanted, owner)
+        _has_secret(cluster, job)
+
+
+def _created(cluster: Cluster, wanted: Object, owner: str) -> Object:
     try:
-        cluster.create_secret(token_secret(created, token))
+        return cluster.create_job(wanted)
     except AlreadyExistsError as error:
-        _check_secret(cluster, created, error)
+        found = _adopted(cluster, wanted, owner)
+        if found is None:
+            raise TransientError(Reason.PROGRESSING, f"{error.message}, and has just gone") from error
+        return found
 
 
-def _adopted(cluster: Cluster, wanted: Object, owner: str) -> Object:
+def _adopted(cluster: Cluster, wanted: Object, owner: str) -> Object | None:
     namespace, name = wanted["metadata"]["namespace"], wanted["metadata"]["name"]
     found = cluster.job(namespace, name)
     if found is None:
-        raise TransientError(Reason.PROGRESSING, f"job {namespace}/{name} has just gone")
+        return None
     if not any(each.get("uid") == owner for each in found["metadata"].get("ownerReferences", ())):
         kind = wanted["metadata"]["ownerReferences"][0]["kind"]
         raise TerminalError(
@@ -36,10 +47,13 @@ def _adopted(cluster: Cluster, wanted: Object, owner: str) -> Object:
     return found
 
 
-def _check_secret(cluster: Cluster, created: Object, error: AlreadyExistsError) -> None:
-    meta = created["metadata"]
+def _has_secret(cluster: Cluster, job: Object) -> bool:
+    """Whether the Job has its token. Raises TerminalError(NameTaken) if its place is taken."""
+    meta = job["metadata"]
     name = names.secret_name(meta["name"])
-    if meta["uid"] not in cluster.secret_owners(meta["namespace"], name):
+    owners = cluster.secret_owners(meta["namespace"], name)
+    if owners is not None and meta["uid"] not in owners:
         raise TerminalError(
             Reason.NAME_TAKEN, f"the Secret {meta['namespace']}/{name} exists and belongs to something else: delete it"
-        ) from error
+        )
+    return owners is not None

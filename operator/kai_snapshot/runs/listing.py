@@ -31,6 +31,9 @@ class Listing:
     """Why a manifest could not be read, each naming its file."""
 
 
+NONE: Final = Listing((), ())
+
+
 def listing(
     store: Store,
     folder: layout.CaptureFolder | None = None,

@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -14,6 +15,7 @@ from kai_snapshot.api.visualizer import ClusterSummary, Source
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import catalog, listing
 from kai_snapshot.runs.download import download
+from kai_snapshot.runs.listing import NONE, Archive, Listing
 from kai_snapshot.runs.replays import Replay, ReplayName, Result, StoredReplays, at_most, no_replay, replay_of
 from kai_snapshot.runs.take import Taken
 from kai_snapshot.runs.understand import Config, digest, simulated, views_of, views_of_file
@@ -23,6 +25,7 @@ from kai_snapshot.views import Views
 KEPT: Final = 4
 """Archives whose views are kept: those of a large cluster take 100 MB."""
 SUMMARIES_KEPT: Final = 1000
+"""Or as many as there are archives, for a page shows those of all."""
 RESULTS_KEPT: Final = 8
 FRESH_SECONDS: Final = 5.0
 """How long what the scheduler said counts as what it says now."""
@@ -34,6 +37,9 @@ GIVEN: Final = "results"
 class Place(Protocol):
     """Where archives are looked at. All methods block; one at a time is called, and beside it one `simulated`."""
 
+    several: bool
+    """Whether there may be several archives, and so a list of them."""
+
     def see(self, wanted: str) -> Views:
         """The views of the archive that is wanted; of the newest if that is empty. Raises SnapshotError, OSError."""
 
@@ -43,8 +49,8 @@ class Place(Protocol):
     def simulated(self, wanted: str) -> ReplayResult:
         """What the simulator makes of it. Raises SnapshotError, OSError."""
 
-    def archives(self) -> Sequence[listing.Archive]:
-        """Those that can be wanted, oldest first. Raises SnapshotError, OSError."""
+    def listing(self) -> Listing:
+        """Those that can be wanted, oldest first, and what cannot be read. Raises SnapshotError, OSError."""
 
     def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
         """Replays that there are results of, by the archive's name; of these archives only. Raises SnapshotError."""
@@ -59,6 +65,8 @@ class Place(Protocol):
 class Stored:
     """Archives in a storage: of one capture, or of all."""
 
+    several = True
+
     def __init__(self, store: Store, folder: layout.CaptureFolder | None = None) -> None:
         self._store = store
         self._folder = folder
@@ -66,7 +74,7 @@ class Stored:
         self._summaries: OrderedDict[Source, ClusterSummary] = OrderedDict()
         self._simulated: OrderedDict[Source, ReplayResult] = OrderedDict()
         self._replays = StoredReplays(store)
-        self._known: dict[tuple[layout.CaptureFolder, str], listing.Archive] = {}
+        self._known: dict[tuple[layout.CaptureFolder, str], Archive] = {}
 
     def see(self, wanted: str) -> Views:
         """By key or id; of an archive that has a manifest."""
@@ -102,11 +110,12 @@ class Stored:
         key, _ = self._find(wanted)
         return self._replays.result(key, name, version)
 
-    def archives(self) -> Sequence[listing.Archive]:
-        """As their manifests say; one that cannot be read is left out."""
-        found = listing.listing(self._store, self._folder, known=self._known).archives
-        self._known = {(layout.CaptureFolder(*_capture(each)), each.manifest.id): each for each in found}
-        return sorted(found, key=lambda each: (each.manifest.captured_at, each.key))
+    def listing(self) -> Listing:
+        """As their manifests say."""
+        found = listing.listing(self._store, self._folder, known=self._known)
+        self._known = {(layout.CaptureFolder(*_capture(each)), each.manifest.id): each for each in found.archives}
+        in_time = sorted(found.archives, key=lambda each: (each.manifest.captured_at, each.key))
+        return replace(found, archives=in_time)
 
     def _see(self, key: str, manifest: Manifest) -> Views:
         source = _source(key, manifest)
@@ -115,7 +124,7 @@ class Stored:
             self._summaries[source] = self._kept[source].summary
         self._kept.move_to_end(source)
         at_most(KEPT, self._kept)
-        at_most(SUMMARIES_KEPT, self._summaries)
+        at_most(max(SUMMARIES_KEPT, len(self._known)), self._summaries)
         return self._kept[source]
 
     def _read(self, key: str, manifest: Manifest, source: Source) -> Views:
@@ -147,6 +156,8 @@ class Stored:
 class InFile:
     """One archive in a file, which may be replaced while it is looked at; and results of it, by their version."""
 
+    several = False
+
     def __init__(self, path: Path, results: Mapping[str, Result] | None = None) -> None:
         self._path = path
         self._results = results or {}
@@ -173,9 +184,9 @@ class InFile:
             self._simulated = source, simulated(self._path, source, None)
         return self._simulated[1]
 
-    def archives(self) -> Sequence[listing.Archive]:
+    def listing(self) -> Listing:
         """None: a file has no manifest."""
-        return ()
+        return NONE
 
     def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
         """The results, as one replay."""
@@ -197,6 +208,8 @@ class InFile:
 
 class Live:
     """What the scheduler sees now; asked again when the last answer, good or bad, is some seconds old."""
+
+    several = False
 
     def __init__(self, take: Callable[[Path], Taken], *, clock: Callable[[], float] = time.monotonic) -> None:
         """`take` has the scheduler's archive written to a file."""
@@ -230,9 +243,9 @@ class Live:
             Reason.INVALID_SPEC, "Only archives can be simulated: take one with `kai-snapshot capture`."
         )
 
-    def archives(self) -> Sequence[listing.Archive]:
+    def listing(self) -> Listing:
         """None: there is only the present."""
-        return ()
+        return NONE
 
     def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
         """None."""
@@ -271,7 +284,7 @@ def _source(key: str, manifest: Manifest) -> Source:
     )
 
 
-def _capture(archive: listing.Archive) -> tuple[str, str]:
+def _capture(archive: Archive) -> tuple[str, str]:
     namespace, _, rest = archive.key.partition("/")
     return namespace, rest.partition("/")[0]
 

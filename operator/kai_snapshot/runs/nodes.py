@@ -24,7 +24,6 @@ PODLESS_SECONDS: Final = 5.0
 """After that a Job without a pod is asked why."""
 KEEP_SECONDS: Final = 600
 """How long a finished Job stays if nobody removes it: the command was killed, or told not to clean up."""
-COMPONENT: Final = "environment"
 Tell = Callable[[str], None]
 
 
@@ -126,7 +125,7 @@ async def _of_node(
     metadata = {
         "name": name,
         "namespace": wanted.namespace,
-        "labels": {names.MANAGED_BY: "kai-snapshot", names.COMPONENT: COMPONENT},
+        "labels": {names.MANAGED_BY: "kai-snapshot", names.COMPONENT: names.ENVIRONMENT_COMPONENT},
     }
     manifest = job(
         look,

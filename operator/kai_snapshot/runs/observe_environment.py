@@ -21,31 +21,32 @@ from kai_snapshot.stores import Store, layout, location, read
 
 def observe(services: Services, capture: SnapshotCapture, status: EnvironmentStatus, step: StepState) -> Observed:
     """What is known now. That the API server or the storage fails is part of the answer."""
+    seen = Observed(step=step)
     try:
-        return _observe(services, capture, status, step)
+        # Jobs before the storage: a pod ends once its document is there
+        seen = replace(seen, jobs=_jobs(services, capture, status))
+        return _observe_storage(services, capture, status, seen) if capture.spec.environment is not None else seen
     except SnapshotError as error:
-        return Observed(step=step, problem=Problem.of(error))
+        return replace(seen, problem=Problem.of(error))
 
 
-def _observe(services: Services, capture: SnapshotCapture, status: EnvironmentStatus, step: StepState) -> Observed:
-    jobs = _jobs(services, capture, status)  # before the storage: a pod ends once its document is there
+def _observe_storage(
+    services: Services, capture: SnapshotCapture, status: EnvironmentStatus, seen: Observed
+) -> Observed:
     meta = capture.metadata
     folder = layout.CaptureFolder(meta.namespace, meta.name)
     here = folder.environment(status.id)
     store = store_for(services, meta.namespace, capture.spec.storage)
+    if store.stat(folder.manifest(status.id)) is None:
+        return replace(seen, archive_gone=True)
     entries = list(store.list(here.prefix))
     there = {entry.key for entry in entries}
     if here.plan not in there:
-        return Observed(jobs=jobs, step=step)
+        return seen
     plan = services.plans.load(store, here, uid=meta.uid)
     recorded = here.recorded(entries)
-    seen = Observed(
-        plan=plan,
-        recorded=frozenset(recorded),
-        captured=sum(here.node(node) in there for node in recorded),
-        jobs=jobs,
-        step=step,
-    )
+    captured = sum(here.node(node) in there for node in recorded)
+    seen = replace(seen, plan=plan, recorded=frozenset(recorded), captured=captured)
     if here.index in there:
         try:
             return replace(seen, concluded=_conclude(services, capture, store, folder, status.id))
@@ -53,7 +54,7 @@ def _observe(services: Services, capture: SnapshotCapture, status: EnvironmentSt
             if error.reason not in (Reason.ARCHIVE_NOT_FOUND, Reason.INVALID_ENVIRONMENT):
                 raise  # wrong keys or a full bucket may be put right
             return replace(seen, step=StepFailed(Problem.of(error), transient=False, at=now()))
-    return replace(seen, refused=_refused(services, meta.namespace, jobs))
+    return replace(seen, refused=_refused(services, meta.namespace, seen.jobs))
 
 
 def _jobs(services: Services, capture: SnapshotCapture, status: EnvironmentStatus) -> Mapping[str, NodeJob]:

@@ -1,4 +1,4 @@
-"""Pins: the archives of a capture that replays still read, which retention leaves alone."""
+"""Pins: the archives of a capture that replays and its environment still need, which retention leaves alone."""
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from kai_snapshot.stores import layout, location
 
 @dataclass(frozen=True)
 class Pins(Container[str]):
-    """Ids of runs: from the first to the last of each replay, for they sort by time."""
+    """Ids of runs: from the first to the last that something needs, for they sort by time."""
 
     ranges: tuple[tuple[str, str], ...]
 
@@ -18,10 +18,15 @@ class Pins(Container[str]):
         return isinstance(id_, str) and any(first <= id_ <= last for first, last in self.ranges)
 
 
-def pins(replays: Iterable[Object], storage: Storage, folder: layout.CaptureFolder) -> Pins:
-    """What those of the replays read from this folder that are not over, by whatever way they name it."""
+def pins(
+    replays: Iterable[Object], storage: Storage, folder: layout.CaptureFolder, *, also: Iterable[str] = ()
+) -> Pins:
+    """What those of the replays read from this folder that are not over, by whatever way they name it.
+
+    also: ids of runs that are needed besides.
+    """
     here = location(storage, folder.prefix)
-    ranges = []
+    ranges = [(id_, id_) for id_ in also]
     for status in (replay.get("status", {}) for replay in replays):
         source = status.get("resolvedSource", {})
         uri = source.get("uri", "")

@@ -85,6 +85,19 @@ def _check_allowed(settings: Settings, namespace: str, storage: Storage) -> None
         )
 
 
+def check_privileged(settings: Settings, namespace: str) -> None:
+    """Whether captures of this namespace may see the host. Pod Security decides as well, but it admits by default.
+
+    Raises TerminalError(PodForbidden).
+    """
+    if namespace not in settings.privileged_namespaces:
+        raise TerminalError(
+            Reason.POD_FORBIDDEN,
+            f"environment.privileged is not for namespace {namespace}, whose captures would be root on every node: "
+            "set it to false, or add the namespace to the operator's setting KAI_SNAPSHOT_PRIVILEGED_NAMESPACES",
+        )
+
+
 def secrets_of(cluster: Cluster, namespace: str, storage: Storage) -> tuple[S3Credentials | None, bytes | None]:
     """The keys and the authority that the storage names. Raises SnapshotError: CredentialsNotFound, ..."""
     if storage.s3 is None:

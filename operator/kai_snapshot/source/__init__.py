@@ -15,7 +15,7 @@ from kai_snapshot.api.source import SchedulerSource
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.source import diagnosis, direct, leader, portforward
 from kai_snapshot.source.api import KubernetesApi
-from kai_snapshot.source.connection import ApiConnection, in_cluster
+from kai_snapshot.source.connection import ApiConnection, in_cluster, in_cluster_as_nobody
 from kai_snapshot.source.endpoint import Answer, Endpoint, Sink, fetch
 from kai_snapshot.source.leader import Target
 
@@ -28,6 +28,7 @@ __all__ = [
     "download",
     "download_url",
     "in_cluster",
+    "in_cluster_as_nobody",
     "resolve",
 ]
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from kai_snapshot.api.environmentdocument import CollectorReport, CollectorStatus
@@ -62,12 +63,26 @@ async def _part(work: Awaitable[None]) -> SnapshotError | None:
     return None
 
 
+@contextmanager
+def _told(facts: ClusterFacts, subtype: str) -> Iterator[None]:
+    """What fails, or is cut off, is not complete: it must not look like what is not there."""
+    facts.lacks[subtype] = "the API server did not answer in time"
+    try:
+        yield
+    except SnapshotError as error:
+        facts.lacks[subtype] = f"{error.reason}: {error.message}"
+        raise
+    del facts.lacks[subtype]
+
+
 async def _version(api: KubernetesApi, facts: ClusterFacts) -> None:
-    facts.server_version = await api.document(_VERSION)
+    with _told(facts, "server"):
+        facts.server_version = await api.document(_VERSION)
 
 
 async def _images(api: KubernetesApi, facts: ClusterFacts) -> None:
-    await _each(api.objects(_PODS), facts.add_pod)
+    with _told(facts, "image"):
+        await _each(api.objects(_PODS), facts.add_pod)
 
 
 async def _topology(api: KubernetesApi, facts: ClusterFacts) -> list[str]:
@@ -77,6 +92,11 @@ async def _topology(api: KubernetesApi, facts: ClusterFacts) -> list[str]:
 
 async def policies(api: KubernetesApi, facts: ClusterFacts) -> None:
     """Every ClusterPolicy of every API group, in the group's preferred version."""
+    with _told(facts, "policy"):
+        await _policies(api, facts)
+
+
+async def _policies(api: KubernetesApi, facts: ClusterFacts) -> None:
     found: list[dict[str, Any]] = []
     failed: list[SnapshotError] = []
     facts.policies = found

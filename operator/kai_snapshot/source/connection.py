@@ -84,23 +84,40 @@ def in_cluster(environment: Mapping[str, str], *, mount: Path = SERVICE_ACCOUNT)
 
     Raises TerminalError (APIUnreachable) outside of a pod, or in one without a service account's token.
     """
+    nobody = in_cluster_as_nobody(environment, mount=mount)
+    token_file = mount / "token"
+    try:
+        token_file.read_bytes()
+    except OSError as error:
+        raise _not_mounted(error) from error
+    return nobody.model_copy(update={"token_file": token_file})
+
+
+def in_cluster_as_nobody(environment: Mapping[str, str], *, mount: Path = SERVICE_ACCOUNT) -> ApiConnection:
+    """The same without an identity, for whoever asks in the name of others: of the mount, the authority is enough.
+
+    Raises TerminalError (APIUnreachable) outside of a pod, or in one without the cluster's authority.
+    """
     host, port = environment.get("KUBERNETES_SERVICE_HOST"), environment.get("KUBERNETES_SERVICE_PORT")
     if not host or not port:
         raise TerminalError(
             Reason.API_UNREACHABLE,
             "This does not run in a pod (KUBERNETES_SERVICE_HOST is not set): give a kubeconfig.",
         )
-    token_file = mount / "token"
     try:
         ca = (mount / "ca.crt").read_text(encoding="ascii")
-        token_file.read_bytes()
     except (OSError, UnicodeDecodeError) as error:
-        raise TerminalError(
-            Reason.API_UNREACHABLE,
-            f"The pod's service account cannot be used: {error}. Let the pod have automountServiceAccountToken: true.",
-        ) from error
+        raise _not_mounted(error) from error
     bracketed = f"[{host}]" if ":" in host else host
-    return ApiConnection(server=f"https://{bracketed}:{port}", ca=ca, token_file=token_file)
+    return ApiConnection(server=f"https://{bracketed}:{port}", ca=ca)
+
+
+def _not_mounted(error: OSError | UnicodeDecodeError) -> TerminalError:
+    return TerminalError(
+        Reason.API_UNREACHABLE,
+        f"The pod's service account cannot be used: {error}. Let the pod have automountServiceAccountToken: true, or "
+        "mount there what that would.",
+    )
 
 
 def _load_pair(context: ssl.SSLContext, certificate: str, key: str) -> None:

@@ -19,7 +19,7 @@ from typing import Literal, get_args
 from kai_snapshot.api.ids import is_run_id
 from kai_snapshot.api.transfer import Profile
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.stores.store import Entry, check_key
+from kai_snapshot.stores.store import Entry, check_key, is_key
 
 Kind = Literal["archive", "manifest", "replay", "environment"]
 
@@ -94,6 +94,10 @@ class EnvironmentFolder:
     def index(self) -> str:
         """Key of the EnvironmentIndex, which is written last."""
         return f"{self.prefix}index.json"
+
+    def holds(self, node: str) -> bool:
+        """Whether there can be keys of a node of that name."""
+        return _NAME.fullmatch(node) is not None and is_key(self.prefix + f"nodes/{node}.json")
 
     def node(self, node: str) -> str:
         """Key of the document of a node."""

@@ -63,7 +63,8 @@ class Limits:
     log_bytes: int = 2 << 30
     profile_bytes: int = 64 << 20
     result_bytes: int = 64 << 20
-    environment_bytes: int = 16 << 20
+    environment_bytes: int = 2 << 20
+    """Of one node, without what is known of its cluster: some hundred kilobytes."""
     transfers: int = 4
     """At the same time."""
     silence_seconds: float = 60

@@ -30,6 +30,13 @@ class Views:
     """What pods ask of GPUs, by namespace/name."""
     inventory: Inventory
     """What the documents do not show, and what may yet differ between archives."""
+    configured: bool
+    """Whether it is known what the scheduler was told to do."""
+
+    @property
+    def can_be_simulated(self) -> bool:
+        """Whether the simulator can say what comes next: the present is over before that."""
+        return self.configured and self.source.kind != "live"
 
     @property
     def name(self) -> str:
@@ -72,4 +79,13 @@ def _compute(gathered: Gathered, source: Source) -> Views:
         warnings=(*of_nodes.warnings, *of_queues.warnings),
         source=source,
     )
-    return Views(summary, of_queues.views, jobs(facts), of_nodes.views, source, asked(facts), take_stock(gathered))
+    return Views(
+        summary,
+        of_queues.views,
+        jobs(facts),
+        of_nodes.views,
+        source,
+        asked(facts),
+        take_stock(gathered),
+        configured=gathered.collected.config is not None,
+    )

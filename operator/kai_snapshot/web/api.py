@@ -20,8 +20,8 @@ Write = Callable[[Views, Request], bytes]
 """One of the documents about an archive, as JSON."""
 
 
-def routes(turns: Turns) -> list[Route]:
-    """All of the API."""
+def routes(turns: Turns, *, sign_in: bool) -> list[Route]:
+    """All of the API. `sign_in`: a token is needed, as its description says then."""
 
     async def snapshots(request: Request) -> Response:
         del request
@@ -30,7 +30,7 @@ def routes(turns: Turns) -> list[Route]:
 
     async def document(request: Request) -> Response:
         del request
-        return _json(openapi())
+        return _json(openapi(sign_in=sign_in))
 
     async def summary(request: Request) -> Response:
         found = await turns.summary(_wanted(request))

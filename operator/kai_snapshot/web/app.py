@@ -22,12 +22,19 @@ from kai_snapshot.web.turns import Turns
 
 
 def application(
-    place: Place, *, origin: str | None, hosts: Collection[str] | None, admit: Admit | None = None, ahead: bool = False
+    place: Place,
+    *,
+    origin: str | None,
+    hosts: Collection[str] | None,
+    admit: Admit | None = None,
+    tls: bool = False,
+    ahead: bool = False,
 ) -> ASGIApp:
     """What is served of a place.
 
     `origin`: whose pages may read the API, `*` for anybody's, None for our own only. `hosts`: the names that requests
-    may be made to; None for any. `admit`: decides who is let in; None lets in everybody. `ahead`: look at the newest
+    may be made to; None for any. `admit`: decides who is let in; None lets in everybody. `tls`: browsers reach it
+    over TLS only, which ends before it. `ahead`: look at the newest
     archive before somebody asks.
     """
     turns = Turns(place)
@@ -39,10 +46,11 @@ def application(
         if look is not None:
             look.cancel()
 
-    app: ASGIApp = Starlette(
+    gate = [Middleware(Gate, admit, tls=tls)] if admit is not None else []
+    app = Starlette(
         lifespan=lifespan,
-        routes=[*api.routes(turns), *pages.routes(turns), Route("/healthz", _healthy)],
-        middleware=[Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
+        routes=[*api.routes(turns, sign_in=admit is not None), *pages.routes(turns), Route("/healthz", _healthy)],
+        middleware=[*gate, Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={
             SnapshotError: problems.of_snapshot_error,
             OSError: problems.of_os_error,
@@ -50,8 +58,7 @@ def application(
             Exception: problems.of_fault,
         },
     )
-    if admit is not None:
-        app = Gate(app, admit)
+    app.state.several = place.several
     return Guard(app, origin=origin, hosts=hosts)  # outermost: what holds for every answer holds for faults too
 
 

@@ -7,9 +7,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
-from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +21,8 @@ from kai_snapshot.web.rendering import render_page
 Admit = Callable[[str], Awaitable[None]]
 """Raises SnapshotError if who has that token may not see anything."""
 COOKIE: Final = "kai-snapshot-token"
+SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+"""By that name a browser knows that nobody but this server, over TLS, can have set it."""
 SIGN_IN: Final = "/sign-in"
 SIGN_OUT: Final = "/sign-out"
 OPEN: Final = ("/static/", "/healthz")
@@ -38,9 +39,14 @@ logger = logging.getLogger(__name__)
 class Gate:
     """Stands before everything that shows something of a snapshot."""
 
-    def __init__(self, app: ASGIApp, admit: Admit, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, app: ASGIApp, admit: Admit, *, tls: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`tls`: browsers reach it over TLS only."""
         self._app = app
         self._admit = admit
+        self._tls = tls
+        self._cookie = SECURE_COOKIE if tls else COOKIE
         self._clock = clock
         self._answers: OrderedDict[bytes, tuple[float, SnapshotError | None]] = OrderedDict()
 
@@ -59,7 +65,7 @@ class Gate:
             return await self._signs(request, path)
         if path == SIGN_IN:
             return _form(request.query_params.get("next", "/"), 200, "")
-        token = _token(request)
+        token = self._token(request)
         refusal = await self.refusal(token) if token else None
         if token and refusal is None:
             return None
@@ -70,7 +76,7 @@ class Gate:
             return problem(403, Reason.FORBIDDEN, "Sign in and out on this server's own pages.")
         if path == SIGN_OUT:
             answer = RedirectResponse(SIGN_IN, 303)
-            answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+            answer.delete_cookie(self._cookie, httponly=True, samesite="strict", secure=self._tls)
             return answer
         token, target = await _filled_in(request)
         if not _TOKEN.fullmatch(token):
@@ -79,9 +85,13 @@ class Gate:
         if refusal is not None:
             return _form(target, _STATUS.get(refusal.reason, status_of(refusal)), refusal.message)
         answer = RedirectResponse(target, 303)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, token, httponly=True, samesite="strict", secure=secure)
+        answer.set_cookie(self._cookie, token, httponly=True, samesite="strict", secure=self._tls)
         return answer
+
+    def _token(self, request: Request) -> str:
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        token = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(self._cookie, "")
+        return token if _TOKEN.fullmatch(token) else ""
 
     async def refusal(self, token: str) -> SnapshotError | None:
         """Why its owner is not let in; asked again after a while, for rights come and go."""
@@ -102,12 +112,6 @@ class Gate:
         while len(self._answers) > REMEMBERED:
             self._answers.popitem(last=False)
         return answer
-
-
-def _token(request: Request) -> str:
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    token = bearer.strip() if scheme.lower() == "bearer" else request.cookies.get(COOKIE, "")
-    return token if _TOKEN.fullmatch(token) else ""
 
 
 def _refused(request: Request, refusal: SnapshotError | None) -> Response:
@@ -140,13 +144,12 @@ async def _filled_in(request: Request) -> tuple[str, str]:
 
 def _within(target: str) -> str:
     """The target, if it is a page of this server; else the first page."""
-    parts = urlsplit(target)
-    own = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
-    return target if own and target.isprintable() else "/"
+    own = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if own else "/"
 
 
 def _from_our_page(request: Request) -> bool:
     """Whether a form was sent from a page of this server, as the browser says."""
-    origin = request.headers.get("Origin")
+    host = request.headers.get("Host", "")
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    return site == "same-origin" and (origin is None or URL(origin).netloc == request.headers.get("Host"))
+    return site == "same-origin" and request.headers.get("Origin") in (None, f"http://{host}", f"https://{host}")

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kai_snapshot.errors import Reason
@@ -29,6 +30,12 @@ HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+PREFLIGHT: Final[Mapping[str, str]] = {
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Allow-Methods": "GET, HEAD",
+    "Access-Control-Max-Age": "86400",
+}
+"""What a browser is told that asks whether another site's page may ask: to read, with any headers."""
 API: Final = "/api/"
 
 
@@ -57,15 +64,34 @@ class Guard:
                 headers.update(HEADERS)
                 if self._origin is not None and scope["path"].startswith(API):
                     headers["Access-Control-Allow-Origin"] = self._origin
+                    headers["Access-Control-Expose-Headers"] = "ETag"
                     if self._origin != "*":
                         headers.add_vary_header("Origin")
             await send(message)
 
-        host = _name(Headers(scope=scope).get("host", ""))
-        app = self._app
+        await (self._instead(scope) or self._app)(scope, receive, send_with_headers)
+
+    def _instead(self, scope: Scope) -> Response | None:
+        """What is answered in the place of what was asked for; None if it may be asked for."""
+        headers = Headers(scope=scope)
+        host = _name(headers.get("host", ""))
         if self._hosts is not None and host not in self._hosts:
-            app = problem(421, Reason.HOST_NOT_SERVED, f"{host[:200]!r} is not a name of this server: use localhost.")
-        await app(scope, receive, send_with_headers)
+            return problem(421, Reason.HOST_NOT_SERVED, f"{host[:200]!r} is not a name of this server: use localhost.")
+        open_to_others = self._origin is not None and scope["path"].startswith(API)
+        if _is_built_in(headers) and not open_to_others:
+            return problem(403, Reason.FORBIDDEN, "Pages of other sites may lead here, and not build this in.")
+        if open_to_others and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            return Response(status_code=204, headers=PREFLIGHT)
+        return None
+
+
+def _is_built_in(headers: Headers) -> bool:
+    """Whether a page of another site asks, as the browser says, and not somebody who follows its link.
+
+    It could not read the answer, but have us work for it.
+    """
+    follows = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return headers.get("sec-fetch-site") == "cross-site" and not follows
 
 
 def _name(host: str) -> str:

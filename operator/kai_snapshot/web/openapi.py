@@ -55,10 +55,25 @@ _BETWEEN: Final = tuple(
     for name, what in (("from", "earlier"), ("to", "later"))
 )
 _STATUSES: Final = {
-    "400": "The snapshot's name fits several archives.",
+    "400": "The snapshot's name fits several archives, or the present was to be simulated.",
+    "403": "A page of another site asks for it, without leave.",
     "404": "There is no such archive.",
+    "405": "Something else than GET or HEAD.",
+    "409": "The snapshot is not the one with the `sha256` that was asked for.",
+    "421": "Served on loopback: the request is to a name that is not this server's.",
+    "422": "The archive does not say what the scheduler was told to do: it cannot be simulated.",
     "500": "The archive, or the storage, is not good.",
-    "503": "The storage or the scheduler cannot be reached at present.",
+    "503": "The storage, the scheduler or, with a sign-in, the API server cannot be reached at present.",
+}
+_SIGNED_IN: Final = {
+    "401": "There is no token, or the cluster does not accept it.",
+    "403": "The token's owner may not list the SnapshotCaptures, or a page of another site asks.",
+}
+_IF_NONE_MATCH: Final = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of what is there already.",
+    "schema": {"type": "string"},
 }
 _MODELS: Final[tuple[type[ApiModel], ...]] = (
     ClusterSummary,
@@ -72,13 +87,25 @@ _MODELS: Final[tuple[type[ApiModel], ...]] = (
 
 
 @cache
-def openapi() -> bytes:
-    """The document, as JSON."""
+def openapi(*, sign_in: bool = False) -> bytes:
+    """The document, as JSON; `sign_in`: a token is needed."""
     _, schemas = models_json_schema(
         [(model, "serialization") for model in _MODELS], ref_template="#/components/schemas/{model}"
     )
     visualizer = "/api/v1/visualizer"
-    document = {
+    failures = {
+        status: {"description": text, "content": _json(_ref(Problem))}
+        for status, text in sorted((_STATUSES | (_SIGNED_IN if sign_in else {})).items())
+    }
+    paths = {
+        f"{visualizer}/summary": _about("The cluster in numbers.", _ref(ClusterSummary)),
+        f"{visualizer}/queues": _about("The trees of queues.", _list_of(QueueView)),
+        f"{visualizer}/jobs": _about("The jobs, with their pods.", _list_of(JobView), _NAMESPACE),
+        f"{visualizer}/nodes": _about("The nodes, with their GPUs.", _list_of(NodeView), *_REPLAY, _SHA256),
+        "/api/v1/snapshots": _get("The archives there are, oldest first.", _list_of(ArchiveView)),
+        "/api/v1/snapshots/diff": _get("What changed between two archives.", _ref(ArchiveDiff), *_BETWEEN),
+    }
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "KAI visualizer API",
@@ -86,28 +113,30 @@ def openapi() -> bytes:
             "description": "What the KAI Scheduler saw when a snapshot was taken.",
         },
         "paths": {
-            f"{visualizer}/summary": _path("The cluster in numbers.", _ref(ClusterSummary), _SNAPSHOT),
-            f"{visualizer}/queues": _path("The trees of queues.", _list_of(QueueView), _SNAPSHOT),
-            f"{visualizer}/jobs": _path("The jobs, with their pods.", _list_of(JobView), _SNAPSHOT, _NAMESPACE),
-            f"{visualizer}/nodes": _path(
-                "The nodes, with their GPUs.", _list_of(NodeView), _SNAPSHOT, *_REPLAY, _SHA256
-            ),
-            "/api/v1/snapshots": _path("The archives there are, oldest first.", _list_of(ArchiveView)),
-            "/api/v1/snapshots/diff": _path("What changed between two archives.", _ref(ArchiveDiff), *_BETWEEN),
+            path: {"get": operation | {"responses": operation["responses"] | failures}}
+            for path, operation in paths.items()
         },
         "components": {"schemas": schemas["$defs"]},
     }
+    if sign_in:
+        bearer = {"type": "http", "scheme": "bearer", "description": "What `kubectl create token` prints."}
+        document["components"]["securitySchemes"] = {"token": bearer}
+        document["security"] = [{"token": []}]
     return orjson.dumps(document)
 
 
-def _path(summary: str, schema: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
-    failures = {status: {"description": text, "content": _json(_ref(Problem))} for status, text in _STATUSES.items()}
+def _about(summary: str, schema: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
+    """A document about an archive: one that is known need not be sent again."""
+    operation = _get(summary, schema, _SNAPSHOT, *parameters, _IF_NONE_MATCH)
+    operation["responses"] |= {"304": {"description": "It is what the ETag stands for."}}
+    return operation
+
+
+def _get(summary: str, schema: dict[str, Any], *parameters: dict[str, Any]) -> dict[str, Any]:
     return {
-        "get": {
-            "summary": summary,
-            "parameters": list(parameters),
-            "responses": {"200": {"description": "The document.", "content": _json(schema)}} | failures,
-        }
+        "summary": summary,
+        "parameters": list(parameters),
+        "responses": {"200": {"description": "The document.", "content": _json(schema)}},
     }
 
 

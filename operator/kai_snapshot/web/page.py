@@ -10,7 +10,7 @@ from starlette.responses import Response
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.listing import Archive
 from kai_snapshot.views import Views
-from kai_snapshot.web.gate import COOKIE
+from kai_snapshot.web.gate import COOKIE, SECURE_COOKIE
 from kai_snapshot.web.problems import status_of
 from kai_snapshot.web.rendering import render_page
 
@@ -33,13 +33,22 @@ def page(path: str, request: Request, *, status: int = 200, template: str = "", 
 
     given = {"before": "", "after": "", **content}
     name = template or (path.strip("/") or "cluster") + ".html"
-    signed_in = COOKIE in request.cookies
-    return render_page(name, status, path=path, to=to, navigation=NAVIGATION, signed_in=signed_in, **given)
+    return render_page(
+        name,
+        status,
+        path=path,
+        to=to,
+        navigation=NAVIGATION,
+        several=request.app.state.several,
+        signed_in=COOKIE in request.cookies or SECURE_COOKIE in request.cookies,
+        **given,
+    )
 
 
 def failed(request: Request, path: str, error: SnapshotError) -> Response:
-    """The page that says what went wrong."""
-    return page("/problem", request, status=status_of(error), at=path, error=error, views=None, archives=())
+    """The page that says what went wrong, and leads to the newest if it was another that was asked for."""
+    newest = path if request.query_params.get("snapshot") else None
+    return page("/problem", request, status=status_of(error), newest=newest, error=error, views=None)
 
 
 def part(request: Request, rows: Sequence[Any]) -> dict[str, Any]:

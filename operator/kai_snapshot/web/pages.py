@@ -41,34 +41,44 @@ async def _page(turns: Turns, path: str, fill: Fill, request: Request) -> Respon
     try:
         views = await turns.see(request.query_params.get("snapshot", ""))
         archives = await turns.archives()
-        simulated = await turns.waiting(views.name) if request.query_params.get("why") == "simulated" else None
     except SnapshotError as error:
         return failed(request, path, error)
-    around: dict[str, Any] = {"views": views, "archives": archives, "simulated": simulated, **steps(archives, views)}
-    return page(path, request, **fill(request, views), **around)
+    around: dict[str, Any] = {"views": views, "archives": archives, **steps(archives, views)}
+    simulated = unknown = None
+    if request.query_params.get("why") == "simulated":
+        try:
+            simulated = await turns.waiting(views.name)
+        except SnapshotError as error:
+            unknown = error
+    return page(path, request, simulated=simulated, unknown=unknown, **fill(request, views), **around)
 
 
 async def _archives(turns: Turns, request: Request) -> Response:
     try:
-        archives = await turns.archives()
+        listed = await turns.listing()
+        archives = listed.archives
         keys = [each.key for each in archives]
         replays = await turns.replays(keys)
-        summaries = await turns.summaries(keys if request.query_params.get("computed") else ())
+        wanted = keys if request.query_params.get("computed") else ()
+        summaries = await turns.summaries(wanted, gone=request.is_disconnected)
     except SnapshotError as error:
         return failed(request, "/archives", error)
+    if len(summaries) < len(wanted):
+        return Response(status_code=204)  # nobody is there any more to read it
     known = {key: computed(each) for key, each in summaries.items() if not isinstance(each, SnapshotError)}
     captures: dict[str, list[Archive]] = {}
     for archive in archives:
         captures.setdefault(archive.key.rpartition("/")[0], []).append(archive)
     shown = {
-        name: {"archives": listed, "trends": trends(listed, known), "queues": queue_trends(listed, known)}
-        for name, listed in sorted(captures.items())
+        name: {"archives": those, "trends": trends(those, known), "queues": queue_trends(those, known)}
+        for name, those in sorted(captures.items())
     }
     content: dict[str, Any] = {
         "captures": shown,
         "summaries": summaries,
         "known": known,
         "replays": replays,
+        "unreadable": listed.unreadable,
         "width": WIDTH,
         "height": HEIGHT,
     }

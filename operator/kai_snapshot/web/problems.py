@@ -8,11 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from kai_snapshot.api.problem import Problem
-from kai_snapshot.errors import Reason, SnapshotError, TransientError
+from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 
 RETRY_AFTER_SECONDS: Final = 5
 _STATUS: Final = {
     Reason.ARCHIVE_NOT_FOUND: 404,
+    Reason.CONFIG_NULL: 422,
     Reason.INVALID_SPEC: 400,
     Reason.ARCHIVE_REPLACED: 409,
     Reason.HOST_NOT_SERVED: 421,
@@ -54,9 +55,13 @@ async def of_http(request: Request, error: Exception) -> Response:
 
 async def of_os_error(request: Request, error: Exception) -> Response:
     """A file that cannot be read."""
-    del request
     assert isinstance(error, OSError)
-    return problem(500, Reason.STORAGE_REFUSED, f"The archive cannot be read: {error.strerror or 'no reason given'}.")
+    return await of_snapshot_error(request, unreadable(error))
+
+
+def unreadable(error: OSError) -> SnapshotError:
+    """The same, as a failure: it names no path."""
+    return TerminalError(Reason.STORAGE_REFUSED, f"The archive cannot be read: {error.strerror or 'no reason given'}.")
 
 
 async def of_fault(request: Request, error: Exception) -> Response:

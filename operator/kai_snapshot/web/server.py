@@ -31,6 +31,7 @@ def server(app: ASGIApp) -> uvicorn.Server:
             lifespan="on",
             log_config=None,
             loop="asyncio",
+            proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=5,
             ws="none",

@@ -1,7 +1,7 @@
 """One look at a time: whoever else asks waits for it, and then mostly finds what it left behind."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -12,12 +12,13 @@ from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.api.waiting import WaitingJob
 from kai_snapshot.errors import SnapshotError
-from kai_snapshot.runs.listing import Archive
+from kai_snapshot.runs.listing import Archive, Listing
 from kai_snapshot.runs.look import Place
 from kai_snapshot.runs.replays import SIMULATED, Replay, ReplayName, Result, replay_of
 from kai_snapshot.views import Views
 from kai_snapshot.views.decided import Overlay, overlay
 from kai_snapshot.views.diff import diff
+from kai_snapshot.web.problems import unreadable
 
 T = TypeVar("T")
 Waiting = Mapping[str, WaitingJob]
@@ -48,19 +49,29 @@ class Turns:
         """The summary of an archive."""
         return await self._one(lambda: self._place.summary(wanted))
 
-    async def summaries(self, wanted: Iterable[str]) -> Mapping[str, ClusterSummary | SnapshotError]:
-        """The summaries of several, one after the other, or why there is none."""
+    async def summaries(
+        self, wanted: Iterable[str], *, gone: Callable[[], Awaitable[bool]]
+    ) -> Mapping[str, ClusterSummary | SnapshotError]:
+        """The summaries of several, one after the other, or why there is none; no more of them for who is `gone`."""
         found: dict[str, ClusterSummary | SnapshotError] = {}
         for each in wanted:
+            if await gone():
+                break
             try:
                 found[each] = await self.summary(each)
             except SnapshotError as error:
                 found[each] = error
+            except OSError as error:
+                found[each] = unreadable(error)
         return found
 
+    async def listing(self) -> Listing:
+        """The archives there are, oldest first, and what cannot be read."""
+        return await self._one(self._place.listing)
+
     async def archives(self) -> Sequence[Archive]:
-        """Those there are, oldest first."""
-        return await self._one(self._place.archives)
+        """Those that can be read, oldest first."""
+        return (await self.listing()).archives
 
     async def waiting(self, wanted: str) -> Waiting:
         """Why jobs of an archive wait, as the simulator finds."""

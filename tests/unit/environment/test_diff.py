@@ -15,6 +15,7 @@ from kai_snapshot.api.environmentdocument import (
 from kai_snapshot.api.environmentdrift import ChangeKind, Severity
 from kai_snapshot.environment.diff import VOLATILE, diff
 from kai_snapshot.environment.drift_text import markdown, summary, table
+from kai_snapshot.environment.smi import no_answer, no_gpu
 
 
 def document(type_: str, subtype: str, *, node: str = "n", **more: Any) -> Any:
@@ -67,6 +68,8 @@ def test_the_document_says_it_as_aicr_does() -> None:
         ("SystemD", "kubelet.service", "MainPID"), ("SystemD", "kubelet.service", "MemoryCurrent"),
         ("SystemD", "kubelet.service", "CPUUsageNSec"), ("SystemD", "kubelet.service", "InvocationID"),
         ("SystemD", "kubelet.service", "StateChangeTimestampMonotonic"),
+        ("OS", "sysctl", "/proc/sys/kernel/hostname"), ("OS", "sysctl", "/proc/sys/kernel/perf_event_max_sample_rate"),
+        ("OS", "sysctl", "/proc/sys/kernel/sched_domain/cpu0/domain1/max_newidle_lb_cost"),
     ],
 )  # fmt: skip
 def test_what_changes_by_itself_is_no_drift(type_: str, subtype: str, key: str) -> None:
@@ -106,6 +109,21 @@ def test_what_could_not_be_found_out_did_not_change(status: CollectorStatus) -> 
         assert drift.changes == ()
         assert drift.not_compared == ("OS",)
         assert summary(drift) == "no changes; not compared: OS"
+
+
+def test_a_part_that_is_not_complete_is_not_compared_and_the_others_are() -> None:
+    def gpu(smi: Subtype, model: str) -> EnvironmentDocument:
+        hardware = Subtype(subtype="hardware", data={"model": model})
+        return EnvironmentDocument(measurements=(Measurement(type="GPU", subtypes=(smi, hardware)),))
+
+    whole = Subtype(subtype="smi", data={"gpu-count": 8, "driver": "570.133.20"})
+    hanging, gone = no_answer("nvidia-smi did not answer within 7 s"), no_gpu("nvidia-smi is not installed")
+    for drift in (diff(gpu(whole, "a"), gpu(hanging, "b")), diff(gpu(hanging, "a"), gpu(whole, "b"))):
+        assert [change.path for change in drift.changes] == ["GPU.hardware.model"]
+        assert drift.not_compared == ("GPU.smi",)
+    drift = diff(gpu(whole, "a"), gpu(gone, "a"))
+    assert [change.path for change in drift.changes] == ["GPU.smi.driver", "GPU.smi.gpu-count"]
+    assert drift.not_compared == ()
 
 
 def test_the_order_of_what_has_none_is_no_drift() -> None:

@@ -1,5 +1,6 @@
 """What Kubernetes objects say, and what a stored snapshot does."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import orjson
 import pytest
 
 from kai_snapshot.environment import cluster
-from kai_snapshot.environment.kubernetes import images, of_node, policy, provider, server
+from kai_snapshot.environment.kubernetes import of_node, policy, provider, server
 from kai_snapshot.errors import Reason, TerminalError
 from support.zips import archive as zipped
 
@@ -20,6 +21,13 @@ def pod(*containers: str, init: tuple[str, ...] = ()) -> dict[str, Any]:
             "initContainers": [{"name": "i", "image": each} for each in init],
         },
     }
+
+
+def images(pods: Iterable[dict[str, Any]]) -> dict[str, str]:
+    facts = cluster.ClusterFacts()
+    for each in pods:
+        facts.add_pod(each)
+    return facts.images
 
 
 @pytest.mark.parametrize(

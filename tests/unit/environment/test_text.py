@@ -18,7 +18,15 @@ from kai_snapshot.api.environmentdocument import (
     Measurement,
     Subtype,
 )
-from kai_snapshot.environment.text import decode, decode_all, encode, encode_all
+from kai_snapshot.environment.text import (
+    MOST_OBJECTS,
+    MOST_VALUES,
+    decode,
+    decode_all,
+    decode_json,
+    encode,
+    encode_all,
+)
 from kai_snapshot.errors import Reason, TerminalError
 from support import aicr
 
@@ -205,6 +213,42 @@ def test_what_refers_to_itself_ends() -> None:
     assert isinstance(text, str)
     assert text.startswith("[x [x [x")
     assert len(text) <= 64 * 1024
+
+
+def one(**subtype: Any) -> list[Any]:
+    return [{"type": "OS", "subtypes": [{"subtype": "a", **subtype}]}]
+
+
+@pytest.mark.parametrize(
+    "measurements",
+    [
+        [{}] * MOST_OBJECTS,
+        [{"type": "OS", "subtypes": [{}] * MOST_OBJECTS}],
+        one(items=[{}] * MOST_OBJECTS),
+        one(data={str(number): 1 for number in range(MOST_VALUES)}),
+        one(data={"k": [[]] * MOST_VALUES}),
+    ],
+    ids=["measurements", "subtypes", "items", "readings", "nested"],
+)
+def test_of_what_a_pod_hands_over_no_more_is_made_than_a_node_has(
+    measurements: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EnvironmentDocument, "model_validate", None)
+    with pytest.raises(TerminalError, match=r"at most 2,000 objects and 50,000 values") as caught:
+        decode_json(json.dumps({"measurements": measurements}).encode(), where="here")
+    assert caught.value.reason is Reason.INVALID_ENVIRONMENT
+
+
+def test_a_large_nodes_document_is_within_the_bounds() -> None:
+    settings = {f"/proc/sys/kernel/sched_domain/cpu{number}": number for number in range(20_000)}
+    gpus = tuple(Item(context={"index": str(index)}, data={"model": "B200"}) for index in range(72))
+    units = tuple(Subtype(subtype=f"{number}.service", data={"Id": "x"}) for number in range(200))
+    large = document(
+        Measurement(type="GPU", subtypes=(Subtype(subtype="smi", items=gpus),)),
+        Measurement(type="OS", subtypes=(Subtype(subtype="sysctl", data=settings),)),
+        Measurement(type="SystemD", subtypes=units),
+    )
+    assert decode_json(encode(large, "json"), where="here") == large
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])

@@ -1,5 +1,6 @@
 """Labels and taints, folded into readings."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -7,12 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kai_snapshot.api.environmentdocument import Measurement, Subtype
-from kai_snapshot.environment.topology import topology
+from kai_snapshot.environment.topology import Topology
 
 
 def node(name: str, *taints: tuple[str, str, str], **labels: str) -> dict[str, Any]:
     spec = {"taints": [{"key": key, "effect": effect, "value": value} for key, effect, value in taints]}
     return {"metadata": {"name": name, "labels": labels}, "spec": spec if taints else {}}
+
+
+def topology(nodes: Iterable[dict[str, Any]], max_nodes_per_entry: int = 0) -> Measurement:
+    gathered = Topology()
+    for each in nodes:
+        gathered.add(each)
+    return gathered.measurement(max_nodes_per_entry)
 
 
 def part(of: Measurement, name: str) -> Subtype:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.source.connection import ApiConnection, in_cluster
+from kai_snapshot.source.connection import ApiConnection, in_cluster, in_cluster_as_nobody
 from support.certificates import Authority
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
@@ -30,6 +30,15 @@ def test_a_pod_in_an_ipv6_cluster_uses_brackets(service_account: Path) -> None:
     environment = POD | {"KUBERNETES_SERVICE_HOST": "fd00::1"}
 
     assert in_cluster(environment, mount=service_account).server == "https://[fd00::1]:443"
+
+
+def test_who_asks_in_the_name_of_others_needs_no_token(service_account: Path) -> None:
+    (service_account / "token").unlink()
+
+    connection = in_cluster_as_nobody(POD, mount=service_account)
+
+    assert (connection.server, connection.ca) == ("https://10.96.0.1:443", "-----BEGIN CERTIFICATE-----\n")
+    assert connection.bearer_token() is None
 
 
 @pytest.mark.parametrize(
