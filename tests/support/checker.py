@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from kai_snapshot.api.result import ReplayResult
+from kai_snapshot.api.result import JobOutcome, ReplayResult
 from support.clusters import Object
 
 SLACK = 1e-6
@@ -204,7 +204,7 @@ def quotas(after: After) -> Iterator[str]:
 def _over(after: After, bound: str, *, only_held: bool) -> Iterator[str]:
     if after.evicted - after.before.keys():  # KAI itself loses count of who was given a place and lost it again
         return
-    miscounted = set(_miscounted(after))
+    miscounted = {*_counted_twice(after), *_evicted_in_vain(after)}
     used: defaultdict[str, Counter[str]] = defaultdict(Counter)
     grown: set[tuple[str, str]] = set()
     places = {pod: node for pod, node in after.before.items() if pod in after.kept} | after.new
@@ -223,7 +223,20 @@ def _over(after: After, bound: str, *, only_held: bool) -> Iterator[str]:
             yield f"{name} of {queue}"
 
 
-def _miscounted(after: After) -> Iterator[str]:
+def _evicted_in_vain(after: After) -> Iterator[str]:
+    """The queues above jobs for which somebody is evicted who has been evicted and moved in an earlier action.
+
+    That fails, for it has been done; KAI goes on as if it had not, so that both are there. No result tells of it.
+    """
+    moved = {each.pod: (each.preemptor or "").partition("/")[2] for each in after.result.evictions}
+    moved = {pod: taker for pod, taker in moved.items() if pod in after.pipelined}
+    for each in after.result.pod_groups:
+        taker = each.name.partition("/")[2]
+        if each.outcome in (JobOutcome.PREEMPTED, JobOutcome.RECLAIMED) and set(moved.values()) - {taker}:
+            yield from after.above(taker)
+
+
+def _counted_twice(after: After) -> Iterator[str]:
     """The queues above elastic jobs that give pods to a job of several: KAI may count such a victim twice.
 
     Where it looks for places for one pod more, it evicts again, of the same job, who was found before.

@@ -1,6 +1,7 @@
 """No cycle breaks a hard constraint, whatever the cluster; and the checker notices where one is broken."""
 
 import copy
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -80,6 +81,19 @@ def test_of_a_part_with_too_few_pods_those_that_there_are_get_a_place_where_othe
     assert broken(cluster, result) == set()
     cluster["rawObjects"]["podGroups"][0]["spec"]["subGroups"][0]["minSubGroup"] = 2
     assert broken(cluster, result) == {"gangs"}
+
+
+def test_who_has_been_moved_and_is_evicted_again_in_vain_stays_as_in_the_tool(directory: Path) -> None:
+    """`preempt` evicts j03-0 for j05, which `consolidation` has moved: both are there then, in all runs of the tool."""
+    cluster = json.loads((Path(__file__).parents[1] / "data/constraints/evicted-in-vain.json").read_bytes())
+    result = simulated(cluster, directory)
+    assert [each.pod for each in result.placements] == ["d0-0-1/j07-0"]
+    assert {each.pod for each in result.pipelined} == {
+        "d0-0-0/j01-0", "d0-0-0/j01-1", "d0-0-0/j02-0", "d0-0-1/j03-0", "d0-0-1/j05-0",
+    }  # fmt: skip
+    assert broken(cluster, result) == set()
+    without = result.model_copy(update={"evictions": ()})
+    assert "limits" in broken(cluster, without), "whom nobody moved is counted"
 
 
 def test_the_clusters_have_something_of_everything(directory: Path) -> None:
