@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from kai_snapshot.archive.config import Config
 from kai_snapshot.archive.document import DocumentReader, Span, Visitor
@@ -12,6 +12,8 @@ from kai_snapshot.archive.zipstream import ZipStream
 from kai_snapshot.errors import Reason, TerminalError
 
 CHUNK = 1 << 20
+FORM_ERRORS: Final = (KeyError, TypeError, AttributeError, ValueError)
+"""What comes of looking at an object that is not one of its kind."""
 
 
 class QueueNames(NamedTuple):

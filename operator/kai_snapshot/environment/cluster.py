@@ -2,17 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from kai_snapshot.api.environmentdocument import Measurement, Subtype
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.document import Span, Visitor
-from kai_snapshot.archive.read import incomplete, read_document
+from kai_snapshot.archive.read import FORM_ERRORS, incomplete, read_document
 from kai_snapshot.environment import kubernetes
 from kai_snapshot.environment.topology import Topology
-
-FORM_ERRORS: Final = (KeyError, TypeError, AttributeError, ValueError)
-"""What an object that is not one of its kind may raise."""
 
 
 @dataclass

@@ -15,7 +15,7 @@ from kai_snapshot.api.transfer import NodePart
 from kai_snapshot.cluster import CAPTURES
 from kai_snapshot.environment.text import decode_json
 from kai_snapshot.errors import Reason, TerminalError
-from kai_snapshot.runs.environmentplans import load_record
+from kai_snapshot.runs.environmentplans import load_record, take_back
 from kai_snapshot.runs.environmentsteps import put_document
 from kai_snapshot.runs.services import Services, now, store_for
 from kai_snapshot.stores import Store, layout
@@ -98,9 +98,7 @@ class EnvironmentDelivery:
                 raise
             gone = True
         if gone:
-            here = folder.environment(part.run)
-            store.delete(here.record(part.node))
-            store.delete(here.node(part.node))
+            take_back(store, folder.environment(part.run), part.node)
             raise TerminalError(Reason.TRANSFER_REFUSED, f"the archive is gone that {part} belongs to")
 
 

@@ -38,9 +38,14 @@ def put_record(store: Store, folder: layout.CaptureFolder, run: str, record: Nod
     store.put(here.record(record.node), io.BytesIO(record.encode()))
     if store.stat(folder.manifest(run)) is not None:
         return True
-    store.delete(here.record(record.node))
-    store.delete(here.node(record.node))
+    take_back(store, here, record.node)
     return False
+
+
+def take_back(store: Store, here: layout.EnvironmentFolder, node: str) -> None:
+    """Removes what is known of a node. Raises SnapshotError."""
+    store.delete(here.record(node))
+    store.delete(here.node(node))
 
 
 class EnvironmentPlans:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from kai_snapshot.api.environmentdocument import CollectorReport, CollectorStatus
-from kai_snapshot.environment.cluster import FORM_ERRORS, ClusterFacts
+from kai_snapshot.archive.read import FORM_ERRORS
+from kai_snapshot.environment.cluster import ClusterFacts
 from kai_snapshot.environment.kubernetes import CLUSTER_POLICY
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.source.api import KubernetesApi

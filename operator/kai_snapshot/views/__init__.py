@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kai_snapshot.api.visualizer import ClusterSummary, JobView, NodeView, QueueView, Source
-from kai_snapshot.archive.read import incomplete
+from kai_snapshot.archive.read import FORM_ERRORS, incomplete
 from kai_snapshot.views.asked import Asked, asked
 from kai_snapshot.views.facts import understand
-from kai_snapshot.views.gather import FORM_ERRORS, Gathered, gather
+from kai_snapshot.views.gather import Gathered, gather
 from kai_snapshot.views.inventory import Inventory, take_stock
 from kai_snapshot.views.jobs import job_counts, jobs
 from kai_snapshot.views.nodes import nodes

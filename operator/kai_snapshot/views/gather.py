@@ -8,15 +8,13 @@ from typing import Any
 
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.document import Span, Visitor
-from kai_snapshot.archive.read import incomplete, read_document
+from kai_snapshot.archive.read import FORM_ERRORS, incomplete, read_document
 from kai_snapshot.simulator.collect import Collected
 from kai_snapshot.views.devices import Claim, Device, claim_of, claims_named, devices_of
 
 Object = Mapping[str, Any]
 UUID_OF_RESERVATION = "run.ai/reserve_for_gpu_index"
 """The annotation of a pod that holds a GPU for those who share it: despite its name, the GPU's UUID."""
-FORM_ERRORS = (KeyError, TypeError, AttributeError, ValueError)
-"""What comes of looking at an object that is not one of its kind."""
 
 
 @dataclass(frozen=True, slots=True)
