@@ -1,9 +1,13 @@
 """Two replicas, of which one acts: when that one goes or stands still, the other finishes what it had begun."""
 
+import json
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from stage import stage
 from stage.kube import Kube
@@ -24,6 +28,18 @@ def two(operator: Operator) -> Iterator[Operator]:
     operator.scale(2)
     yield operator
     operator.scale(1)
+
+
+def test_the_component_adds_one_and_a_budget_for_both(kube: Kube, tmp_path: Path) -> None:
+    manifests = os.path.relpath(Path(stage.__file__).parents[2] / "manifests", tmp_path)
+    overlay = {"resources": [manifests], "components": [f"{manifests}/components/standby"]}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    how = ["--server-side", "--force-conflicts", "--dry-run=server", "--output=json", "--filename=-"]
+    said = json.loads(kube.run("apply", *how, input=kube.run("kustomize", str(tmp_path))))["items"]
+    found = {each["kind"]: each["spec"] for each in said if each["kind"] in ("Deployment", "PodDisruptionBudget")}
+    assert found["Deployment"]["replicas"] == 2
+    assert found["Deployment"]["strategy"]["type"] == "RollingUpdate"
+    assert found["PodDisruptionBudget"]["maxUnavailable"] == 1
 
 
 def test_both_are_ready_one_acts_and_the_service_leads_to_that_one(two: Operator, kube: Kube) -> None:

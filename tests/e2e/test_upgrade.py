@@ -1,6 +1,7 @@
 """An operator takes over from v0.1.0, in a cluster with that one's definitions, objects and archives."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,11 @@ from support.upgrades import ENDED
 NOW = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 LONGEST: Object = {"startingDeadlineSeconds": 432000, "activeDeadlineSeconds": 86400}
 """What v0.1.0 took, and what one with three repetitions could not be created with any more."""
+
+STANDIN = re.compile(r"localhost/snapshot-tool-standin(-\w+)?-[0-9a-f]{12}(?=:)")
+"""The images that versions were played back by."""
+CLUSTER = re.compile(rb'(?<="clusterUID": ")[^"]+')
+"""What manifests call the cluster that they are of: it is the same after an upgrade."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +83,12 @@ def taken_over(story: Story, bucket: InBucket) -> Iterator[Object]:
     longest["metadata"]["name"] = "waiting-long"
     longest["spec"] |= LONGEST
     moved = {"s3://kai-snapshots/upgrade/": f"s3://kai-snapshots/{bucket.prefix}/"}
+    cluster = story.kube.get("namespace", "kube-system")
+    assert cluster is not None
     created = []
     for recorded in (*upgrades.objects(), longest):
         text = json.dumps(recorded).replace('"prefix": "upgrade"', f'"prefix": "{bucket.prefix}"')
-        obj = runnable(json.loads(text))
+        obj = runnable(text)
         meta = obj["metadata"]
         fresh = story.create(
             {**obj, "metadata": {key: meta[key] for key in ("name", "namespace", "finalizers") if key in meta}}
@@ -88,7 +96,7 @@ def taken_over(story: Story, bucket: InBucket) -> Iterator[Object]:
         moved[meta["uid"][:8]] = fresh["metadata"]["uid"][:8]  # of which the folder of a replay is called
         created.append((obj, fresh))
     for key, content in upgrades.stored().items():
-        bucket.put(replaced(key, moved), content)
+        bucket.put(replaced(key, moved), CLUSTER.sub(cluster["metadata"]["uid"].encode(), content))
     for obj, fresh in created:
         status = json.loads(replaced(json.dumps(obj["status"]), moved))
         meta = fresh["metadata"]
@@ -98,11 +106,9 @@ def taken_over(story: Story, bucket: InBucket) -> Iterator[Object]:
         yield seen
 
 
-def runnable(obj: Object) -> Object:
-    """The object with the stand-in that there is today, and what is under way as if it had begun just now."""
-    for version in obj["spec"].get("versions", ()):
-        if "image" in version:
-            version["image"] = images.snapshot_tool("v0.17.0").reference
+def runnable(text: str) -> Object:
+    """The object with the stand-ins that there are today, and what is under way as if it had begun just now."""
+    obj: Object = json.loads(STANDIN.sub(images.snapshot_tool("v0.17.0").repository, text))
     if obj["metadata"]["name"] == "in-flight":
         obj["status"]["active"] |= {"startTime": NOW, "attemptTime": NOW}
     return obj
