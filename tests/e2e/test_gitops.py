@@ -78,7 +78,7 @@ def test_all_of_manifests_and_its_samples_is_applied_ten_times_without_a_write(
 
     def applied(how: tuple[str, ...]) -> dict[str, str]:
         said = json.loads(kube.run("apply", *how, "--output=json", "--filename=-", input=listed))["items"]
-        return {f"{each['kind']} {each['metadata']['name']}": each["metadata"]["resourceVersion"] for each in said}
+        return {key(each): each["metadata"]["resourceVersion"] for each in said}
 
     for how in ways:  # once, so that each has its annotation and its managed fields
         applied(how)
@@ -89,6 +89,11 @@ def test_all_of_manifests_and_its_samples_is_applied_ten_times_without_a_write(
         for how in ways:
             assert applied(how) == settled
     assert names(kube.list("jobs", stage.NAMESPACE)) == jobs
+
+
+def key(obj: Object) -> str:
+    """Kind, namespace and name."""
+    return f"{obj['kind']} {obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
 
 
 def yearly(obj: Object) -> Object:
