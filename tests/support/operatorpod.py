@@ -11,7 +11,9 @@ from support.objects import Object
 SELECTOR = f"app.kubernetes.io/name={stage.OPERATOR},app.kubernetes.io/component=operator"
 _SIGNAL = """
 for directory in $(grep -slE '{uid}|{uid_}' /proc/[0-9]*/cgroup | xargs -n1 dirname); do
-  case "$(cat "$directory/comm" 2>&-)" in {programs}) kill -{signal} "${{directory#/proc/}}" 2>&- || :;; esac  # or it ended
+  case "$(cat "$directory/comm" 2>/dev/null)" in
+    {programs}) kill -{signal} "${{directory#/proc/}}" 2>/dev/null || : ;;  # it may have ended meanwhile
+  esac
 done
 """
 ACTIVE = "kai-snapshot.io/active=true"
