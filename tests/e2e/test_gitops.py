@@ -85,9 +85,8 @@ def test_all_of_manifests_and_its_samples_is_applied_ten_times_without_a_write(
     jobs = names(kube.list("jobs", stage.NAMESPACE))
     settled = applied(FLUX)
     assert len(settled) == len(everything)
-    for _ in range(10):
-        for how in ways:
-            assert applied(how) == settled
+    for how in ways * 5:
+        assert applied(how) == settled
     assert names(kube.list("jobs", stage.NAMESPACE)) == jobs
 
 
