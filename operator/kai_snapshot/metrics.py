@@ -3,9 +3,9 @@
 Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
@@ -39,6 +39,12 @@ class Metrics:
                 "environment_drift_changes": "What changed there since the environment before.",
             }.items()
         }
+        self._leader = Gauge(
+            "leader_election_master_status",  # as client-go calls it, so that dashboards of other controllers fit
+            "1 in the replica that holds the Lease, 0 in one that stands by.",
+            ["name"],
+            registry=self.registry,
+        )
         self._runs = Counter(
             "kai_snapshot_capture_runs",
             "Runs that are over, by outcome and reason.",
@@ -72,9 +78,22 @@ class Metrics:
 
         self._environment = EnvironmentMetrics(self.registry)
 
-    def serve(self, port: int) -> None:
-        """Serves /metrics in a thread."""
-        start_http_server(port, registry=self.registry)
+    def serve(self, port: int, *, ready: Callable[[], bool]) -> None:
+        """Serves /metrics in threads, and /readyz for the kubelet: a replica that stands by has no other server."""
+        server, _ = start_http_server(port, registry=self.registry)
+        metrics = server.get_app()
+
+        def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
+            if environ["PATH_INFO"] != "/readyz":
+                return metrics(environ, start_response)  # type: ignore[misc]
+            start_response("200 OK" if ready() else "503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"ok\n" if ready() else b"neither leads nor follows one that leads\n"]
+
+        server.set_app(answer)
+
+    def leads(self, lease: str, leads: Callable[[], bool]) -> None:
+        """Says whether this process holds the Lease, as often as it is asked."""
+        self._leader.labels(lease).set_function(lambda: float(leads()))
 
     def capture_seen(self, capture: SnapshotCapture, status: SnapshotCaptureStatus) -> None:
         """Sets the gauges of a capture."""

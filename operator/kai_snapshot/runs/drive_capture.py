@@ -78,7 +78,7 @@ async def _step(
         storage_problem=storage_problem(services.settings, capture.metadata.namespace, capture.spec.storage),
     )
     plan = decision.reconcile(capture, observed, now())
-    await write_status(services, CAPTURES, resource, plan.status.dump())
+    await write_status(services, CAPTURES, resource, plan.status.dump(), read=capture.status.dump())
     services.metrics.capture_seen(capture, plan.status)
     if child is not None and child.answer is not None:
         services.children.forget(key)
