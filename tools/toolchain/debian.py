@@ -16,6 +16,8 @@ CLUSTER = (
     "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates",
 )  # fmt: skip
 BROWSER = ("chromium",)
+PROMETHEUS = ("prometheus",)
+"""With promtool, which checks the alerts."""
 BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "libstdc++6", "busybox-static", "ca-certificates")
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -28,7 +30,7 @@ def missing(packages: Sequence[str]) -> list[str]:
     except FileNotFoundError as e:
         raise ToolError(
             f"this is no Debian machine, which could install {' '.join(packages)}. With a Docker engine the cluster is "
-            "kind; a browser is taken if `chromium` is on the PATH"
+            "kind; a browser and Prometheus are taken if `chromium` and `promtool` are on the PATH"
         ) from e
     installed = {line.split()[0] for line in lines if line.endswith(" installed")}
     return [name for name in packages if name not in installed]

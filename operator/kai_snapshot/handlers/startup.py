@@ -112,6 +112,7 @@ class Active:
             logger.exception("the operator cannot start")
             os.kill(os.getpid(), signal.SIGTERM)
         else:
+            self._metrics.leads()
             logger.info("active as %s", services.identity)
 
     def _services(self) -> Services:
