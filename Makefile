@@ -64,9 +64,18 @@ crds: venv ## Render crds/ and docs/api.md from the models, docs/command-referen
 chart: venv ## Render from manifests/ what is not kustomize
 	@PYTHONPATH=tools $(BIN)/python -m chart
 
+image-twice: venv ## Build the image twice, each time from nothing, and compare the digests; about 4 minutes
+	@tools/setup image && tools/image twice
+
+sbom: venv ## Build the image, and write dist/kai-snapshot-operator.cdx.json: what is in it
+	@tools/setup image && PYTHONPATH=tools $(BIN)/python -m sbom dist
+
+audit: venv ## Ask for known vulnerabilities of the locked dependencies; fails too where nobody could be asked; ARGS go to pip-audit
+	@PYTHONPATH=tools $(BIN)/python -m toolchain.audit $(ARGS)
+
 lock: venv ## Lock the newest dependencies into requirements/
 	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap" "go.in go" "axe.in axe --no-deps"; do \
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup cluster venv lint format unit browser e2e bench screenshots agreement growth crds chart lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e bench screenshots agreement growth crds chart image-twice sbom audit lock

@@ -70,18 +70,21 @@ def prometheus(directory: Path, *, kubeconfig: Path, paths: dict[str, str], rule
     with (directory / "log").open("w") as log, subprocess.Popen(command, cwd=directory, stderr=log) as process:
         try:
             running = Prometheus(address)
-            eventually(lambda: _scraped(running, process, directory), what="Prometheus has scraped all there is")
+            eventually(
+                lambda: _scraped(running, process, directory) == len(paths), what="Prometheus has scraped all there is"
+            )
             yield running
         finally:
             process.terminate()
 
 
-def _scraped(running: Prometheus, process: "subprocess.Popen[bytes]", directory: Path) -> bool:
+def _scraped(running: Prometheus, process: "subprocess.Popen[bytes]", directory: Path) -> int:
+    """How many targets it knows, all of which it has scraped."""
     if process.poll() is not None:
         raise RuntimeError((directory / "log").read_text()[-2000:])
     targets = running.get("targets")["activeTargets"]
     assert all(target["health"] == "up" for target in targets), [target["lastError"] for target in targets]
-    return True
+    return len(targets)
 
 
 def _job(directory: Path, kubeconfig: Path, name: str, path: str) -> dict[str, Any]:
