@@ -3,7 +3,7 @@
 Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -28,9 +28,6 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._leader = Gauge(
-            "kai_snapshot_operator_leader", "1 while this replica holds the Lease and acts.", registry=self.registry
-        )
         self._gauges = {
             name: Gauge(f"kai_snapshot_capture_{name}", text, ["namespace", "name"], registry=self.registry)
             for name, text in {
@@ -47,6 +44,12 @@ class Metrics:
                 "environment_drift_changes": "What changed there since the environment before.",
             }.items()
         }
+        self._leader = Gauge(
+            "leader_election_master_status",  # as client-go calls it, so that dashboards of other controllers fit
+            "1 in the replica that holds the Lease, 0 in one that stands by.",
+            ["name"],
+            registry=self.registry,
+        )
         self._problem = Gauge(
             "kai_snapshot_capture_problem",
             "1 while the last run has failed, or none can start, for that reason.",
@@ -102,9 +105,9 @@ class Metrics:
         """Serves /metrics in a thread."""
         start_http_server(port, registry=self.registry)
 
-    def leads(self) -> None:
-        """This replica acts from now on; who loses the Lease ends."""
-        self._leader.set(1)
+    def leads(self, lease: str, leads: Callable[[], bool]) -> None:
+        """Says whether this process holds the Lease, as often as it is asked."""
+        self._leader.labels(lease).set_function(lambda: float(leads()))
 
     def capture_seen(self, capture: SnapshotCapture, status: SnapshotCaptureStatus) -> None:
         """Sets the gauges of a capture."""

@@ -8,6 +8,7 @@ import yaml
 from pytest_kind.cluster import KindCluster
 
 from chart.render import CHART
+from chart.sources import components
 from stage import stage
 from stage.kube import Kube
 from stage.stage import Cast
@@ -16,13 +17,14 @@ from support.operatorpod import Operator
 from toolchain.places import CHECKOUT
 
 EXACTLY = {"namespace": {"create": True}, "crds": {"keep": False}}
-ALL: dict[str, Any] = {
-    "claims": ["archives"],
-    "namespaces": ["team-a"],
-    "pages": {"enabled": True},
-    "clusterPolicies": {"enabled": True},
-    "monitoring": {"enabled": True},
+VALUES: dict[str, dict[str, Any]] = {
+    **{name: {name: {"enabled": True}} for name in components()},
+    "claim": {"claims": ["archives"]},
+    "namespace": {"namespaces": ["team-a"]},
 }
+"""What a component is in the chart."""
+ALL: dict[str, Any] = {key: value for values in VALUES.values() for key, value in values.items()}
+NEEDS = {"pages": ("claim", "pages")}
 
 
 @pytest.fixture
@@ -30,37 +32,30 @@ def helm(tmp_path: Path) -> Helm:
     return Helm(tmp_path / "helm")
 
 
-def kustomized(kube: Kube, directory: Path, *components: str) -> list[Any]:
+def kustomized(kube: Kube, directory: Path, *names: str) -> list[Any]:
     """What kustomize makes of the base and these components."""
     overlay = directory / "overlay"
     overlay.mkdir()
     inside = Path(*[".."] * (len(overlay.resolve().parts) - 1)) / CHECKOUT.relative_to("/") / "manifests"
     kustomization = {
         "resources": [str(inside)],
-        "components": [str(inside / "components" / each) for each in components],
+        "components": [str(inside / "components" / each) for each in names],
     }
     (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return list(yaml.safe_load_all(kube.run("kustomize", str(overlay))))
 
 
 @pytest.mark.parametrize(
-    ("components", "values"),
-    [
-        ((), {}),
-        (("claim",), {"claims": ["archives"]}),
-        (("namespace",), {"namespaces": ["team-a"]}),
-        (("claim", "pages"), {"claims": ["archives"], "pages": {"enabled": True}}),
-        (("clusterpolicies",), {"clusterPolicies": {"enabled": True}}),
-        (("monitoring",), {"monitoring": {"enabled": True}}),
-        (("claim", "namespace", "pages", "clusterpolicies", "monitoring"), ALL),
-    ],
-    ids=lambda each: "+".join(each) or "base" if isinstance(each, tuple) else "",
+    "names",
+    [(), *(NEEDS.get(name, (name,)) for name in components()), tuple(components())],
+    ids="+".join,
 )
 def test_helm_comes_to_exactly_what_kustomize_comes_to(
-    kube: Kube, helm: Helm, tmp_path: Path, components: tuple[str, ...], values: dict[str, Any]
+    kube: Kube, helm: Helm, tmp_path: Path, names: tuple[str, ...]
 ) -> None:
+    values = {key: value for name in names for key, value in VALUES[name].items()}
     ours = by_name(helm.objects(stage.NAMESPACE, {**EXACTLY, **values}))
-    assert ours == by_name(kustomized(kube, tmp_path, *components))
+    assert ours == by_name(kustomized(kube, tmp_path, *names))
 
 
 def test_by_default_the_namespace_is_helms_to_make_and_the_kinds_outlive_the_release(
@@ -86,7 +81,6 @@ def test_values_reach_the_pod(helm: Helm) -> None:
     values: dict[str, Any] = {
         "image": {"repository": "registry.example.com/operator", "tag": "1", "digest": f"sha256:{'0' * 64}"},
         "imagePullSecrets": [{"name": "pull"}],
-        "replicas": 2,
         "settings": {"KAI_SNAPSHOT_TOOL_IMAGE": "tool:{version}", "KAI_SNAPSHOT_CONCURRENT_CAPTURES": 3},
         "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
         "resources": {"limits": {"memory": "2Gi"}},
@@ -110,7 +104,6 @@ def test_values_reach_the_pod(helm: Helm) -> None:
     operator, pages = pod["containers"]
     image = f"registry.example.com/operator:1@sha256:{'0' * 64}"
     assert [container["image"] for container in (operator, pages)] == [image, image]
-    assert deployment["spec"]["replicas"] == 2
     environment = {each["name"]: each.get("value") for each in operator["env"]}
     assert environment["KAI_SNAPSHOT_TOOL_IMAGE"] == "tool:{version}"
     assert environment["KAI_SNAPSHOT_CONCURRENT_CAPTURES"] == "3"

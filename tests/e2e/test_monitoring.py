@@ -41,7 +41,7 @@ def test_alerts_and_dashboard_ask_a_real_prometheus_of_what_the_operator_and_the
     with prometheus(tmp_path, kubeconfig=kind_cluster.kubeconfig_path, paths=paths, rules=RULES) as running:
         for expression in expressions():
             running.query(expression)
-        assert [each["value"][1] for each in running.query("kai_snapshot_operator_leader")] == ["1"]
+        assert [each["value"][1] for each in running.query("leader_election_master_status")] == ["1"]
         eventually(lambda: all(state == "ok" for state in running.health().values()), what="all rules were evaluated")
         assert running.health().keys() == {rule["alert"] for rule in alerts()}
         expected = {("SnapshotCaptureFailing", bad), ("SnapshotStorageRefused", bad)}

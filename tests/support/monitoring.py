@@ -12,7 +12,7 @@ import yaml
 from chart.alerts import MONITORING, RULES
 
 DASHBOARD: Final = MONITORING / "dashboard.json"
-_NAMES: Final = re.compile(r"\b(?:kai_snapshot|aicr_snapshot|kubelet|process)_\w+")
+_NAMES: Final = re.compile(r"\b(?:leader_election|kai_snapshot|aicr_snapshot|kubelet|process)_\w+")
 _GRAFANAS: Final = {"$__rate_interval": "5m", "$namespace": ".*"}
 
 

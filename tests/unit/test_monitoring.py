@@ -160,8 +160,8 @@ def test_replays_and_their_gates_are_counted_from_zero_once_when_they_are_over()
 
 
 def test_a_replica_that_stands_by_says_so() -> None:
-    counted = Metrics()
-    leader = counted.registry.get_sample_value
-    assert leader("kai_snapshot_operator_leader") == 0
-    counted.leads()
-    assert leader("kai_snapshot_operator_leader") == 1
+    counted, acts = Metrics(), False
+    counted.leads("lease", lambda: acts)
+    assert counted.registry.get_sample_value("leader_election_master_status", {"name": "lease"}) == 0
+    acts = True
+    assert counted.registry.get_sample_value("leader_election_master_status", {"name": "lease"}) == 1

@@ -85,9 +85,11 @@ class Active:
         self._lock = LeaseLock(self._cluster, name=LEASE, namespace=settings.namespace, identity=settings.pod_name)
         self._endpoint: Listener | None = None
         self._metrics = Metrics()
+        self._leads = False
 
     def campaign(self) -> None:
         """Waits for the Lease in a thread; then starts here."""
+        self._metrics.leads(LEASE, lambda: self._leads)
         self._metrics.serve(self._settings.metrics_port)
         loop = asyncio.get_running_loop()
 
@@ -112,7 +114,7 @@ class Active:
             logger.exception("the operator cannot start")
             os.kill(os.getpid(), signal.SIGTERM)
         else:
-            self._metrics.leads()
+            self._leads = True
             logger.info("active as %s", services.identity)
 
     def _services(self) -> Services:
