@@ -10,6 +10,7 @@ import yaml
 
 from chart import render
 from chart.render import CHART
+from chart.sources import components
 from kai_snapshot import __version__
 from kai_snapshot.settings import PREFIX, Settings
 
@@ -37,6 +38,13 @@ def test_every_component_is_in_the_chart(rendered: dict[str, str]) -> None:
     sources = " ".join(text.partition("\n")[0] for text in rendered.values())
     # a claim has no objects of its own: it is a part of the Deployment
     assert {name for name in components if f"components/{name}/" not in sources} == {"claim"}
+
+
+def test_every_component_has_its_switch_and_none_is_on() -> None:
+    switches = {name: switch for name, switch in chart("values.yaml").items() if "enabled" in (switch or ())}
+    assert switches.keys() == set(components()) - {"claim", "namespace"}
+    assert not [name for name, switch in switches.items() if switch["enabled"]]
+    assert chart("values.yaml")["claims"] == chart("values.yaml")["namespaces"] == []
 
 
 def chart(file: str) -> Any:
