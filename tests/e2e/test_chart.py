@@ -147,10 +147,10 @@ def test_helm_takes_over_what_kustomize_installed_and_the_operator_runs_on(
     values = {
         **{name: ALL[name] for name in ("claims", "namespaces", "pages")},
         "image": {"repository": repository, "tag": tag},
-        "settings": {
-            "KAI_SNAPSHOT_PRIVILEGED_NAMESPACES": f"{stage.NAMESPACE},{stage.OTHER_NAMESPACE}",
-            "KAI_SNAPSHOT_TOOL_IMAGE": players.tool_template,
-        },
+        "extraEnv": [  # in the order that the stage has them: another would be another pod
+            {"name": "KAI_SNAPSHOT_TOOL_IMAGE", "value": players.tool_template},
+            {"name": "KAI_SNAPSHOT_PRIVILEGED_NAMESPACES", "value": f"{stage.NAMESPACE},{stage.OTHER_NAMESPACE}"},
+        ],
     }
     where = [f"--namespace={stage.NAMESPACE}", f"--kubeconfig={kind_cluster.kubeconfig_path.absolute()}"]
     taking = ["--take-ownership", "--force-conflicts"]

@@ -25,12 +25,11 @@ class Helm:
 
     def run(self, *arguments: str, values: dict[str, Any] | None = None) -> str:
         """What it prints. Raises HelmError."""
-        homes = {f"HELM_{kind}_HOME": str(self._home / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
         given = ["--values=-"] if values is not None else []
-        done = subprocess.run(
-            [str(BIN / "helm"), *arguments, *given],
-            input=yaml.safe_dump(values or {}), env=homes, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [str(BIN / "helm"), *arguments, *given]
+        home = {"HOME": str(self._home)}
+        document = yaml.safe_dump(values or {})
+        done = subprocess.run(command, input=document, env=home, capture_output=True, text=True, check=False)
         if done.returncode:
             raise HelmError(done.stderr.strip())
         return done.stdout
