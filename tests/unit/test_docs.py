@@ -25,6 +25,7 @@ from kai_snapshot.errors import Reason
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.settings import PREFIX, Settings
 from support.examples import FENCE, PAGES, blocks, examples
+from support.monitoring import alerts
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -78,7 +79,14 @@ def test_every_metric_is_in_the_table_with_its_labels() -> None:
     registry: CollectorRegistry = Metrics().registry
     metrics = [each for each in registry.collect() if not each.name.startswith("process_")]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in metrics}
-    assert set(first_cells(section("operations.md", "Metrics and alerts"))) == names
+    assert set(first_cells(section("operations.md", "Metrics and alerts"))) == names | {
+        rule["alert"] for rule in alerts()
+    }
+
+
+def test_every_alert_is_in_the_table_with_its_severity() -> None:
+    rows = re.findall(r"^\| `(Snapshot\w+)` \| (\w+) \|", section("operations.md", "Metrics and alerts"), re.MULTILINE)
+    assert rows == [(rule["alert"], rule["labels"]["severity"]) for rule in alerts()]
 
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:
