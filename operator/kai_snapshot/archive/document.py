@@ -9,7 +9,7 @@ tried first, and right if all up to there is one whole JSON value. Else brackets
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import NamedTuple, NoReturn
 
 import orjson
@@ -21,6 +21,7 @@ Span = tuple[int, int]
 """The bytes of the document that something takes, from and to."""
 
 SECTIONS = frozenset({("rawObjects",), ("discovery",)})
+"""What is visited further of a snapshot."""
 VALUE_BYTES = 4 << 20
 """No Kubernetes object is that large: the API server takes requests of up to 3 MiB."""
 VALUE_PARTS = 100_000
@@ -67,8 +68,10 @@ class DocumentReader:
     document is cut into blocks changes nothing but the byte that an error message names.
     """
 
-    def __init__(self, visitor: Visitor, nesting: int) -> None:
+    def __init__(self, visitor: Visitor, nesting: int, sections: Collection[Path] = SECTIONS) -> None:
+        """`sections`: the objects whose members are visited, and the elements of the lists among these."""
         self._visitor = visitor
+        self._sections = sections
         self._nesting = nesting
         self._buffer = b""
         self._pos = 0
@@ -116,10 +119,10 @@ class DocumentReader:
         yield from self._expect(b":", "a colon")
         first = yield from self._peek()
         self._visitor.key(path)
-        if first == b"{" and path in SECTIONS:
+        if first == b"{" and path in self._sections:
             self._pos += 1
             yield from self._members(path)
-        elif first == b"[" and path[:-1] in SECTIONS:
+        elif first == b"[" and path[:-1] in self._sections:
             self._pos += 1
             yield from self._elements(path)
         else:

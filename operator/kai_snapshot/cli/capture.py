@@ -14,7 +14,8 @@ from kai_snapshot.api.source import Source
 from kai_snapshot.cli import output, source_options
 from kai_snapshot.cli import storage_options as options
 from kai_snapshot.runs.capture import check_ours, commit, describe, identify
-from kai_snapshot.runs.take import Taken, take, take_url
+from kai_snapshot.runs.take import take, take_url
+from kai_snapshot.runs.taken import Taken
 from kai_snapshot.source import ApiConnection
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 

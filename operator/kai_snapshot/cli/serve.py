@@ -14,7 +14,8 @@ from kai_snapshot.cli import storage_options as options
 from kai_snapshot.cli.compared_files import named_results
 from kai_snapshot.runs.admit import admit
 from kai_snapshot.runs.look import InFile, Live, Place, Stored
-from kai_snapshot.runs.take import Taken, take, take_url
+from kai_snapshot.runs.take import take, take_url
+from kai_snapshot.runs.taken import Taken
 from kai_snapshot.source import in_cluster_as_nobody
 from kai_snapshot.source.kubeconfig import from_kubeconfig
 from kai_snapshot.web.app import application

@@ -17,7 +17,7 @@ from kai_snapshot.runs import catalog, listing
 from kai_snapshot.runs.download import download
 from kai_snapshot.runs.listing import NONE, Archive, Listing
 from kai_snapshot.runs.replays import Replay, ReplayName, Result, StoredReplays, at_most, no_replay, replay_of
-from kai_snapshot.runs.take import Taken
+from kai_snapshot.runs.taken import Taken
 from kai_snapshot.runs.understand import Config, digest, simulated, views_of, views_of_file
 from kai_snapshot.stores import Store, layout
 from kai_snapshot.views import Views
@@ -268,7 +268,7 @@ class Live:
             source = Source(
                 kind="live",
                 captured_at=taken.captured_at,
-                kai_version=taken.target.version if taken.target is not None else None,
+                kai_version=taken.scheduler.version,
                 sha256=taken.inspection.sha256,
             )
             return views_of(taken.path, source, taken.config)

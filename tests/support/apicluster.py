@@ -1,0 +1,90 @@
+"""The API server of the cluster that a snapshot is of: what the scheduler saw, as it has it to list."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from support import kai
+from support.apiserver import ApiServer
+
+Json = dict[str, Any]
+
+PATHS = {
+    "pods": "/api/v1/pods",
+    "nodes": "/api/v1/nodes",
+    "queues": "/apis/scheduling.run.ai/v2/queues",
+    "podGroups": "/apis/scheduling.run.ai/v2alpha2/podgroups",
+    "bindRequests": "/apis/scheduling.run.ai/v1alpha2/bindrequests",
+    "priorityClasses": "/apis/scheduling.k8s.io/v1/priorityclasses",
+    "configMaps": "/api/v1/configmaps",
+    "persistentVolumes": "/api/v1/persistentvolumes",
+    "persistentVolumeClaims": "/api/v1/persistentvolumeclaims",
+    "csiStorageCapacities": "/apis/storage.k8s.io/v1/csistoragecapacities",
+    "storageClasses": "/apis/storage.k8s.io/v1/storageclasses",
+    "csiDrivers": "/apis/storage.k8s.io/v1/csidrivers",
+    "resourceClaims": "/apis/resource.k8s.io/v1/resourceclaims",
+    "resourceSlices": "/apis/resource.k8s.io/v1/resourceslices",
+    "deviceClasses": "/apis/resource.k8s.io/v1/deviceclasses",
+    "topologies": "/apis/kai.scheduler/v1alpha1/topologies",
+    "nodeResourceTopologies": "/apis/topology.node.k8s.io/v1alpha2/noderesourcetopologies",
+}
+DEPLOYMENTS = "/apis/apps/v1/namespaces/kai-scheduler/deployments"
+CONFIG_MAP = "/api/v1/namespaces/kai-scheduler/configmaps/kai-scheduler-default"
+UNREAD = {
+    "image": "registry.example.com/train:7",
+    "command": ["python", "train.py"],
+    "env": [
+        {"name": "TOKEN", "value": "hunter2"},
+        {"name": "MODE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ],
+    "terminationMessagePolicy": "File",
+}
+"""What a container has besides, and the scheduler's snapshot has not."""
+
+
+def document(archive: Path) -> Json:
+    """What is in an archive."""
+    with zipfile.ZipFile(archive) as file:
+        found: Json = json.loads(file.read("snapshot.json"))
+    return found
+
+
+def api_server(snapshot: Json, *, args: list[str] | None = None, replicas: int = 0) -> ApiServer:
+    """As it was when the scheduler's document was taken; its Deployment is scaled to 0."""
+    lists = {
+        path: [_whole(each) if name == "pods" else each for each in snapshot["rawObjects"][name] or ()]
+        for name, path in PATHS.items()
+    }
+    server = ApiServer(lists={**lists, DEPLOYMENTS: [kai.deployment(replicas=replicas, args=args)]})
+    server.lists["/api/v1/namespaces/kai-scheduler/pods"] = []
+    said = {key: value for key, value in snapshot["config"].items() if key != "scenarioSearchBudgets"}
+    server.objects |= {
+        CONFIG_MAP: {"metadata": {"name": "kai-scheduler-default"}, "data": {"config.yaml": yaml.safe_dump(said)}},
+        "/version": snapshot["discovery"]["serverVersion"],
+        "/api/v1/namespaces/kube-system": {"metadata": {"name": "kube-system", "uid": "c1"}},
+        "/apis": {"groups": _groups(snapshot["discovery"]["resources"])},
+    }
+    for each in snapshot["discovery"]["resources"]:
+        version = each["groupVersion"]
+        kinds = [kind | {"storageVersionHash": "AAAA"} for kind in each["resources"]]
+        path = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        server.objects[path] = {"kind": "APIResourceList", "groupVersion": version, "resources": kinds}
+    return server
+
+
+def _whole(pod: Json) -> Json:
+    """With what the scheduler does not keep of it."""
+    containers = [each | UNREAD | {"env": [*each.get("env", ()), *UNREAD["env"]]} for each in pod["spec"]["containers"]]
+    metadata = pod["metadata"] | {"managedFields": [{"manager": "kubelet"}]}
+    return {**pod, "metadata": metadata, "spec": pod["spec"] | {"containers": containers}}
+
+
+def _groups(resources: list[Json]) -> list[Json]:
+    named = [each["groupVersion"] for each in resources if "/" in each["groupVersion"]]
+    by_group: dict[str, list[Json]] = {}
+    for version in named:
+        by_group.setdefault(version.partition("/")[0], []).append({"groupVersion": version})
+    return [{"name": name, "versions": versions} for name, versions in by_group.items()]
