@@ -1,14 +1,18 @@
 """The API server of the cluster that a snapshot is of: what the scheduler saw, as it has it to list."""
 
+import asyncio
 import json
+import threading
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from support import kai
-from support.apiserver import ApiServer
+from support.apiserver import ApiServer, serving
 
 Json = dict[str, Any]
 
@@ -73,6 +77,35 @@ def api_server(snapshot: Json, *, args: list[str] | None = None, replicas: int =
         path = f"/apis/{version}" if "/" in version else f"/api/{version}"
         server.objects[path] = {"kind": "APIResourceList", "groupVersion": version, "resources": kinds}
     return server
+
+
+@contextmanager
+def kubeconfig_of(server: ApiServer, directory: Path) -> Iterator[Path]:
+    """Lets it listen, on a thread of its own; a kubeconfig that leads to it."""
+    ready, enough, loop = threading.Event(), asyncio.Event(), asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with serving(server):
+            ready.set()
+            await enough.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=[serve()])
+    thread.start()
+    try:
+        assert ready.wait(10)
+        kubeconfig = {
+            "current-context": "here",
+            "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": server.url}}],
+            "users": [{"name": "u", "user": {"token": "t"}}],
+        }
+        path = directory / "kubeconfig"
+        path.write_text(json.dumps(kubeconfig))
+        yield path
+    finally:
+        loop.call_soon_threadsafe(enough.set)
+        thread.join()
+        loop.close()
 
 
 def _whole(pod: Json) -> Json:

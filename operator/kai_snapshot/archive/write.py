@@ -21,7 +21,7 @@ Write = Callable[[bytes], object]
 
 
 @contextmanager
-def new_archive(path: Path, *, level: int) -> Iterator[Write]:
+def new_archive(path: Path, *, level: int, comment: bytes = b"") -> Iterator[Write]:
     """Takes the document and writes the archive. Where that fails, there is none. Raises OSError."""
     member = zipfile.ZipInfo(MEMBER)  # of a fixed time: the same document gives the same bytes
     member.compress_type = zipfile.ZIP_DEFLATED
@@ -29,6 +29,7 @@ def new_archive(path: Path, *, level: int) -> Iterator[Write]:
     whole = False
     try:
         with zipfile.ZipFile(path, "w") as archive, archive.open(member, "w", force_zip64=True) as out:
+            archive.comment = comment
             yield out.write
             whole = True
     finally:

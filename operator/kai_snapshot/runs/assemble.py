@@ -10,6 +10,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.source import SchedulerSource
 from kai_snapshot.archive.check import inspect
 from kai_snapshot.archive.write import SMALL, new_archive
+from kai_snapshot.archive.zipformat import BUILT_FROM_API
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs import spool as spooling
 from kai_snapshot.runs.taken import Progress, Taken
@@ -59,7 +60,7 @@ async def assembled(
     """The document in a file, checked as one that was served. Raises SnapshotError."""
     installation = await find(api, scheduler)
     captured_at = datetime.now(UTC)
-    with spooling.writing(spool), new_archive(spool, level=SMALL) as write:
+    with spooling.writing(spool), new_archive(spool, level=SMALL, comment=BUILT_FROM_API) as write:
 
         def guarded(data: bytes) -> None:
             with spooling.writing(spool):
