@@ -64,18 +64,15 @@ def api_server(snapshot: Json, *, args: list[str] | None = None, replicas: int =
     }
     server = ApiServer(lists={**lists, DEPLOYMENTS: [kai.deployment(replicas=replicas, args=args)]})
     server.lists["/api/v1/namespaces/kai-scheduler/pods"] = []
+    resources = snapshot["discovery"]["resources"]
     said = {key: value for key, value in snapshot["config"].items() if key != "scenarioSearchBudgets"}
     server.objects |= {
         CONFIG_MAP: {"metadata": {"name": "kai-scheduler-default"}, "data": {"config.yaml": yaml.safe_dump(said)}},
         "/version": snapshot["discovery"]["serverVersion"],
         "/api/v1/namespaces/kube-system": {"metadata": {"name": "kube-system", "uid": "c1"}},
-        "/apis": {"groups": _groups(snapshot["discovery"]["resources"])},
+        "/api": aggregated([each for each in resources if "/" not in each["groupVersion"]]),
+        "/apis": aggregated([each for each in resources if "/" in each["groupVersion"]]),
     }
-    for each in snapshot["discovery"]["resources"]:
-        version = each["groupVersion"]
-        kinds = [kind | {"storageVersionHash": "AAAA"} for kind in each["resources"]]
-        path = f"/apis/{version}" if "/" in version else f"/api/{version}"
-        server.objects[path] = {"kind": "APIResourceList", "groupVersion": version, "resources": kinds}
     return server
 
 
@@ -115,9 +112,30 @@ def _whole(pod: Json) -> Json:
     return {**pod, "metadata": metadata, "spec": pod["spec"] | {"containers": containers}}
 
 
-def _groups(resources: list[Json]) -> list[Json]:
-    named = [each["groupVersion"] for each in resources if "/" in each["groupVersion"]]
-    by_group: dict[str, list[Json]] = {}
-    for version in named:
-        by_group.setdefault(version.partition("/")[0], []).append({"groupVersion": version})
-    return [{"name": name, "versions": versions} for name, versions in by_group.items()]
+def aggregated(resources: list[Json]) -> Json:
+    """The discovery of groups as one document, which is how the scheduler's client library asks for it."""
+    groups: dict[str, list[Json]] = {}
+    for each in resources:
+        group, _, version = each["groupVersion"].rpartition("/")
+        parents: dict[str, Json] = {}
+        for kind in each["resources"]:
+            response = {"group": kind.get("group", ""), "version": kind.get("version", ""), "kind": kind["kind"]}
+            name, _, part = kind["name"].partition("/")
+            if part:
+                of = parents.setdefault(name, {"resource": name, "scope": "Namespaced", "subresources": []})
+                of["subresources"].append({"subresource": part, "responseKind": response, "verbs": kind["verbs"]})
+            else:
+                parents[name] = {
+                    "resource": name,
+                    "responseKind": response,
+                    "scope": "Namespaced" if kind["namespaced"] else "Cluster",
+                    "singularResource": kind["singularName"],
+                    "verbs": kind["verbs"],
+                    **{key: kind[key] for key in ("shortNames", "categories") if key in kind},
+                    "subresources": [],
+                }
+        groups.setdefault(group, []).append(
+            {"version": version, "resources": list(parents.values()), "freshness": "Current"}
+        )
+    items = [{"metadata": {"name": name} if name else {}, "versions": found} for name, found in groups.items()]
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}

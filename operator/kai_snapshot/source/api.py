@@ -117,18 +117,12 @@ class KubernetesApi:
         request = Request(
             path="/api/v1/namespaces/kube-system", verbs=["get"], resource="namespaces", name="kube-system"
         )
-        namespace = await self._get(request, Namespace)
-        if namespace is None:
-            raise self._refusals.unlike_kubernetes(request)
-        return namespace.metadata.uid
+        return (await self.read(request, Namespace)).metadata.uid
 
     async def server_version(self) -> str:
         """The version of Kubernetes, as `v1.35.4`."""
         request = Request(path="/version", verbs=["get"], resource="/version")
-        version = await self._get(request, ServerVersion)
-        if version is None:
-            raise self._refusals.unlike_kubernetes(request)
-        return version.git_version
+        return (await self.read(request, ServerVersion)).git_version
 
     async def may(self, verb: str, resource: str, *, group: str, namespace: str) -> bool:
         """Whether the identity of this connection may do that: the API server is asked in its name.
@@ -164,6 +158,13 @@ class KubernetesApi:
         body = await self._ask(request, **params)
         return None if body is None else self._parse(request, body, RawObject).root
 
+    async def read(self, request: Request, model: type[Model]) -> Model:
+        """An object that every API server has."""
+        found = await self._get(request, model)
+        if found is None:
+            raise self._refusals.unlike_kubernetes(request)
+        return found
+
     async def stream(self, request: Request, sink: Callable[[bytes], None], **params: str) -> Refused | None:
         """Gives a body to `sink` while it comes, as long as it goes on; what `sink` raises must not be an OSError.
 
@@ -175,7 +176,7 @@ class KubernetesApi:
                 async with self._session.get(
                     self._connection.server.rstrip("/") + request.path,
                     params=params,
-                    headers=self._authorization() | headers,
+                    headers=self._headers(request, headers),
                     timeout=STREAMED,
                     allow_redirects=False,
                     **self._transport,
@@ -264,7 +265,7 @@ class KubernetesApi:
                 self._connection.server.rstrip("/") + request.path,
                 data=orjson.dumps(content) if content is not None else None,
                 params=params,
-                headers=self._authorization() | ({"Content-Type": content_type} if content is not None else {}),
+                headers=self._headers(request, {"Content-Type": content_type} if content is not None else {}),
                 allow_redirects=False,
                 **self._transport,
             ) as response:
@@ -274,6 +275,9 @@ class KubernetesApi:
         if response.status not in (200, 201, 202):
             raise self._refusals.refusal(request, response.status, said(body).message)
         return body
+
+    def _headers(self, request: Request, more: Mapping[str, str]) -> Mapping[str, str]:
+        return {"Accept": request.accept, **self._authorization(), **more}
 
     def _authorization(self) -> dict[str, str]:
         token = self._connection.bearer_token()

@@ -34,6 +34,13 @@ def assembled(server: ApiServer) -> tuple[Json, Assembled]:
     return made, found
 
 
+def version(server: ApiServer, group_version: str) -> Json:
+    """What the server says of it in its discovery."""
+    name, _, wanted = group_version.partition("/")
+    group = next(each for each in server.objects["/apis"]["items"] if each["metadata"]["name"] == name)
+    return next(each for each in group["versions"] if each["version"] == wanted)
+
+
 def comparable(snapshot: Json) -> Json:
     """Without what is chance in it: in which order the scheduler's maps gave the objects and the groups."""
     lists = {
@@ -121,11 +128,9 @@ class TestLists:
     def test_of_kinds_that_are_not_installed_are_not_asked_for_and_null(self) -> None:
         server = api_server(LIVE[0])
         gone = ["queues", "podGroups", "bindRequests", "topologies", "nodeResourceTopologies"]
-        server.objects["/apis"]["groups"] = [
-            each
-            for each in server.objects["/apis"]["groups"]
-            if each["name"] not in ("scheduling.run.ai", "kai.scheduler")
-        ]
+        groups = server.objects["/apis"]["items"]
+        away = ("scheduling.run.ai", "kai.scheduler")
+        server.objects["/apis"]["items"] = [each for each in groups if each["metadata"]["name"] not in away]
         for name in gone:
             server.statuses[PATHS[name]] = 403  # as an API server says it of what it does not know, without the right
         made, found = assembled(server)
@@ -134,8 +139,8 @@ class TestLists:
 
     def test_of_a_group_whose_server_is_away_are_not_taken_for_empty(self) -> None:
         server = api_server(LIVE[0])
-        server.statuses["/apis/scheduling.run.ai/v2"] = 503
-        with pytest.raises(TransientError, match="answered 503"):
+        version(server, "scheduling.run.ai/v2")["freshness"] = "Stale"
+        with pytest.raises(TransientError, match=r"does not reach the server of scheduling\.run\.ai/v2"):
             assembled(server)
 
     def test_that_are_none_are_said_to_be_none(self) -> None:
@@ -154,7 +159,7 @@ class TestLists:
 
 def test_kinds_of_a_group_that_the_snapshot_does_not_need_may_be_missing_in_the_discovery() -> None:
     server = api_server(LIVE[0])
-    server.statuses["/apis/batch/v1"] = 503
+    version(server, "batch/v1")["freshness"] = "Stale"
     versions = {each["groupVersion"] for each in assembled(server)[0]["discovery"]["resources"]}
     assert "apps/v1" in versions
     assert "batch/v1" not in versions
@@ -162,11 +167,7 @@ def test_kinds_of_a_group_that_the_snapshot_does_not_need_may_be_missing_in_the_
 
 def test_resource_claims_of_an_older_cluster_have_the_form_it_has() -> None:
     server = api_server(LIVE[0])
-    older = server.objects.pop("/apis/resource.k8s.io/v1") | {"groupVersion": "resource.k8s.io/v1beta2"}
-    server.objects["/apis/resource.k8s.io/v1beta2"] = older
-    for group in server.objects["/apis"]["groups"]:
-        if group["name"] == "resource.k8s.io":
-            group["versions"] = [{"groupVersion": "resource.k8s.io/v1beta2"}]
+    version(server, "resource.k8s.io/v1")["version"] = "v1beta2"
     server.lists["/apis/resource.k8s.io/v1beta2/resourceclaims"] = [{"metadata": {"name": "a"}}]
     server.lists |= {f"/apis/resource.k8s.io/v1beta2/{name}": [] for name in ("resourceslices", "deviceclasses")}
     assert assembled(server)[0]["rawObjects"]["resourceClaims"] == [{"metadata": {"name": "a"}}]
