@@ -256,6 +256,12 @@ class TestTheFallback:
         assert world.files() == []
         assert list(world.spool.iterdir()) == []
 
+    def test_has_nothing_to_add_where_it_is_the_api_server_that_fails(self, world: World) -> None:
+        world.server.statuses[DEPLOYMENTS] = 503
+        answer = world.capture()
+        assert (answer.reason, answer.kind) == (Reason.API_UNREACHABLE, "Transient")
+        assert "stand in" not in answer.message
+
     def test_is_not_there_unless_it_is_asked_for(self, world: World) -> None:
         del world.source["fallback"]
         assert world.capture("standby").reason is Reason.NOT_LEADER
