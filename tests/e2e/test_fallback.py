@@ -86,3 +86,21 @@ def test_a_scheduler_that_is_scaled_to_0_is_captured_from_the_api_server(
     (result,) = over["status"]["results"]
     decided = bucket.document(bucket.key(result["resultURI"]))
     assert [each["name"] for each in decided["waiting"]] == [f"{NAMESPACE}/{job}"]
+
+
+def test_a_scheduler_that_hangs_is_not_waited_for_longer_than_the_capture_says(
+    shard: Callable[..., Shard], story: Story, job: str, bucket: InBucket, tag: str
+) -> None:
+    hangs = shard(f"hangs-{tag}", behaviour="mute")
+    story.apply(*yaml.safe_load_all(RIGHTS.read_text()))
+    source = {**hangs.source, "fallback": "KubernetesAPI", "timeoutSeconds": 2}
+    done = story.finished(story.create(capture(f"hangs-{tag}", storage=bucket.spec, source=source)))
+    asked = hangs.requests()
+    hangs.kube.delete("deployment", hangs.deployment, "kai-scheduler", wait=False)
+    assert asked == 1
+    ready = condition(done, "Ready")
+    assert ready is not None
+    assert ready["reason"] == "SucceededFromAPI"
+    assert "SourceTimeout" in ready["message"]
+    told = bucket.document(bucket.keys()[1])
+    assert told["objectCounts"]["podGroups"] == 0, f"{job} is in another node pool"
