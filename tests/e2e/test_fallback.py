@@ -35,18 +35,27 @@ def down(shard: Callable[..., Shard], tag: str) -> Iterator[Shard]:
     made.kube.delete("deployment", made.deployment, "kai-scheduler", wait=False)
 
 
-@pytest.fixture
-def job(kube: Kube, story: Story, down: Shard, tag: str) -> str:
-    """A job in its node pool, by its name."""
-    story.apply(*missing(kube))
+@pytest.fixture(scope="module")
+def kinds(kube: Kube) -> Iterator[None]:
+    """KAI's kinds, where the cluster does not have them."""
+    story = Story(kube)
+    for each in missing(kube):
+        story.create(each)
     for plural, _, version, _ in KINDS:
         eventually(partial(kube.get_raw, f"/apis/scheduling.run.ai/{version}/{plural}"), what=plural)
+    yield
+    story.end()
+
+
+@pytest.fixture
+def job(kinds: None, story: Story, down: Shard, tag: str) -> str:
+    """A job in its node pool, by its name."""
     story.create(*waiting_job(f"train-{tag}", pool=down.name, namespace=NAMESPACE))
     return f"train-{tag}"
 
 
 def test_a_scheduler_that_is_scaled_to_0_is_captured_from_the_api_server(
-    kube: Kube, story: Story, down: Shard, job: str, bucket: InBucket, tag: str
+    story: Story, down: Shard, job: str, bucket: InBucket, tag: str
 ) -> None:
     source = {**down.source, "fallback": "KubernetesAPI"}
 
