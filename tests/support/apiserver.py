@@ -132,7 +132,7 @@ class ApiServer:
 
 def chosen(item: dict[str, Any], query: Mapping[str, str]) -> bool:
     """By label selector (`key=value`, `!key`) and field selector (`status.phase!=value`)."""
-    labels = item["metadata"].get("labels", {})
+    labels = item.get("metadata", {}).get("labels", {})
     for wanted in filter(None, query.get("labelSelector", "").split(",")):
         key, equals, value = wanted.partition("=")
         if (labels.get(key) != value) if equals else (key.removeprefix("!") in labels):

@@ -21,7 +21,6 @@ Span = tuple[int, int]
 """The bytes of the document that something takes, from and to."""
 
 SECTIONS = frozenset({("rawObjects",), ("discovery",)})
-"""What is visited further of a snapshot."""
 VALUE_BYTES = 4 << 20
 """No Kubernetes object is that large: the API server takes requests of up to 3 MiB."""
 VALUE_PARTS = 100_000
@@ -62,14 +61,13 @@ class Visitor:
 
 
 class DocumentReader:
-    """Takes the document in blocks and tells the visitor what is in it.
+    """Takes the document in blocks and tells the visitor what is in it; of which objects the members, say `sections`.
 
     `feed` and `finish` raise TerminalError: InvalidJSON or ArchiveTooLarge; and what the visitor raises. How the
     document is cut into blocks changes nothing but the byte that an error message names.
     """
 
     def __init__(self, visitor: Visitor, nesting: int, sections: Collection[Path] = SECTIONS) -> None:
-        """`sections`: the objects whose members are visited, and the elements of the lists among these."""
         self._visitor = visitor
         self._sections = sections
         self._nesting = nesting
