@@ -23,6 +23,8 @@ class Reason(StrEnum):
     """Done, and good."""
     SUCCEEDED_HEALED = "SucceededHealed"
     """Stored; the scheduler served `config: null`, the configuration was read from its ConfigMap into the manifest."""
+    SUCCEEDED_FROM_API = "SucceededFromAPI"
+    """Stored; the scheduler did not answer, the document was built from the API server's lists."""
     PARTIALLY_FAILED = "PartiallyFailed"
     """Some of the versions could be replayed, others not."""
     FAILED = "Failed"

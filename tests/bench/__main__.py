@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import (
+    assembling,
     backtesting,
     download,
     inspection,
@@ -37,6 +38,7 @@ SIZES = (MEGABYTES, 10 * MEGABYTES)
 SIZES_TOLD = [f"{megabytes} MB" for megabytes in SIZES]
 MIB = 1 << 20
 ARCHIVES = (50, 500)
+PODS = (4_000, 40_000)
 """The same."""
 PEAK_LIMIT, GROWTH_LIMIT = 128 * MIB, 8 * MIB
 AROUND_LIMIT = 8
@@ -76,6 +78,8 @@ def main() -> int:
         lines += preparations(Path(name))
         peaks = [backtesting.peak_memory(Path(name), archives=many) for many in ARCHIVES]
         lines += flat("comparing", *peaks, of=[f"{many} archives" for many in ARCHIVES])
+        peaks = [assembling.peak_memory(Path(name), pods=many) for many in PODS]
+        lines += flat("assembling", *peaks, of=[f"{many} pods" for many in PODS])
         lines += [what_if(whatif.measure(path)) for path in whatif.archives(Path(name))]
         lines += simulations(Path(name), tool)
         lines += look(looking.measure(Path(name)))

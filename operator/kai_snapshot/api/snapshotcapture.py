@@ -126,9 +126,9 @@ class CaptureRecord(ApiModel):
     outcome: str
     """Succeeded or Failed."""
     reason: str
-    """Succeeded, SucceededHealed, or why it failed."""
+    """Succeeded, SucceededHealed, SucceededFromAPI, or why it failed."""
     message: str = ""
-    """Why it failed, and what to do."""
+    """Why it failed, and what to do; or why it was built from the API server."""
     completion_time: Time
     """When it was over."""
     size_bytes: int | None = None
@@ -147,13 +147,15 @@ class StoredCapture(ApiModel):
     size_bytes: int
     """Size of the archive in bytes."""
     captured_at: Time
-    """When the scheduler answered."""
+    """When the scheduler answered, or the first list was asked for."""
     scheduler_version: str = ""
     """The scheduler's image tag; empty if the image has none."""
     object_counts: dict[str, int] = Field(default_factory=dict)
     """Number of objects in each list of the snapshot."""
     healed: bool = False
     """Whether the configuration had to be read from the ConfigMap."""
+    built_from_api: bool = Field(default=False, alias="builtFromAPI")
+    """Whether it was built from the API server's lists, because the scheduler did not answer."""
 
 
 class ArchiveTotals(ApiModel):

@@ -5,11 +5,12 @@ import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity, Trigger
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest, Trigger
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.runs import catalog
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
-from kai_snapshot.runs.take import Progress, Taken, take
+from kai_snapshot.runs.take import take
+from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi
 from kai_snapshot.stores import Store, layout, location, open_store
 
@@ -56,17 +57,7 @@ def commit(store: Store, folder: layout.CaptureFolder, archive: Path, manifest: 
 
 def describe(identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: datetime, trigger: Trigger) -> Manifest:
     """What the snapshot itself does not say."""
-    inspection, target = taken.inspection, taken.target
-    scheduler = SchedulerIdentity()
-    if target is not None:
-        scheduler = SchedulerIdentity(
-            image=target.image,
-            version=target.version,
-            namespace=target.namespace,
-            deployment=target.deployment,
-            pod=target.pod,
-            shard=target.shard,
-        )
+    inspection = taken.inspection
     return Manifest(
         id=id_,
         archive=layout.archive_name(id_, inspection.sha256),
@@ -75,13 +66,14 @@ def describe(identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: d
         size_bytes=inspection.size_bytes,
         uncompressed_bytes=inspection.uncompressed_bytes,
         object_counts=inspection.object_counts,
-        scheduler=scheduler,
+        scheduler=taken.scheduler,
         kubernetes_version=taken.kubernetes_version,
         scheduled_for=scheduled_for,
         captured_at=taken.captured_at,
         trigger=trigger,
         healed=taken.config is not None,
         config=taken.config,
+        built_from_api=taken.built,
     )
 
 

@@ -19,6 +19,7 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture as decision
 from kai_snapshot.reconcile import capture_conditions, environment, rejection
+from kai_snapshot.reconcile.capture_origin import how
 from kai_snapshot.reconcile.plan import Announce, StartRun
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.pins import Pins, pins
@@ -183,9 +184,7 @@ def _start(
 def _count(services: Services, capture: SnapshotCapture, child: Child[CaptureAnswer]) -> None:
     answer = child.answer
     assert answer is not None
-    reason = answer.reason or (
-        Reason.SUCCEEDED_HEALED if answer.manifest and answer.manifest.healed else Reason.SUCCEEDED
-    )
+    reason = answer.reason or (how(answer.manifest) if answer.manifest else Reason.SUCCEEDED)
     outcome = "Failed" if answer.reason is not None else "Succeeded"
     services.metrics.run_over(capture, outcome=outcome, reason=reason, seconds=child.duration_seconds)
 
