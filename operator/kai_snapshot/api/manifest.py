@@ -43,6 +43,13 @@ class SchedulerIdentity(ApiModel):
     """The SchedulingShard it serves."""
 
 
+class Redaction(ApiModel):
+    """That names in the archive are pseudonyms."""
+
+    key_id: str = Field(alias="keyID", pattern=r"^[0-9a-f]{16}$")
+    """Tells keys apart, and nothing of them: archives of the same key match."""
+
+
 class Manifest(ApiModel):
     """What is known of a stored archive."""
 
@@ -78,6 +85,8 @@ class Manifest(ApiModel):
     """Whether the snapshot said `"config": null` and `config` was read from the shard's ConfigMap."""
     config: JsonValue = None
     """The scheduler's configuration, if healed."""
+    redaction: Redaction | None = None
+    """That the archive is redacted, and under which key; absent if it is not."""
     environment: StoredEnvironment | None = None
     """What the cluster and its nodes were, once that is recorded: the only part that is written later."""
 
