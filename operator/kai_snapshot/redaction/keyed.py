@@ -35,7 +35,8 @@ _NAMES_IN_ANNOTATIONS: Final = (
 _TIMES_IN_ANNOTATIONS: Final = re.compile(r"(?:kai\.scheduler|run\.ai)/[a-z-]*timestamp")
 _OPERATOR: Final = one_of("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Equal", "Equals")
 _EFFECT: Final = one_of("NoSchedule", "PreferNoSchedule", "NoExecute")
-_GROUPS: Final = frozenset({"apps", "autoscaling", "batch", "policy", "extensions"})
+_API: Final = re.compile(r"v[0-9]{1,3}(?:(?:alpha|beta)[0-9]{1,3})?")
+_GROUPS: Final = frozenset({"", "apps", "autoscaling", "batch", "policy", "extensions"})
 
 
 def key(rules: Rules, value: object) -> object:
@@ -75,16 +76,13 @@ def owner_kind(rules: Rules, value: object) -> object:
 
 def api_version(rules: Rules, value: object) -> object:
     """`[group/]version`."""
-    if not isinstance(value, str):
-        return DROPPED
-    group, slash, _ = value.rpartition("/")
-    return value if not slash or group in _GROUPS or words.is_public_domain(group) else rules.names.text(value)
+    return value if isinstance(value, str) and is_public_group(value) else text(rules, value)
 
 
 def is_public_group(group_version: str) -> bool:
-    """Whether a group is of Kubernetes or KAI or of those around them."""
-    group, slash, _ = group_version.rpartition("/")
-    return not slash or group in _GROUPS or words.is_public_domain(group)
+    """Whether `[group/]version` is of Kubernetes or KAI, or of those around them."""
+    group, _, version = group_version.rpartition("/")
+    return _API.fullmatch(version) is not None and (group in _GROUPS or words.is_public_domain(group))
 
 
 def driver(rules: Rules, value: object) -> object:
