@@ -59,7 +59,7 @@ def redact(
     is not known is left out, and said. Turn results back with `translate`. Exit status 1 if the archive is not whole.
     """
     target = file or Path(f"redacted-{archive.name}")
-    _check(archive, target, table, manifest)
+    _check([archive, key_file, *filter(None, [manifest])], target, table, with_manifest=manifest is not None)
     about = options.read_manifest(manifest)
     if about is not None:
         _check_is_of(about, archive)
@@ -74,14 +74,12 @@ def redact(
         raise typer.Exit(output.FINDING_IS_BAD)
 
 
-def _check(archive: Path, target: Path, table: Path, manifest: Path | None) -> None:
+def _check(read: list[Path], target: Path, table: Path, *, with_manifest: bool) -> None:
     """One name for two files would be the end of one of them."""
-    written = [target.resolve(), table.resolve(), *([target.with_suffix(".json").resolve()] if manifest else [])]
-    read = [archive.resolve(), *([manifest.resolve()] if manifest else [])]
-    if len({*written, *read}) < len(written) + len(read):
-        raise typer.BadParameter("the archive, what is written and the table need names of their own: see --file")
-    if any(table.resolve().name == each.name for each in (archive, target)):
-        raise typer.BadParameter("the table must not have the archive's name: it is not to be handed out with it")
+    written = [target, table, *([target.with_suffix(".json")] if with_manifest else [])]
+    paths = [path.resolve() for path in (*read, *written)]
+    if len(set(paths)) < len(paths):
+        raise typer.BadParameter("the files that are read and written need names of their own: see --file and --table")
 
 
 def _check_is_of(about: Manifest, archive: Path) -> None:

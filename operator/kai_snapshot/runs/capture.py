@@ -42,7 +42,7 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     if request.redaction is not None:
         taken, key_id = _redact(request, request.redaction, folder, taken)
     manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger, key_id=key_id)
-    return _answer(request, folder, commit(store, folder, spool, manifest))
+    return _answer(request, folder, commit(store, folder, taken.path, manifest))
 
 
 def _redact(

@@ -12,7 +12,7 @@ from kai_snapshot.archive.check import inspect
 from kai_snapshot.redaction.key import Key
 from kai_snapshot.redaction.redact import Dropped, redact, redact_config
 from kai_snapshot.redaction.table import new_table
-from kai_snapshot.runs.take import Taken
+from kai_snapshot.runs.take import Taken, is_full, spool_full
 from kai_snapshot.stores import layout
 
 _NOBODY: Final = CaptureIdentity(namespace="redacted", name="redacted")
@@ -47,8 +47,13 @@ def redact_archive(
 
 
 def redacted(taken: Taken, spool: Path, table: Path, key: Key) -> Taken:
-    """A snapshot that was taken, redacted; the file it was in is gone. Raises OSError, TerminalError."""
-    made = redact_archive(taken.path, spool, table, key, config=taken.config)
+    """A snapshot that was taken, redacted; the file it was in is gone. Raises OSError and SnapshotError (SpoolFull)."""
+    try:
+        made = redact_archive(taken.path, spool, table, key, config=taken.config)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise spool_full(spool) from error
     taken.path.unlink()
     if made.dropped:
         logger.warning("the redaction left out fields that it does not know: %s", named(made.dropped))

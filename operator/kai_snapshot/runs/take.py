@@ -149,9 +149,9 @@ class _Spool:
         try:
             self._file.write(data)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_full(error):
                 raise
-            raise _full(self._path) from error
+            raise spool_full(self._path) from error
         if self._progress is not None:
             self._progress(self._checker.size_bytes)
 
@@ -167,10 +167,16 @@ class _Spool:
 
 def _check_room(spool: Path) -> None:
     if shutil.disk_usage(spool.parent).free < SPOOL_RESERVE:
-        raise _full(spool)
+        raise spool_full(spool)
 
 
-def _full(spool: Path) -> SnapshotError:
+def is_full(error: OSError) -> bool:
+    """Whether it says that there is no room left."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def spool_full(spool: Path) -> SnapshotError:
+    """The failure of a run whose spool has no room left."""
     return TransientError(
         Reason.SPOOL_FULL,
         f"There is too little room in {spool.parent} to hold the archive while it is checked: "
