@@ -49,6 +49,20 @@ def test_values_of_labels_differ_where_they_differed(values: list[str]) -> None:
     assert len({pseudonyms.label(value) for value in values}) == len(values)
 
 
+@given(st.lists(st.uuids().map(str), min_size=2, max_size=20, unique=True))
+def test_so_do_those_of_uids(uids: list[str]) -> None:
+    pseudonyms = made()
+    replaced = [pseudonyms.uid(uid) for uid in sorted(uids)]
+    assert replaced == sorted(replaced)
+    assert len(set(replaced)) == len(replaced)
+    assert all(PSEUDONYM.fullmatch(each) for each in replaced)
+
+
+def test_uids_that_are_no_uuids_are_names() -> None:
+    pseudonyms = made()
+    assert pseudonyms.uid("job-17") == pseudonyms.name("job-17")
+
+
 @given(NAMES | ANY)
 def test_a_pseudonym_depends_on_nothing_that_came_before(name: str) -> None:
     used = made()

@@ -45,6 +45,7 @@ _FACTORS: Final = bytes(16 + each * 15 // 16 for each in range(256))
 _HIGH: Final = (10, 1, 1, 14, 24, 6, 6, 64, 40, 1, 1, 1, 1, 1, 1, 1, 1)
 """How often the end of a name, and each upper half of a byte, is expected: most are lower case letters and digits."""
 _EVEN: Final = (4,) * 16
+_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LOW: Final = {
     0x2: (1,) * 13 + (24, 12, 6),  # "-", "." and "/"
     0x3: (8,) * 10 + (1,) * 6,
@@ -70,12 +71,22 @@ class _Range(NamedTuple):
     def after(self, byte: int) -> "_Range":
         """Of the names that go on like that."""
         chance = self.hashed.digest().translate(_FACTORS)
-        high, low = byte >> 4, byte & 15
+        high = byte >> 4
         first, width = _part(self.first, self.width, high + 1, _HIGH, chance)
-        first, width = _part(first, width, low, _LOW.get(high, _EVEN), chance[17:])
+        first, width = _part(first, width, byte & 15, _LOW.get(high, _EVEN), chance[17:])
+        return _Range(first, width, self._hashed(byte))
+
+    def after_even(self, byte: int) -> "_Range":
+        """The same, where each byte is as likely as any other."""
+        chance = self.hashed.digest().translate(_FACTORS)
+        first, width = _part(self.first, self.width, byte >> 4, _EVEN, chance)
+        first, width = _part(first, width, byte & 15, _EVEN, chance[17:])
+        return _Range(first, width, self._hashed(byte))
+
+    def _hashed(self, byte: int) -> Any:
         hashed = self.hashed.copy()
         hashed.update(bytes((byte,)))
-        return _Range(first, width, hashed)
+        return hashed
 
     def longer(self) -> "_Range":
         """The same in more digits."""
@@ -97,12 +108,15 @@ class Pseudonyms:
         self._text = hashlib.blake2b(key=key.for_("text"), digest_size=32)
         self._last = b""
         self._ranges = [_Range(0, _WIDTH, hashlib.blake2b(key=key.for_("order"), digest_size=33))]
-        self.name = lru_cache(maxsize=1 << 16)(lambda text: self._ordered(text, in_parts=True))
+        self._uids = _Range(0, _WIDTH, hashlib.blake2b(key=key.for_("uids"), digest_size=33))
+        self.name = lru_cache(maxsize=1 << 14)(lambda text: self._ordered(text, in_parts=True))
         """Of a name: at most 190 characters."""
-        self.label = lru_cache(maxsize=1 << 16)(lambda text: self._ordered(text, in_parts=False))
+        self.label = lru_cache(maxsize=1 << 14)(lambda text: self._ordered(text, in_parts=False))
         """Of the value of a label: the same, but at most 63 characters; so long values that have their first forty or
         more in common may sort otherwise."""
-        self.text = lru_cache(maxsize=1 << 14)(self._hashed)
+        self.uid = lru_cache(maxsize=1 << 10)(self._uid)
+        """Of a UID: those of the form of a UUID, which have half the bytes of a name, sort among each other."""
+        self.text = lru_cache(maxsize=1 << 12)(self._hashed)
         """Of a text that no result has: what is equal stays equal, and that is all. Nobody is told of it."""
 
     def _hashed(self, text: str) -> str:
@@ -112,6 +126,17 @@ class Pseudonyms:
         if text in ("", KEPT):
             return text
         numbers, lengths = self._numbers(text.encode("utf-8", "surrogatepass"), in_parts=in_parts)
+        return self._said(text, numbers, lengths)
+
+    def _uid(self, text: str) -> str:
+        if _UUID.fullmatch(text) is None:
+            return self.name(text)
+        numbers = self._uids
+        for byte in bytes.fromhex(text.replace("-", "")):
+            numbers = numbers.after_even(byte)
+        return self._said(text, numbers, (SHORT[-1], PART))
+
+    def _said(self, text: str, numbers: _Range, lengths: Sequence[int]) -> str:
         digits = _choose(numbers, lengths, _number(self._choice, text))
         parts = (digits[at : at + PART] for at in range(0, len(digits), PART))
         pseudonym = (BEFORE if text < KEPT else AFTER) + f".{MORE}".join(parts)

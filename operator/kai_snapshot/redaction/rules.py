@@ -59,8 +59,13 @@ def text(rules: Rules, value: object) -> object:
 
 
 def name(rules: Rules, value: object) -> object:
-    """The name, namespace or UID of an object, or a reference to one."""
+    """The name or namespace of an object, or a reference to one."""
     return rules.names.name(value) if isinstance(value, str) else DROPPED
+
+
+def uid(rules: Rules, value: object) -> object:
+    """The UID of an object, or a reference to it."""
+    return rules.names.uid(value) if isinstance(value, str) else DROPPED
 
 
 def part(rules: Rules, value: object) -> object:

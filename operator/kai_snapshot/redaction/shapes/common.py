@@ -35,7 +35,8 @@ def all_of(rule: Shape, *names: str) -> dict[str, Shape]:
 STATUS: Final = one_of("True", "False", "Unknown")
 REFERENCE: Final[Members] = {"name": of.name, "key": of.text, "optional": of.number}
 METADATA: Final[Shape] = {
-    **all_of(of.name, "name", "namespace", "uid"),
+    **all_of(of.name, "name", "namespace"),
+    "uid": of.uid,
     **all_of(of.integer, "resourceVersion", "generation", "deletionGracePeriodSeconds"),
     **all_of(of.time, "creationTimestamp", "deletionTimestamp"),
     **all_of(of.gone, "managedFields", "generateName", "selfLink"),
@@ -46,7 +47,8 @@ METADATA: Final[Shape] = {
         {
             "apiVersion": keyed.api_version,
             "kind": keyed.owner_kind,
-            **all_of(of.name, "name", "uid"),
+            "name": of.name,
+            "uid": of.uid,
             **all_of(of.number, "controller", "blockOwnerDeletion"),
         }
     ],

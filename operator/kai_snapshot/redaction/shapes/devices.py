@@ -53,7 +53,7 @@ RESOURCE_CLAIM: Final[Members] = {
     "spec": _CLAIM_SPEC,
     "status": {
         "allocation": ALLOCATION,
-        "reservedFor": [{"apiGroup": keyed.api_version, "resource": one_of("pods"), **all_of(of.name, "name", "uid")}],
+        "reservedFor": [{"apiGroup": keyed.api_version, "resource": one_of("pods"), "name": of.name, "uid": of.uid}],
         "devices": of.gone,
     },
 }

@@ -27,7 +27,8 @@ VOLUME: Final[Members] = {
         "claimRef": {
             "apiVersion": keyed.api_version,
             "kind": keyed.owner_kind,
-            **all_of(of.name, "name", "namespace", "uid"),
+            **all_of(of.name, "name", "namespace"),
+    "uid": of.uid,
             **all_of(of.gone, "resourceVersion", "fieldPath"),
         },
         "nodeAffinity": {"required": NODE_SELECTOR},
