@@ -52,11 +52,12 @@ def test_a_redacted_capture_decides_the_same_and_its_table_lies_elsewhere(
     plain, redacted = bucket, InBucket(bucket.client, f"{bucket.prefix}-redacted")
     tables = InBucket(bucket.client, f"{bucket.prefix}-tables")
     story.create(secret(f"redaction-{tag}", **{"redaction.key": KEY}))
-    for name, place, more in (
-        (f"plain-{tag}", plain, {}),
-        (f"redacted-{tag}", redacted, {"redaction": redaction(f"redaction-{tag}", tables)}),
+    hidden = redaction(f"redaction-{tag}", tables)
+    for each in (
+        capture(f"plain-{tag}", storage=plain.spec),
+        capture(f"redacted-{tag}", storage=redacted.spec, redaction=hidden),
     ):
-        finished = story.finished(story.create(capture(name, storage=place.spec, **more)))
+        finished = story.finished(story.create(each))
         assert verdict(finished) == "Current", finished["status"]
 
     (table_key,) = tables.keys()
@@ -77,8 +78,8 @@ def test_a_redacted_capture_decides_the_same_and_its_table_lies_elsewhere(
 
 def test_without_its_key_nothing_is_stored_and_the_secret_is_named(story: Story, bucket: InBucket, tag: str) -> None:
     tables = InBucket(bucket.client, f"{bucket.prefix}-tables")
-    more = {"redaction": redaction(f"nowhere-{tag}", tables), "retries": 0}
-    created = story.create(capture(f"keyless-{tag}", storage=bucket.spec, **more))
+    nowhere = redaction(f"nowhere-{tag}", tables)
+    created = story.create(capture(f"keyless-{tag}", storage=bucket.spec, redaction=nowhere, retries=0))
     seen = story.until(created, lambda seen: condition(seen, "Finished"))
     (run,) = seen["status"]["history"]
     assert (run["outcome"], run["reason"]) == ("Failed", "CredentialsNotFound")
