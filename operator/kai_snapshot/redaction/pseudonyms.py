@@ -40,6 +40,7 @@ _LONGER: Final = _BASE ** (PART * (PARTS - 1))
 _ROOM: Final = _BASE**13
 """A range that is not larger is not divided any more: chance tells the names in it apart, of which there is enough."""
 
+_LONGEST_REMEMBERED: Final = 253
 _FACTORS: Final = bytes(16 + each * 15 // 16 for each in range(256))
 """What the key's bytes become: a branch may be 16 times as large as another one that is expected as often."""
 _HIGH: Final = (10, 1, 1, 14, 24, 6, 6, 64, 40, 1, 1, 1, 1, 1, 1, 1, 1)
@@ -109,14 +110,14 @@ class Pseudonyms:
         self._last = b""
         self._ranges = [_Range(0, _WIDTH, hashlib.blake2b(key=key.for_("order"), digest_size=33))]
         self._uids = _Range(0, _WIDTH, hashlib.blake2b(key=key.for_("uids"), digest_size=33))
-        self.name = lru_cache(maxsize=1 << 14)(lambda text: self._ordered(text, in_parts=True))
+        self.name = _remembered(lambda text: self._ordered(text, in_parts=True), 1 << 14)
         """Of a name: at most 190 characters."""
-        self.label = lru_cache(maxsize=1 << 14)(lambda text: self._ordered(text, in_parts=False))
+        self.label = _remembered(lambda text: self._ordered(text, in_parts=False), 1 << 14)
         """Of the value of a label: the same, but at most 63 characters; so long values that have their first forty or
         more in common may sort otherwise."""
-        self.uid = lru_cache(maxsize=1 << 10)(self._uid)
+        self.uid = _remembered(self._uid, 1 << 10)
         """Of a UID: those of the form of a UUID, which have half the bytes of a name, sort among each other."""
-        self.text = lru_cache(maxsize=1 << 12)(self._hashed)
+        self.text = _remembered(self._hashed, 1 << 12)
         """Of a text that no result has: what is equal stays equal, and that is all. Nobody is told of it."""
 
     def _hashed(self, text: str) -> str:
@@ -167,6 +168,12 @@ class Pseudonyms:
         if found.width <= _ROOM:
             return found, (PART * PARTS,)
         return found.end(), range(2 * PART, PART * PARTS + 1, PART)
+
+
+def _remembered(make: Callable[[str], str], most: int) -> Callable[[str], str]:
+    """Remembers what came last, but no long texts: the data of a ConfigMap may be a megabyte."""
+    kept = lru_cache(maxsize=most)(make)
+    return lambda text: kept(text) if len(text) <= _LONGEST_REMEMBERED else make(text)
 
 
 def _choose(numbers: _Range, lengths: Sequence[int], chance: int) -> str:

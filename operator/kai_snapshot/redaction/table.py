@@ -26,7 +26,7 @@ class Translated(NamedTuple):
     translated: int
     """Different pseudonyms that are names now."""
     unknown: int
-    """Those that the table does not have."""
+    """Those that the table does not have, as far as they have a digit, which no other word of such a length has."""
 
 
 @contextmanager
@@ -64,9 +64,8 @@ def translate(text: str, table: Path) -> Translated:
     names = {pseudonym: name for pseudonym, name in read_table(table) if pseudonym in wanted}
     if _is_json(text):
         names = {pseudonym: orjson.dumps(name).decode()[1:-1] for pseudonym, name in names.items()}
-    return Translated(
-        PSEUDONYM.sub(lambda found: names.get(found[0], found[0]), text), len(names), len(wanted) - len(names)
-    )
+    unknown = sum(any(map(str.isdigit, pseudonym)) for pseudonym in wanted - names.keys())
+    return Translated(PSEUDONYM.sub(lambda found: names.get(found[0], found[0]), text), len(names), unknown)
 
 
 def _is_head(line: bytes) -> bool:
