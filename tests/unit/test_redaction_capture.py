@@ -17,6 +17,7 @@ from kai_snapshot.runs import drive_capture
 from kai_snapshot.runs.request import RedactionRequest
 from kai_snapshot.runs.tables import prune_tables, redaction_of
 from kai_snapshot.stores import layout
+from kai_snapshot.stores.directory import DirectoryStore
 from kai_snapshot.stores.memory import MemoryStore
 from support.cluster import NAMESPACE, FakeCluster, services
 from support.resources import capture
@@ -132,3 +133,22 @@ def test_a_table_goes_with_its_archive(age: timedelta, now: datetime | None, sta
     tables = a_store(kept, gone, foreign, age=age)
     prune_tables(tables, a_store(FOLDER.manifest("20261120T100000Z")), FOLDER, now=now)
     assert keys(tables) == sorted([kept, foreign, *([gone] if stays else [])])
+
+
+def test_the_tables_go_with_a_capture_whose_archives_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.path.ismount", lambda path: Path(path).exists())
+    folder, id_ = layout.CaptureFolder(NAMESPACE, "hourly"), "20261120T100000Z"
+    stores = {}
+    for claim in ("archives", "tables"):
+        (tmp_path / claim).mkdir()
+        stores[claim] = DirectoryStore(tmp_path / claim, name=f"pvc://{claim}")
+    stores["archives"].put(folder.archive(id_, SHA256), io.BytesIO(b"zip"))
+    stores["tables"].put(folder.table(id_, SHA256), io.BytesIO(b"table"))
+    redaction = {"keySecretRef": KEY, "table": {"pvc": {"claimName": "tables"}}}
+    spec = capture(storage={"pvc": {"claimName": "archives"}}, redaction=redaction, deletionPolicy="Delete")
+    spec["metadata"] |= {"finalizers": ["kai-snapshot.io/archive-cleanup"], "deletionTimestamp": "2026-11-22T11:00:00Z"}
+    cluster = FakeCluster()
+    cluster.put(CAPTURES, spec)
+    asyncio.run(drive_capture.drive(services(cluster, claims=tmp_path), NAMESPACE, "hourly", lambda: None))
+    assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None
+    assert [list(store.list()) for store in stores.values()] == [[], []]
