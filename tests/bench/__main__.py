@@ -92,7 +92,7 @@ def preparations(directory: Path) -> list[Line]:
     return [
         Line.of(preparation.measure(directory, megabytes=MEGABYTES), least=3),
         *flat("preparing", *(preparation.peak_memory(directory, megabytes=size) for size in SIZES)),
-        Line.of(redaction.measure(directory, megabytes=MEGABYTES), least=0.2),
+        Line.of(redaction.measure(directory, megabytes=MEGABYTES), least=0.1),
         *flat(
             "redacting",
             *(redaction.peak_memory(directory, megabytes=size) for size in REDACTED),

@@ -16,7 +16,7 @@ from kai_snapshot.redaction.numbered import numbered_keys
 from kai_snapshot.redaction.pseudonyms import Pseudonyms
 
 Dropped = Mapping[str, int]
-"""What was left out because it is not known, by where it stood, and how often."""
+"""What was left out because it is not known, by where it stood, and how often: parts that are alike count once."""
 
 
 def redact(source: Path, target: Path, key: Key, told: Callable[[str, str], None]) -> Dropped:

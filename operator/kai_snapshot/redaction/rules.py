@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+import orjson
+
 from kai_snapshot.archive.clock import TIME as RFC3339
 from kai_snapshot.redaction import words
 from kai_snapshot.redaction.pseudonyms import Pseudonyms
@@ -15,6 +17,7 @@ class _Dropped:
 
 
 DROPPED: Final = _Dropped()
+_MOST_KNOWN: Final = 1 << 11
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _QUANTITY: Final = re.compile(
     r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3}|[numkKMGTPE]i?)?"
@@ -30,6 +33,8 @@ class Rules:
         self.dropped: Counter[str] = Counter()
         """What was left out because it is not known, by where it stood."""
         self.numbered = numbered
+        self.known: dict[tuple[int, bytes], orjson.Fragment] = {}
+        """What became of parts that many objects have in common, by their rule."""
 
 
 Leaf = Callable[[Rules, Any], object]
@@ -111,6 +116,24 @@ def members(rules: Rules, known: Mapping[str, Leaf], value: Mapping[str, object]
         elif (new := None if said is None else rule(rules, said)) is not DROPPED:
             made[of] = new
     return made
+
+
+def common(rule: Leaf) -> Leaf:
+    """The same rule, for a part that is alike in many objects: what became of it is remembered as text."""
+
+    def leaf(rules: Rules, value: Any) -> object:
+        key = id(leaf), orjson.dumps(value)
+        if (known := rules.known.get(key)) is not None:
+            return known
+        made = rule(rules, value)
+        if made is DROPPED:
+            return DROPPED
+        if len(rules.known) >= _MOST_KNOWN:
+            rules.known.clear()
+        text = rules.known[key] = orjson.Fragment(orjson.dumps(made))
+        return text
+
+    return leaf
 
 
 def elements(rules: Rules, rule: Leaf, value: object) -> object:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from kai_snapshot.redaction import keyed
 from kai_snapshot.redaction import rules as of
-from kai_snapshot.redaction.rules import DROPPED, Leaf, Rules, elements, members, one_of
+from kai_snapshot.redaction.rules import DROPPED, Leaf, Rules, common, elements, members, one_of
 
 Shape = Leaf | Mapping[str, "Shape"] | list["Shape"]
 """A rule, the members of an object, or the elements of a list."""
@@ -25,6 +25,11 @@ def compiled(shape: Shape, where: str) -> Leaf:
         return members(rules, known, value, where) if isinstance(value, dict) else DROPPED
 
     return rule
+
+
+def in_common(shape: Shape, where: str) -> Leaf:
+    """The rule of a part that is alike in many objects."""
+    return common(compiled(shape, where))
 
 
 def all_of(rule: Shape, *names: str) -> dict[str, Shape]:

@@ -15,6 +15,7 @@ from kai_snapshot.redaction.shapes.common import (
     Members,
     Shape,
     all_of,
+    in_common,
 )
 from kai_snapshot.redaction.shapes.volumes import CLAIM_SPEC
 
@@ -28,6 +29,10 @@ _REQUIRED, _PREFERRED = (f"{each}DuringSchedulingIgnoredDuringExecution" for eac
 _PODS_APART: Final[Members] = {
     _REQUIRED: [_POD_TERM],
     _PREFERRED: [{"weight": of.number, "podAffinityTerm": _POD_TERM}],
+}
+_AFFINITY: Final[Shape] = {
+    "nodeAffinity": {_REQUIRED: NODE_SELECTOR, _PREFERRED: [{"weight": of.number, "preference": NODE_TERM}]},
+    **all_of(_PODS_APART, "podAffinity", "podAntiAffinity"),
 }
 _CONFIG_MAP: Final[Shape] = {**REFERENCE, "items": of.gone, "defaultMode": of.number}
 _VOLUME: Final[Shape] = {
@@ -57,24 +62,25 @@ _RESOURCES: Final[Shape] = {
     **all_of(keyed.amounts, "requests", "limits"),
     "claims": [all_of(of.part, "name", "request")],
 }
+_ENVIRONMENT: Final[Shape] = [
+    {
+        **all_of(of.text, "name", "value"),
+        "valueFrom": {
+            **all_of(REFERENCE, "configMapKeyRef", "secretKeyRef"),
+            **all_of(of.gone, "fieldRef", "resourceFieldRef", "fileKeyRef"),
+        },
+    }
+]
 _CONTAINER: Final[Shape] = {
     "name": of.part,
     "image": of.text,
-    "resources": _RESOURCES,
+    "resources": in_common(_RESOURCES, "pods.spec.containers.resources"),
     "restartPolicy": one_of("Always", "Never", "OnFailure"),
     "ports": [
         {**all_of(of.number, "containerPort", "hostPort"), "protocol": one_of("TCP", "UDP", "SCTP"), "hostIP": of.text,
          "name": of.gone}
     ],
-    "env": [
-        {
-            **all_of(of.text, "name", "value"),
-            "valueFrom": {
-                **all_of(REFERENCE, "configMapKeyRef", "secretKeyRef"),
-                **all_of(of.gone, "fieldRef", "resourceFieldRef", "fileKeyRef"),
-            },
-        }
-    ],
+    "env": in_common(_ENVIRONMENT, "pods.spec.containers.env"),
     "envFrom": [{"prefix": of.text, **all_of(REFERENCE, "configMapRef", "secretRef")}],
     "volumeMounts": [
         {"name": of.part, "mountPath": of.text, "readOnly": of.number,
@@ -119,13 +125,8 @@ POD: Final[Members] = {
         "restartPolicy": one_of("Always", "OnFailure", "Never"),
         "dnsPolicy": one_of("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
         "nodeSelector": keyed.labels,
-        "affinity": {
-            "nodeAffinity": {
-                _REQUIRED: NODE_SELECTOR, _PREFERRED: [{"weight": of.number, "preference": NODE_TERM}]
-            },
-            **all_of(_PODS_APART, "podAffinity", "podAntiAffinity"),
-        },
-        "tolerations": [keyed.taint],
+        "affinity": in_common(_AFFINITY, "pods.spec.affinity"),
+        "tolerations": in_common([keyed.taint], "pods.spec.tolerations"),
         "topologySpreadConstraints": [
             {**all_of(of.number, "maxSkew", "minDomains"), "topologyKey": keyed.key, "labelSelector": SELECTOR,
              "whenUnsatisfiable": one_of("DoNotSchedule", "ScheduleAnyway"), "matchLabelKeys": [keyed.key],
