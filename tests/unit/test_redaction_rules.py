@@ -100,6 +100,17 @@ def test_a_config_map_that_kai_takes_for_its_own_still_is_by_the_beginning_of_it
     assert name.startswith(made["metadata"]["annotations"]["runai/shared-gpu-configmap"])
 
 
+def test_the_claim_of_an_ephemeral_volume_is_still_found(tmp_path: Path) -> None:
+    document = cluster()
+    template = {"spec": {"storageClassName": "falcon-fast"}}
+    volume = {"name": "scratch", "ephemeral": {"volumeClaimTemplate": template}}
+    document["rawObjects"]["pods"] = [pod(volumes=[volume])]
+    document["rawObjects"]["persistentVolumeClaims"][0]["metadata"]["name"] = "merger-llm-0-scratch"
+    changed, _, _ = redacted_document(document, tmp_path)
+    claimed = first(changed, "pods")["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"]
+    assert claimed == first(changed, "persistentVolumeClaims")["metadata"]["name"]
+
+
 def test_a_list_and_a_field_that_are_not_known_are_left_out_and_said(tmp_path: Path) -> None:
     document = cluster()
     document["rawObjects"]["pods"] = [pod(acmeField={"falcon": 1})]

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
@@ -25,8 +25,7 @@ _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _HARDWARE: Final = re.compile(r"node-[0-9]{1,4}")
 _GPU: Final = "gpu"
 _NUMA: Final = ("kai.scheduler/numa-placement-observed", "kai.scheduler/numa-placement-predicted")
-_SHARED_CONFIG_MAP: Final = "runai/shared-gpu-configmap"
-_CONFIG_MAPS: Final = ("configMap", "configMapRef", "configMapKeyRef")
+SHARED_CONFIG_MAP: Final = "runai/shared-gpu-configmap"
 _NAMES_IN_ANNOTATIONS: Final = (
     "pod-group-name",
     "volume.kubernetes.io/selected-node",
@@ -124,7 +123,7 @@ def annotations(rules: Rules, value: object) -> object:
 
 
 def _annotation(rules: Rules, of: str, said: str) -> str:
-    if of in _NAMES_IN_ANNOTATIONS or of == _SHARED_CONFIG_MAP:
+    if of in _NAMES_IN_ANNOTATIONS or of == SHARED_CONFIG_MAP:
         return rules.names.name(said)
     if _TIMES_IN_ANNOTATIONS.fullmatch(of):
         return str(time(rules, said))
@@ -204,26 +203,3 @@ def field(rules: Rules, value: object) -> object:
 
 def _names(rules: Rules, value: object) -> object:
     return [name(rules, each) for each in value if isinstance(each, str)] if isinstance(value, list) else DROPPED
-
-
-def shared_config_maps(pod: dict[str, Any]) -> None:
-    """In place: of ConfigMaps whose names begin as an annotation says, KAI does not care whether they are there.
-
-    What follows goes, because a pseudonym does not begin with that of a part of its name.
-    """
-    metadata, spec = pod.get("metadata"), pod.get("spec")
-    said = metadata.get("annotations") if isinstance(metadata, dict) else None
-    prefix = said.get(_SHARED_CONFIG_MAP) if isinstance(said, dict) else None
-    if isinstance(prefix, str) and prefix:
-        _shorten(spec, prefix)
-
-
-def _shorten(value: Any, prefix: str) -> None:
-    if isinstance(value, dict):
-        for of, below in value.items():
-            if of in _CONFIG_MAPS and isinstance(below, dict) and str(below.get("name")).startswith(prefix):
-                below["name"] = prefix
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            _shorten(each, prefix)

@@ -10,6 +10,7 @@ from typing import Final
 from kai_snapshot.archive.content import CONFIG, PARAMS
 from kai_snapshot.redaction import keyed, settings
 from kai_snapshot.redaction import rules as of
+from kai_snapshot.redaction.derived import write_out
 from kai_snapshot.redaction.rules import Leaf, Rules, one_of
 from kai_snapshot.redaction.shapes import devices, kai, pods, volumes
 from kai_snapshot.redaction.shapes.common import CONDITIONS, METADATA, Members, all_of, compiled
@@ -46,7 +47,7 @@ _COMPILED: Final = {name: compiled({**_OBJECT, **form}, name) for name, form in 
 
 def _pod(rules: Rules, value: object) -> object:
     if isinstance(value, dict):
-        keyed.shared_config_maps(value)
+        write_out(value)
     return _COMPILED["pods"](rules, value)
 
 

@@ -1,5 +1,6 @@
 """Pods, as far as they are decided on."""
 
+import re
 from typing import Final
 
 from kai_snapshot.redaction import keyed, settings
@@ -7,7 +8,6 @@ from kai_snapshot.redaction import rules as of
 from kai_snapshot.redaction.rules import one_of
 from kai_snapshot.redaction.shapes.common import (
     CONDITIONS,
-    METADATA,
     NODE_SELECTOR,
     NODE_TERM,
     REFERENCE,
@@ -17,7 +17,6 @@ from kai_snapshot.redaction.shapes.common import (
     all_of,
     in_common,
 )
-from kai_snapshot.redaction.shapes.volumes import CLAIM_SPEC
 
 _POD_TERM: Final[Members] = {
     "topologyKey": keyed.key,
@@ -45,19 +44,13 @@ _VOLUME: Final[Shape] = {
         "defaultMode": of.number,
     },
     "persistentVolumeClaim": {"claimName": of.name, "readOnly": of.number},
-    "ephemeral": {"volumeClaimTemplate": {"metadata": METADATA, "spec": CLAIM_SPEC}},
     "emptyDir": {"medium": one_of("Memory", "HugePages"), "sizeLimit": of.quantity},
     "csi": {"driver": keyed.driver, "readOnly": of.number,
             **all_of(of.gone, "fsType", "volumeAttributes", "nodePublishSecretRef")},
-    "gcePersistentDisk": {"pdName": of.text, **all_of(of.number, "readOnly", "partition"), "fsType": of.gone},
-    "awsElasticBlockStore": {"volumeID": of.text, **all_of(of.number, "readOnly", "partition"), "fsType": of.gone},
-    "azureDisk": {"diskName": of.text, "diskURI": of.text, "readOnly": of.number,
-                  **all_of(of.gone, "fsType", "cachingMode", "kind")},
     **all_of(of.gone, "hostPath", "nfs", "downwardAPI", "image", "gitRepo", "glusterfs", "cephfs", "fc", "flexVolume",
-           "azureFile", "cinder", "iscsi", "rbd", "portworxVolume", "vsphereVolume", "quobyte", "scaleIO", "storageos",
-           "photonPersistentDisk", "flocker"),
+             "azureFile", "azureDisk", "awsElasticBlockStore", "gcePersistentDisk", "cinder", "iscsi", "rbd",
+             "portworxVolume", "vsphereVolume", "quobyte", "scaleIO", "storageos", "photonPersistentDisk", "flocker"),
 }  # fmt: skip
-"""The old kinds that a filter tells from each other by what they are of have it in a text."""
 _RESOURCES: Final[Shape] = {
     **all_of(keyed.amounts, "requests", "limits"),
     "claims": [all_of(of.part, "name", "request")],
@@ -71,14 +64,16 @@ _ENVIRONMENT: Final[Shape] = [
         },
     }
 ]
+_ANY_ADDRESS: Final = of.matching(re.compile(r"(?:0\.){3}0|::"))
+"""A port on it is taken on all others as well."""
 _CONTAINER: Final[Shape] = {
     "name": of.part,
     "image": of.text,
     "resources": in_common(_RESOURCES, "pods.spec.containers.resources"),
     "restartPolicy": one_of("Always", "Never", "OnFailure"),
     "ports": [
-        {**all_of(of.number, "containerPort", "hostPort"), "protocol": one_of("TCP", "UDP", "SCTP"), "hostIP": of.text,
-         "name": of.gone}
+        {**all_of(of.number, "containerPort", "hostPort"), "protocol": one_of("TCP", "UDP", "SCTP"),
+         "hostIP": _ANY_ADDRESS, "name": of.gone}
     ],
     "env": in_common(_ENVIRONMENT, "pods.spec.containers.env"),
     "envFrom": [{"prefix": of.text, **all_of(REFERENCE, "configMapRef", "secretRef")}],
