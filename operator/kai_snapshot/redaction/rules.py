@@ -17,7 +17,7 @@ class _Dropped:
 
 
 DROPPED: Final = _Dropped()
-_MOST_KNOWN: Final = 1 << 11
+_MOST_KNOWN, _LARGEST_KNOWN = 1 << 11, 1 << 12
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _QUANTITY: Final = re.compile(
     r"[+-]?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3}|[numkKMGTPE]i?)?"
@@ -126,8 +126,8 @@ def common(rule: Leaf) -> Leaf:
         if (known := rules.known.get(key)) is not None:
             return known
         made = rule(rules, value)
-        if made is DROPPED:
-            return DROPPED
+        if made is DROPPED or len(key[1]) > _LARGEST_KNOWN:
+            return made
         if len(rules.known) >= _MOST_KNOWN:
             rules.known.clear()
         text = rules.known[key] = orjson.Fragment(orjson.dumps(made))
