@@ -55,6 +55,7 @@ def test_a_result_of_the_redacted_archive_is_turned_back_into_that_of_the_origin
     done = redact(ARCHIVE, key.parent, "-f", redacted, "-o", "json")
     document = json.loads(done.stdout)
     assert (done.exit_code, document["path"], document["problems"], document["dropped"]) == (0, str(redacted), [], {})
+    assert (tmp_path / "table.gz").stat().st_mode & 0o077 == 0
     assert document["sha256"] == hashlib.sha256(redacted.read_bytes()).hexdigest()
     result.write_text(run("simulate", redacted, "-o", "json").stdout)
     translated = run("translate", result, "--table", tmp_path / "table.gz")

@@ -31,7 +31,8 @@ class Translated(NamedTuple):
 
 @contextmanager
 def new_table(path: Path, *, key_id: str) -> Iterator[Callable[[str, str], None]]:
-    """Writes a table: call what you get with each pseudonym and what it stands for. Raises OSError."""
+    """Writes a table, for its owner's eyes: call what you get with each pseudonym and its name. Raises OSError."""
+    path.touch(mode=0o600)
     with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=_FASTEST, fileobj=file, mtime=0) as table:
         table.write(orjson.dumps({"schemaVersion": VERSION, "keyID": key_id}, option=orjson.OPT_APPEND_NEWLINE))
 
