@@ -166,6 +166,12 @@ class Reason(StrEnum):
     PATCH_FAILED = "PatchFailed"
     """A patch of a replay cannot be read, or does not fit what is in the archive."""
 
+    # a redaction
+    INVALID_KEY = "InvalidKey"
+    """The key of a redaction is too short to be one."""
+    INVALID_TABLE = "InvalidTable"
+    """The table of a redaction cannot be read."""
+
     # the environment
     INVALID_ENVIRONMENT = "InvalidEnvironment"
     """An environment document cannot be read."""

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest
+from kai_snapshot.api.storage import Storage
 from kai_snapshot.archive.check import inspect
 from kai_snapshot.cli import CHILD
 from kai_snapshot.errors import Reason
-from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
+from kai_snapshot.redaction.table import read_table
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, RedactionRequest
 from kai_snapshot.source import ApiConnection
 from support import kai
 from support.apicluster import CONFIG_MAP, DEPLOYMENTS, PATHS, api_server, document
@@ -59,6 +61,17 @@ class World:
         self.said = ""
         self.source: dict[str, Any] = {"timeoutSeconds": 5}
         self.server = api_server(LIVE)
+        self.redaction: RedactionRequest | None = None
+
+    @property
+    def tables(self) -> Path:
+        """Where the tables of redacted archives go."""
+        return SHM / f"{self.sub_path}-tables" / "kai-snapshots" / "once"
+
+    def redact(self, key: bytes = b"k" * 32) -> None:
+        """Redact what is captured."""
+        place = Storage.model_validate({"pvc": {"claimName": "shm", "subPath": f"{self.sub_path}-tables"}})
+        self.redaction = RedactionRequest.model_construct(key=key, key_from="The key", table=place)
 
     @property
     def config_map(self) -> dict[str, Any]:
@@ -92,13 +105,14 @@ class World:
                     "claimsDir": SHM.parent,
                     "spoolDir": self.spool,
                 }
-            )
+            ).model_copy(update={"redaction": self.redaction})
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "kai_snapshot", *CHILD,
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             )  # fmt: skip
             out, err = await asyncio.wait_for(process.communicate(request.model_dump_json(by_alias=True).encode()), 60)
             self.said = err.decode()
+            assert out, self.said
             return CaptureAnswer.model_validate_json(out)
 
     def files(self) -> list[str]:
@@ -109,7 +123,8 @@ class World:
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
     yield world
-    shutil.rmtree(SHM / world.sub_path, ignore_errors=True)
+    for name in (world.sub_path, f"{world.sub_path}-tables"):
+        shutil.rmtree(SHM / name, ignore_errors=True)
 
 
 def test_the_bytes_that_were_served_are_stored_and_the_manifest_says_what_they_do_not(world: World) -> None:
@@ -265,3 +280,36 @@ class TestTheFallback:
     def test_is_not_there_unless_it_is_asked_for(self, world: World) -> None:
         del world.source["fallback"]
         assert world.capture("standby").reason is Reason.NOT_LEADER
+
+
+def test_a_redacted_archive_is_all_that_is_stored_and_its_table_lies_elsewhere(world: World) -> None:
+    world.redact()
+    answer = world.capture()
+    assert answer.manifest is not None
+    assert answer.manifest.redaction is not None
+    archive, manifest = (world.folder / name for name in world.files())
+    (table,) = world.tables.iterdir()
+    assert table.name == archive.name.removesuffix(".zip") + ".table.gz"
+    assert inspect(archive).valid
+    assert (inspect(archive).sha256, archive.stat().st_size) == (answer.manifest.sha256, answer.manifest.size_bytes)
+    names = {name for _, name in read_table(table)}
+    assert "prod-1" in names
+    assert not any(name in manifest.read_text() for name in names if len(name) > 5)
+    assert [path.name for path in world.spool.iterdir() if path.read_bytes() == ARCHIVE] == []
+
+
+def test_a_configuration_that_was_healed_is_redacted_too(world: World) -> None:
+    world.redact()
+    world.config = "actions: allocate, secret-action\ntiers: []\n"
+    answer = world.capture("config-null")
+    assert answer.manifest is not None
+    assert answer.manifest.healed
+    assert "secret-action" not in answer.manifest.encode().decode()
+    assert "allocate, n" in str(answer.manifest.config)
+
+
+def test_with_a_key_that_is_none_nothing_is_stored(world: World) -> None:
+    world.redact(b"short")
+    answer = world.capture()
+    assert (answer.reason, answer.kind) == (Reason.INVALID_KEY, "Terminal")
+    assert (world.files(), world.tables.exists()) == ([], False)

@@ -55,6 +55,13 @@ class BuiltFromAPI(ApiModel):
     """Lists whose kind the cluster does not have."""
 
 
+class Redaction(ApiModel):
+    """That names in the archive are pseudonyms."""
+
+    key_id: str = Field(alias="keyID", pattern=r"^[0-9a-f]{16}$")
+    """Tells keys apart, and nothing of them: archives of the same key match."""
+
+
 class Manifest(ApiModel):
     """What is known of a stored archive."""
 
@@ -92,6 +99,8 @@ class Manifest(ApiModel):
     """The scheduler's configuration, if healed."""
     built_from_api: BuiltFromAPI | None = Field(default=None, alias="builtFromAPI")
     """How the document was built, if the scheduler did not serve it."""
+    redaction: Redaction | None = None
+    """That the archive is redacted, and under which key; absent if it is not."""
     environment: StoredEnvironment | None = None
     """What the cluster and its nodes were, once that is recorded: the only part that is written later."""
 

@@ -26,6 +26,7 @@ from kai_snapshot.runs.pins import Pins, pins
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
+from kai_snapshot.runs.tables import prune_tables, redaction_of, tables_of
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout
 
@@ -76,7 +77,7 @@ async def _step(
     observed = decision.Observed(
         operator=services.identity,
         run=await _run_state(services, capture, child),
-        storage_problem=storage_problem(services.settings, capture.metadata.namespace, capture.spec.storage),
+        storage_problem=_storage_problem(services, capture),
     )
     plan = decision.reconcile(capture, observed, now())
     await write_status(services, CAPTURES, resource, plan.status.dump(), read=capture.status.dump())
@@ -95,6 +96,14 @@ async def _step(
             case _:
                 raise AssertionError(f"no action of a capture: {action}")
     return plan.again_at
+
+
+def _storage_problem(services: Services, capture: SnapshotCapture) -> Problem | None:
+    redaction = capture.spec.redaction
+    for storage in (capture.spec.storage, *([redaction.table] if redaction is not None else [])):
+        if problem := storage_problem(services.settings, capture.metadata.namespace, storage):
+            return problem
+    return None
 
 
 def _child(services: Services, capture: SnapshotCapture, key: str) -> Child[CaptureAnswer] | None:
@@ -123,7 +132,7 @@ async def _run_state(
 def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
     with services.locks.of(_folder(capture)):
-        return prune(
+        pruned = prune(
             store,
             _folder(capture),
             capture.spec.retention,
@@ -131,6 +140,9 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
             pinned=lambda: _pins(services, capture),
             ours=_ours(services, capture),
         )
+        if (tables := tables_of(services, capture)) is not None:
+            prune_tables(tables, store, _folder(capture), now=now())
+    return pruned
 
 
 def _pins(services: Services, capture: SnapshotCapture) -> Pins:
@@ -169,6 +181,7 @@ def _start(
             ca=ca.decode("ascii", "replace") if ca is not None else None,
             claims_dir=services.settings.claims_dir,
             spool_dir=services.settings.spool_dir,
+            redaction=await asyncio.to_thread(redaction_of, services, capture),
         )
 
     services.children.start(
@@ -234,5 +247,9 @@ async def _clean_up(services: Services, capture: SnapshotCapture, resource: Obje
 
 def _remove_all(services: Services, capture: SnapshotCapture) -> int:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
+    tables = tables_of(services, capture)
     with services.locks.of(_folder(capture)):
-        return remove_all(store, _folder(capture), ours=_ours(services, capture))
+        removed = remove_all(store, _folder(capture), ours=_ours(services, capture))
+        if tables is not None:
+            prune_tables(tables, store, _folder(capture), now=None)
+    return removed
