@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class World:
 
         async def change() -> None:
             async with crowd(self.kubeconfig) as many:
-                await many.all_of(many.ask("PATCH", f"{OURS}/{plural}/{name}", patch=suspend) for plural, name in marks)  # type: ignore[arg-type]
+                await many.all_of(many.ask("PATCH", f"{OURS}/{plural}/{name}", patch=suspend) for plural, name in marks)
 
         asyncio.run(change())
         return marks
@@ -88,7 +89,7 @@ class World:
     def true_picture(self, marks: list[tuple[str, str]]) -> None:
         """Waits until what changed is in the statuses, and there is nothing more to look at."""
         for plural, name in marks:
-            eventually(lambda p=plural, n=name: self._is_seen(p, n), timeout=600, interval=0.2, what=name)
+            eventually(partial(self._is_seen, plural, name), timeout=600, interval=0.2, what=name)
         eventually(lambda: self.metric("kai_snapshot_workqueue_depth") == 0, timeout=600, interval=0.5, what="all seen")
         assert self.count("kai_snapshot_capture_ready") >= self.captures
 

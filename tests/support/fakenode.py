@@ -1,5 +1,6 @@
 """A node without a machine, by kwok: pods there run until they are told that they have ended, and take nothing."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +41,9 @@ def fake_node(kube: Kube, *, kwok: Path, kubeconfig: Path, log: Path) -> Iterato
         str(kwok), f"--kubeconfig={kubeconfig.absolute()}", f"--config={STAGES}", f"--manage-single-node={NAME}",
         "--node-ip=10.250.0.2", "--server-address=127.0.0.1:0",
     ]  # fmt: skip
-    with log.open("w") as said, subprocess.Popen(command, stdout=said, stderr=said) as process:
+    # an etcd of Debian's age cannot stream lists
+    environment = {**os.environ, "KUBE_FEATURE_WatchListClient": "false"}
+    with log.open("w") as said, subprocess.Popen(command, env=environment, stdout=said, stderr=said) as process:
         try:
             eventually(lambda: _is_ready(kube, process), what=f"{NAME} is Ready; see {log}")
             yield

@@ -15,6 +15,7 @@ from kai_snapshot.handlers import events, startup
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
+from support.resources import replay
 
 
 @pytest.mark.parametrize(
@@ -63,6 +64,41 @@ def test_an_event_of_a_job_is_a_look_at_its_replay() -> None:
         return workers
 
     assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
+
+
+def seen_by_replay_event(type_: str | None, resource: dict[str, Any]) -> Workers:
+    async def main() -> Workers:
+        workers = Workers()
+        on_replay: Any = events.replay_event
+        event = {"type": type_, "object": resource}
+        await on_replay(memo=SimpleNamespace(workers=workers), namespace="ns", name="compare", event=event)
+        workers.add(Key(REPLAYS, "ns", "the next"))
+        return workers
+
+    return asyncio.run(main())
+
+
+OVER = {
+    "observedGeneration": 1,
+    "conditions": [{"type": "Finished", "status": "True", "observedGeneration": 1}],
+}
+
+
+def test_a_replay_that_is_over_when_it_is_listed_is_not_looked_at() -> None:
+    assert take(seen_by_replay_event(None, replay(status=OVER)), 1)[:1] == [Key(REPLAYS, "ns", "the next")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "resource"),
+    [
+        pytest.param("MODIFIED", replay(status=OVER), id="it is over by now, and its Jobs may go"),
+        pytest.param(None, replay(status={"observedGeneration": -1}), id="nobody has looked at it"),
+        pytest.param(None, replay(status={**OVER, "conditions": []}), id="it is not over"),
+        pytest.param(None, {**replay(status=OVER), "metadata": {"generation": 2}}, id="it was changed since"),
+    ],
+)
+def test_a_replay_is_looked_at_where(type_: str | None, resource: dict[str, Any]) -> None:
+    assert take(seen_by_replay_event(type_, resource), 1)[:1] == [Key(REPLAYS, "ns", "compare")]
 
 
 def test_an_event_of_a_nodes_job_is_a_look_at_the_environment() -> None:
