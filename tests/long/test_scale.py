@@ -10,6 +10,7 @@ hand in is handed in by this test. Statuses of what is finished are those of obj
 import asyncio
 import base64
 import copy
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -88,15 +89,15 @@ class World:
 
     def true_picture(self, marks: list[tuple[str, str]]) -> None:
         """Waits until what changed is in the statuses, and there is nothing more to look at."""
-        for plural, name in marks:
-            eventually(partial(self._is_seen, plural, name), timeout=600, interval=0.2, what=name)
+        for plural in {plural for plural, _ in marks}:
+            of_kind = [name for each, name in marks if each == plural]
+            eventually(partial(self._are_seen, plural, of_kind), timeout=600, interval=0.2, what=plural)
         eventually(lambda: self.metric("kai_snapshot_workqueue_depth") == 0, timeout=600, interval=0.5, what="all seen")
         assert self.count("kai_snapshot_capture_ready") >= self.captures
 
-    def _is_seen(self, plural: str, name: str) -> bool:
-        found = self.kube.get(plural, name, NAMESPACE)
-        assert found is not None
-        return bool(found["status"]["observedGeneration"] == found["metadata"]["generation"])
+    def _are_seen(self, plural: str, names_: list[str]) -> bool:
+        found = json.loads(self.kube.run("get", plural, *names_, f"--namespace={NAMESPACE}", "--output=json"))["items"]
+        return all(each["status"]["observedGeneration"] == each["metadata"]["generation"] for each in found)
 
     def metric(self, name: str) -> float:
         """A metric of the operator, all its samples together."""

@@ -154,7 +154,9 @@ class Proxy:
                 await answer.read()
                 trouble.met = True
                 self._supervisor.kill()
-                raise ConnectionResetError
+                if request.transport is not None:
+                    request.transport.abort()
+                return web.Response()  # to nobody
             response = web.StreamResponse(status=answer.status, reason=answer.reason)
             response.headers.extend((n, v) for n, v in answer.headers.items() if n.lower() not in HOP_BY_HOP)
             await response.prepare(request)
