@@ -32,7 +32,7 @@ class Measured:
     peak: float = 0.0
     """MiB at the most, since the start."""
     capture_seconds: float = 0.0
-    """From a new capture to its end, amid all the others."""
+    """From the wish for a run to its end, with an archive that retention removes, amid all the others."""
     to_status: tuple[float, ...] = ()
     """Seconds from a result that was handed in to a replay that is Finished, one for each replay."""
     after_crash: float | None = None
@@ -61,7 +61,7 @@ def _table(found: Sequence[Measured]) -> Iterator[str]:
         ("new pod to a true picture, s", lambda each: f"{each.start_seconds:.0f}"),
         ("API writes meanwhile, for what had changed", lambda each: _writes(each.writes_at_start)),
         ("killed process to a true picture, s", lambda each: f"{each.after_crash:.0f}" if each.after_crash else ""),
-        ("a new capture to its end, s", lambda each: f"{each.capture_seconds:.1f}"),
+        ("a run of a schedule to its end, an archive removed, s", lambda each: f"{each.capture_seconds:.1f}"),
         ("result handed in to status, half of them, s", lambda each: f"{share(each.to_status, 50):.2f}"),
         ("and 95 %, s", lambda each: f"{share(each.to_status, 95):.2f}"),
     ]

@@ -242,17 +242,22 @@ def _run(world: World, count: int) -> list[str]:
 
 
 def _captured(world: World) -> float:
-    """Seconds that one more capture takes."""
-    story, began = Story(world.kube), time.monotonic()
-    story.finished(story.create(_like_spec(world.seeds.once, f"new-{secrets.token_hex(2)}")))
+    """Seconds from the wish for one more run to its end, with an archive that retention removes."""
+    story, name = Story(world.kube), f"new-{secrets.token_hex(2)}"
+    wanted = _like(world.seeds.scheduled, name)
+    wanted["spec"]["retention"] = {"keepLast": 1}
+    created = story.create({**wanted, "status": None})
+
+    def runs(number: int) -> Object:
+        return story.until(created, lambda seen: len(seen["status"].get("history", ())) == number, timeout=300)
+
+    runs(1)
+    began = time.monotonic()
+    story.annotate(created, "kai-snapshot.io/run-requested-at", "now")
+    assert runs(2)["status"]["archives"]["count"] == 1
+    took = time.monotonic() - began
     story.end()
-    return time.monotonic() - began
-
-
-def _like_spec(seed: Object, name: str) -> Object:
-    obj = _like(seed, name)
-    del obj["status"]
-    return obj
+    return took
 
 
 def _rest(world: World, found: Measured) -> None:
