@@ -39,7 +39,7 @@ def fake_node(kube: Kube, *, kwok: Path, kubeconfig: Path, log: Path) -> Iterato
     )
     command = [
         str(kwok), f"--kubeconfig={kubeconfig.absolute()}", f"--config={STAGES}", f"--manage-single-node={NAME}",
-        "--node-ip=10.250.0.2", "--server-address=127.0.0.1:0",
+        "--node-ip=10.250.0.2", "--node-lease-duration-seconds=40", "--server-address=127.0.0.1:0",
     ]  # fmt: skip
     # an etcd of Debian's age cannot stream lists
     environment = {**os.environ, "KUBE_FEATURE_WatchListClient": "false"}
