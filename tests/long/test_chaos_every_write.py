@@ -162,7 +162,7 @@ class Retention(Play):
 class OneReplay(Play):
     """replay of one version"""
 
-    versions = ("v0.17.0",)
+    versions: tuple[str, ...] = ("v0.17.0",)
     source: dict[str, Any] = {}
 
     def prepare(self) -> None:
@@ -268,7 +268,7 @@ class Deletion(OneReplay):
         assert found is not None
         found["spec"]["deletionPolicy"] = "Delete"
         self.world.cluster.put(CAPTURES, found)
-        self.world.run(lambda: self.finalizers())
+        self.world.run(self.finalizers)
 
     def finalizers(self) -> Any:
         found = self.world.cluster.get(CAPTURES, NAMESPACE, "hourly")

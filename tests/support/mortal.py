@@ -1,8 +1,8 @@
 """The operator's straight lines in one process, with an API server in memory and storage in a directory, and trouble.
 
-Everything that is written goes through `Trouble`: it can end the operator's life after any write, refuse the write, or move
-the clock. What is real: all that the operator decides and does, its children's work on the storage, and the transfer
-endpoint's. What is played: the API server, the kubelet with its pods, and the scheduler.
+Everything that is written goes through `Trouble`: it can end the operator's life after any write, refuse the write, or
+move the clock. What is real: all that the operator decides and does, its children's work on the storage, and the
+transfer endpoint's. What is played: the API server, the kubelet with its pods, and the scheduler.
 """
 
 import asyncio
