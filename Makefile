@@ -8,7 +8,7 @@ CLUSTER ?= kai-snapshot
 ARGS ?=
 KIND := --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
 E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e $(KIND)
-LONG = $(BIN)/pytest -v --durations=0 $(if $(ARGS),,--write-docs) --cluster-name $(CLUSTER)-long $(KIND) $(ARGS) tests/long
+LONG = $(BIN)/pytest -v --durations=0 $(if $(ARGS),,--write-docs) --cluster-name $(CLUSTER)-long $(KIND) $(ARGS)
 TIMED := tools/timed
 
 help: ## Show the targets
@@ -48,13 +48,13 @@ e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--
 	@$(E2E) -v --durations=10 $(ARGS)
 
 test-long: ## Chaos, scale and fuzzing, on a cluster of their own; writes docs/chaos.md and docs/scale.md
-	@tools/setup long && KAI_SNAPSHOT_FUZZ_EXAMPLES=$${KAI_SNAPSHOT_FUZZ_EXAMPLES:-20000} $(LONG)
+	@tools/setup long && KAI_SNAPSHOT_FUZZ_EXAMPLES=$${KAI_SNAPSHOT_FUZZ_EXAMPLES:-20000} $(LONG) tests/long
 
 chaos: ## Of the long tests: the operator killed at every step, and all else that can go away; ARGS go to pytest
-	@tools/setup long && $(LONG)/test_chaos_steps.py tests/long/test_chaos_away.py
+	@tools/setup long && $(LONG) tests/long/test_chaos_*.py
 
 scale: ## Of the long tests: 1,000 captures, 5,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
-	@tools/setup long && $(LONG)/test_scale.py
+	@tools/setup long && $(LONG) tests/long/test_scale.py
 
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)

@@ -193,7 +193,7 @@ def measured(world: World, captures: int, *, crash: bool) -> Measured:
     world.operator.start()
     world.true_picture(marks)
     found.start_seconds = time.monotonic() - began
-    found.writes_at_start = _less(writes(world.kube) - before, len(marks))
+    found.writes_at_start = dict(writes(world.kube) - before)
     running = _run(world, found.running)
     found.capture_seconds = _captured(world)
     _rest(world, found)
@@ -207,12 +207,6 @@ def measured(world: World, captures: int, *, crash: bool) -> Measured:
     found.memory = world.metric("process_resident_memory_bytes") / 2**20
     found.peak = max(found.peak, world.peak())
     return found
-
-
-def _less(counted: Any, marks: int) -> dict[str, int]:
-    """Without what was changed for the measurement, and the operator's own pod."""
-    ours = ("snapshotcaptures", "snapshotreplays", "jobs", "secrets")
-    return {what: count for what, count in counted.items() if what.split()[1].startswith(ours)}
 
 
 def _run(world: World, count: int) -> list[str]:
