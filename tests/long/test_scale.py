@@ -132,7 +132,7 @@ class Seeds:
         return _like(self.scheduled if number % 2 else self.once, f"capture-{number:04}")
 
     def replay(self, number: int, of_it: int) -> Object:
-        """One of five ended within the day: its Jobs are still looked for."""
+        """It ended some days ago."""
         obj = _like(self.replayed, f"replay-{number:04}-{of_it}")
         ended = datetime.now(UTC) - timedelta(days=of_it * 2, hours=1)
         obj["status"] |= {"startTime": rfc3339(ended - timedelta(seconds=20)), "completionTime": rfc3339(ended)}
