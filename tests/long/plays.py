@@ -113,7 +113,8 @@ class OneReplay(Play):
 
     def prepare(self) -> None:
         seed(self.kube, self.place, self.name, self.archives, first=FIRST)
-        self.story.create(capture(self.name, storage=self.place.spec, schedule={"cron": "@hourly"}, suspend=True))
+        of = self.story.create(capture(self.name, storage=self.place.spec, schedule={"cron": "@hourly"}, suspend=True))
+        self.story.until(of, lambda seen: is_true(seen, "Ready"))
 
     def begin(self) -> None:
         of = {"captureRef": {"name": self.name, **self.source}}

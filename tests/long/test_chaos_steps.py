@@ -52,12 +52,14 @@ def test_it_comes_to_the_same_end_wherever_the_operator_is(
         playing = play(story, place, f"{play.__name__.lower()}-{tag}-{number}")
         chaos.count()
         playing.prepare()
+        chaos.quiet()
         if trouble == "killed":
             chaos.kill_after(number)
         else:
             chaos.refuse(number, status)
         playing.begin()
         playing.end()
+        chaos.quiet()
         met, written = chaos.met(), chaos.writes()[:number]
         chaos.ready()
         playing.check()

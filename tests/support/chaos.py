@@ -17,7 +17,8 @@ S3_ENDPOINT: Final = "http://127.0.0.1:7070"
 """The S3 server as the operator reaches it, with everything it writes counted."""
 SCRIPT: Final = Path(__file__).with_name("supervisor.py")
 NAME: Final = "chaos"
-SPOOL_MIB: Final = 32
+SPOOL_MIB: Final = 320
+"""More than a capture wants to find."""
 
 
 class Chaos:
@@ -75,6 +76,17 @@ class Chaos:
     def met(self) -> bool:
         """Whether it came to the trouble."""
         return bool(self._seen()["met"])
+
+    def quiet(self) -> None:
+        """Waits until nothing is written any more."""
+        seen: list[tuple[object, ...]] = []
+
+        def nothing_new() -> bool:
+            now = self._seen()
+            seen.append((len(now["writes"]), now["starts"]))
+            return len(seen) > 2 and len(set(seen[-3:])) == 1
+
+        eventually(nothing_new, interval=0.7, what="nothing is written")
 
     def ready(self) -> None:
         """Waits until the operator is the active one again."""
