@@ -23,7 +23,8 @@ EVERY = """
 
 Stories that are played so fast that the operator can die at every write, and at every two writes one after the other.
 All that the operator and its children decide and store is real; API server, kubelet and scheduler are played. A number
-is at how many places, or pairs of places, the trouble came; all came to the same end.
+is at how many places, or pairs of places, the trouble came. All came to the same end, but for an environment whose
+deadline the clock jumped over: it ends with `DeadlineExceeded`, and the archive is as good as it is.
 """
 AWAY = """
 ## What went away
