@@ -186,6 +186,7 @@ def test_a_thousand_captures_and_five_thousand_replays(
 def measured(world: World, captures: int, *, crash: bool) -> Measured:
     """Grows the crowd and looks at everything once."""
     found = Measured(captures, captures * REPLAYS, int(captures * RUNNING))
+    report(f"{captures} captures: made")
     world.operator.stop()
     world.grow(captures)
     marks, before = world.touch(), writes(world.kube)
@@ -194,15 +195,19 @@ def measured(world: World, captures: int, *, crash: bool) -> Measured:
     world.true_picture(marks)
     found.start_seconds = time.monotonic() - began
     found.writes_at_start = dict(writes(world.kube) - before)
+    report(f"a true picture after {found.start_seconds:.0f} s")
     running = _run(world, found.running)
     found.capture_seconds = _captured(world)
+    report("at rest")
     _rest(world, found)
+    report(f"{found.at_rest}, {found.cpu_at_rest:.3f} cores")
     if crash:
         marks = world.touch()
         began = time.monotonic()
         world.operator.crash()
         world.true_picture(marks)
         found.after_crash = time.monotonic() - began
+        report(f"after a crash: {found.after_crash:.0f} s")
     found.to_status = asyncio.run(_ended(world, running))
     found.memory = world.metric("process_resident_memory_bytes") / 2**20
     found.peak = max(found.peak, world.peak())
