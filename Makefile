@@ -6,7 +6,9 @@ export XDG_CACHE_HOME ?= $(HOME)/.cache
 BIN := .venv/bin
 CLUSTER ?= kai-snapshot
 ARGS ?=
-E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
+KIND := --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
+E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e $(KIND)
+LONG = $(BIN)/pytest -v --durations=0 $(if $(ARGS),,--write-docs) --cluster-name $(CLUSTER)-long $(KIND) $(ARGS)
 TIMED := tools/timed
 
 help: ## Show the targets
@@ -18,8 +20,8 @@ demo: cluster ## Start a cluster with everything in it, apply manifests/samples,
 test: ## Set up, lint, run the unit tests, look at the pages, run the e2e stories; says how long each took
 	@$(TIMED) setup lint unit browser e2e
 
-down: ## Remove the clusters of demo and of test
-	@for cluster in $(CLUSTER) $(CLUSTER)-e2e; do .tools/bin/kind delete cluster --name $$cluster; done
+down: ## Remove the clusters of demo, test and test-long
+	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-long; do .tools/bin/kind delete cluster --name $$cluster; done
 
 setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser, Prometheus
 	@tools/setup
@@ -44,6 +46,15 @@ browser: ## The pages in a real browser; ARGS go to pytest
 
 e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
 	@$(E2E) -v --durations=10 $(ARGS)
+
+test-long: ## Chaos, scale and fuzzing, on a cluster of their own; writes docs/chaos.md and docs/scale.md
+	@tools/setup long && KAI_SNAPSHOT_FUZZ_EXAMPLES=$${KAI_SNAPSHOT_FUZZ_EXAMPLES:-20000} $(LONG) tests/long
+
+chaos: ## Of the long tests: the operator killed at every step, and all else that can go away; ARGS go to pytest
+	@tools/setup long && $(LONG) tests/long/test_chaos_*.py
+
+scale: ## Of the long tests: 1,000 captures, 5,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
+	@tools/setup long && $(LONG) tests/long/test_scale.py
 
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)
@@ -78,4 +89,4 @@ lock: venv ## Lock the newest dependencies into requirements/
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup cluster venv lint format unit browser e2e bench screenshots agreement growth crds chart image-twice sbom audit lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-long chaos scale bench screenshots agreement growth crds chart image-twice sbom audit lock
