@@ -19,6 +19,7 @@ from kai_snapshot.jobs import names
 from kai_snapshot.runs.deliver import Delivery
 from kai_snapshot.transfer.server import application
 from support.environments import World
+from support.transferred import PRESENTED, TRUST
 from unit.test_drive import FakeChildren
 
 NODES = {"gpu-1": {"pool": "gpu"}}
@@ -45,7 +46,7 @@ def endpoint(world: World, spool: Path) -> Iterator[str]:
     async def serve() -> web.AppRunner:
         runner = web.AppRunner(served)
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=PRESENTED.context).start()
         ports.append(runner.addresses[0][1])
         started.set()
         return runner
@@ -62,7 +63,7 @@ def endpoint(world: World, spool: Path) -> Iterator[str]:
     thread.start()
     assert started.wait(10)
     try:
-        yield f"http://127.0.0.1:{ports[0]}"
+        yield f"https://127.0.0.1:{ports[0]}"
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -75,7 +76,10 @@ def pod(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     (secret,) = world.cluster.secrets.values()
     token = tmp_path / "token"
     token.write_text(secret["stringData"]["token"])
+    authorities = tmp_path / "ca.crt"
+    authorities.write_text(TRUST)
     monkeypatch.setattr(names, "TOKEN_FILE", str(token))
+    monkeypatch.setattr(names, "AUTHORITIES_FILE", str(authorities))
     monkeypatch.setattr(job, "TERMINATION_LOG", tmp_path / "termination")
     (container,) = made["spec"]["template"]["spec"]["containers"]
 

@@ -1,4 +1,6 @@
-"""Listens for the transfer endpoint's clients."""
+"""Listens, over TLS, for the transfer endpoint's clients."""
+
+import ssl
 
 from aiohttp import web
 
@@ -10,11 +12,11 @@ class Listener:
         self._runner = runner
 
     @classmethod
-    async def start(cls, app: web.Application, *, port: int) -> "Listener":
+    async def start(cls, app: web.Application, context: ssl.SSLContext, *, port: int) -> "Listener":
         """Serves the application on all addresses."""
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=10)
         await runner.setup()
-        await web.TCPSite(runner, port=port).start()
+        await web.TCPSite(runner, port=port, ssl_context=context).start()
         return cls(runner)
 
     async def close(self) -> None:
