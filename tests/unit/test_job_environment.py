@@ -1,15 +1,12 @@
 """What the pod of a node runs, against a real transfer endpoint: from the collectors to the stored document."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from typer.testing import CliRunner, Result
 
 from kai_snapshot.cli import job
@@ -19,7 +16,7 @@ from kai_snapshot.jobs import names
 from kai_snapshot.runs.deliver import Delivery
 from kai_snapshot.transfer.server import application
 from support.environments import World
-from support.transferred import PRESENTED, TRUST
+from support.transferred import TRUST, in_thread
 from unit.test_drive import FakeChildren
 
 NODES = {"gpu-1": {"pool": "gpu"}}
@@ -38,35 +35,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @contextmanager
 def endpoint(world: World, spool: Path) -> Iterator[str]:
-    """The transfer endpoint, in a thread of its own."""
+    """The transfer endpoint of that world."""
     replays = Delivery(world.services, on_result=lambda _: None)
-    served = application(world.services.tokens, replays, world.delivery, spool=spool)
-    loop, started, ports = asyncio.new_event_loop(), threading.Event(), []
-
-    async def serve() -> web.AppRunner:
-        runner = web.AppRunner(served)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=PRESENTED.context).start()
-        ports.append(runner.addresses[0][1])
-        started.set()
-        return runner
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        runner = loop.run_until_complete(serve())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(10)
-    try:
-        yield f"https://127.0.0.1:{ports[0]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    with in_thread(application(world.services.tokens, replays, world.delivery, spool=spool)) as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Who answers as the transfer endpoint is known by its certificate, or told nothing."""
 
 import asyncio
-import socket
+import gzip
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +18,7 @@ from kai_snapshot.transfer.certificates import HANDOVER, LIFETIME, RENEWAL, Cert
 from kai_snapshot.transfer.client import connect
 from kai_snapshot.transfer.listen import Listener
 from kai_snapshot.transfer.presented import Presented, client_context
-from support.transferred import TRUST, serving, session
+from support.transferred import PRESENTED, TRUST, serving, session
 from unit.test_settings import NEEDED
 
 pytestmark = pytest.mark.asyncio
@@ -153,21 +153,43 @@ async def test_plain_http_and_old_tls_get_nothing() -> None:
                 pass
 
 
-async def test_the_operator_listens_over_tls_alone() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    certificate = make("127.0.0.1", NOW)
-    listener = await Listener.start(web.Application(), Presented(Certificates(certificate)).context, port=port)
+@pytest.mark.parametrize("said", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"], ids=["nothing", "half a question"])
+async def test_a_connection_that_asks_nothing_is_closed(said: bytes) -> None:
+    listener = await Listener.start(web.Application(), PRESENTED.context, host="127.0.0.1", port=0, idle_seconds=0.05)
     try:
-        context = client_context(certificate.authority)
-        async with (
-            aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as client,
-            client.get(f"https://127.0.0.1:{port}/") as response,
-        ):
-            assert response.status == 404
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=client_context(TRUST))
+        writer.write(said)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
     finally:
         await listener.close()
+
+
+async def test_what_is_no_http_is_a_line_in_the_log_without_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(web.Application()) as url:
+        port = int(url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client_context(TRUST))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\0\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.0 400 ")
+        writer.close()
+    (told,) = (each for each in caplog.records if each.name == "kai_snapshot.transfer.listen")
+    assert (told.levelname, told.exc_info) == ("WARNING", None)
+    assert "secret" not in caplog.text
+
+
+async def test_a_body_that_says_it_is_compressed_is_taken_as_it_is() -> None:
+    async def take(request: web.Request) -> web.Response:
+        return web.json_response(len(await request.read()))
+
+    app, packed = web.Application(), gzip.compress(bytes(1 << 20))
+    app.router.add_put("/", take)
+    async with (
+        serving(app) as url,
+        session() as client,
+        client.put(f"{url}/", data=packed, headers={"Content-Encoding": "gzip"}) as response,
+    ):
+        assert await response.json() == len(packed)
 
 
 async def test_other_authorities_of_the_machine_are_not_trusted() -> None:
