@@ -90,7 +90,7 @@ def test_a_man_in_the_middle_is_told_nothing_and_the_replay_says_why(
     source = upload(bucket, stage.ARCHIVE)
     over = story.finished(story.create(replay(f"watched-{tag}", of=source, versions=[GOOD], backoffLimit=0)))
     (result,) = over["status"]["results"]
-    assert (result["outcome"], result["attempt"]) == ("Failed", 2)
+    assert (result["outcome"], result["attempt"]) == ("ResultLost", 2)
     assert "TLSVerificationFailed: " in result["message"]
     assert f"who answers at https://{HOST}:8082 is not the operator that this Job was made by" in result["message"]
     said = man_in_the_middle()

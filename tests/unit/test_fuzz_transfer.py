@@ -56,10 +56,12 @@ class Served:
 
     def drop(self, data: bytes) -> None:
         """Goes away without a word after that."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_SECONDS) as plain:
-            connection = CONTEXT.wrap_socket(plain, server_hostname="127.0.0.1")
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_SECONDS) as plain,
+            CONTEXT.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+            contextlib.suppress(ConnectionError, ssl.SSLError),
+        ):
             connection.sendall(data)
-            connection.close()
 
     def taken(self) -> list[bytes]:
         """All that was handed in."""
@@ -242,9 +244,16 @@ BODIES = st.one_of(
 )
 
 
+class Sent(bytes):
+    """A request, of which the beginning is shown."""
+
+    def __repr__(self) -> str:
+        return f"{bytes(self[:1000])!r} of {len(self)} bytes"
+
+
 REQUESTS = st.builds(
-    lambda method, target, token, headers, body: request(
-        method, target, {"Authorization": f"Bearer {token}"} | headers, body
+    lambda method, target, token, headers, body: Sent(
+        request(method, target, {"Authorization": f"Bearer {token}"} | headers, body)
     ),
     st.sampled_from(METHODS),
     st.sampled_from(TARGETS),
