@@ -1,9 +1,10 @@
 """A man in the middle: a pod that takes the transfer endpoint's place, with a certificate of an authority of its own.
 
-The file is the pod's program as well: it counts on standard output who spoke to it in spite of that.
+The file is the pod's program as well: it tells on standard output who came, and what it was told.
 """
 
 import http.server
+import socket
 import ssl
 import sys
 
@@ -26,9 +27,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Server(http.server.HTTPServer):
     """Says who came."""
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A handshake that was broken off."""
-        say(f"refused {sys.exc_info()[1]}")
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Whoever it is, and however far the handshake will come."""
+        request, address = super().get_request()
+        say(f"came {address}")
+        return request, address
 
 
 def say(text: str) -> None:

@@ -200,6 +200,35 @@ def test_a_bomb_of_valid_json_is_a_finding_within_the_memory_of_a_capture(bomb: 
     assert {problem["reason"] for problem in found["problems"]} <= set(ARCHIVE_REASONS)
 
 
+@pytest.mark.parametrize("back", [12, 10, 6, 14])
+def test_a_number_that_refers_to_a_zip64_record_that_is_not_there_is_no_number(back: int) -> None:
+    data = bytearray(archive(DOCUMENT))
+    width = 4 if back in (10, 6) else 2
+    data[-back : len(data) - back + width] = b"\xff" * width
+    assert not check(bytes(data)).valid
+
+
+@pytest.mark.parametrize("lie", [None, 0, 2, 3, 4, 5], ids=str)
+def test_a_zip64_record_at_the_end_is_believed_only_if_it_is_true(lie: int | None) -> None:
+    data = archive(DOCUMENT)
+    directory = data.index(b"PK\1\2")
+    length = len(data) - 22 - directory
+    numbers = [0, 0, 1, 1, length, directory]
+    if lie is not None:
+        numbers[lie] += 1
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, *numbers)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, directory + length, 1)
+    end = b"PK\5\6" + b"\0" * 4 + b"\xff" * 12 + b"\0\0"
+    assert check(data[:-22] + record + locator + end).valid is (lie is None)
+
+
+def test_nor_is_the_place_of_the_member() -> None:
+    data = bytearray(archive(DOCUMENT))
+    entry = data.index(b"PK\1\2")
+    data[entry + 42 : entry + 46] = b"\xff" * 4
+    assert not check(bytes(data)).valid
+
+
 def test_the_forge_makes_good_archives_too(tmp_path: Path) -> None:
     (tmp_path / "good").write_bytes(archive(DOCUMENT))
     assert inspect(tmp_path / "good").valid
