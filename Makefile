@@ -6,7 +6,8 @@ export XDG_CACHE_HOME ?= $(HOME)/.cache
 BIN := .venv/bin
 CLUSTER ?= kai-snapshot
 ARGS ?=
-E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
+KIND := --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
+E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e $(KIND)
 TIMED := tools/timed
 
 help: ## Show the targets
@@ -18,8 +19,8 @@ demo: cluster ## Start a cluster with everything in it, apply manifests/samples,
 test: ## Set up, lint, run the unit tests, look at the pages, run the e2e stories; says how long each took
 	@$(TIMED) setup lint unit browser e2e
 
-down: ## Remove the clusters of demo and of test
-	@for cluster in $(CLUSTER) $(CLUSTER)-e2e; do .tools/bin/kind delete cluster --name $$cluster; done
+down: ## Remove the clusters of demo, test and test-docs
+	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-docs; do .tools/bin/kind delete cluster --name $$cluster; done
 
 setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser
 	@tools/setup
@@ -45,6 +46,9 @@ browser: ## The pages in a real browser; ARGS go to pytest
 e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
 	@$(E2E) -v --durations=10 $(ARGS)
 
+test-docs: cluster ## Run the commands of README.md and docs/ on a cluster of their own; ARGS go to pytest (-k incident)
+	@$(BIN)/pytest tests/docs --cluster-name $(CLUSTER)-docs $(KIND) -v -rs --durations=10 $(ARGS)
+
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)
 
@@ -66,4 +70,4 @@ lock: venv ## Lock the newest dependencies into requirements/
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup cluster venv lint format unit browser e2e bench screenshots agreement growth crds lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-docs bench screenshots agreement growth crds lock
