@@ -20,7 +20,7 @@ _CHECKED_OUT = (
     "Dockerfile", "LICENSE", "Makefile", "README.md", "crds", "docs", "manifests", "operator", "pyproject.toml",
     "requirements", "tools",
 )  # fmt: skip
-_COMMAND_SECONDS = 300
+_COMMAND_SECONDS = 600
 _SERVE_SECONDS = 60
 _ADDRESS = re.compile(r"(?:http://|Forwarding from )(127\.0\.0\.1:\d+)")
 
