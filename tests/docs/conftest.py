@@ -90,17 +90,20 @@ def _write_tool(program: Path, version: str) -> None:
 
 @pytest.fixture(scope="session")
 def installed(kube: Kube) -> Callable[[], None]:
-    """Sees to it, once, that the operator is there as the pages have it, with what the samples capture."""
+    """Sees to it that the operator is there as the pages have it, whatever the page before made of it, with archives."""
+
+    def install() -> None:
+        kube.apply(*stage.operator_objects(kube, _players()))
+        archives()
+        kube.rolled_out(stage.OPERATOR, stage.NAMESPACE)
 
     @cache
-    def install() -> None:
-        objects = stage.operator_objects(kube, _players())
-        kube.apply(*objects, *stage.samples(kube))
+    def archives() -> None:
+        kube.apply(*stage.samples(kube))
         kube.rolled_out(stage.OPERATOR, stage.NAMESPACE)
         for name in ("hourly", "nightly-on-volume"):
-            kube.run(
-                "annotate", f"snapcap/{name}", "--overwrite", "kai-snapshot.io/run-requested-at=1", "-nkai-snapshots"
-            )
+            requested = "kai-snapshot.io/run-requested-at=at first"
+            kube.run("annotate", f"snapcap/{name}", "--overwrite", requested, f"--namespace={stage.NAMESPACE}")
             eventually(partial(_succeeded, kube, name), what=f"an archive of {name}")
 
     return install

@@ -21,6 +21,6 @@ def in_order() -> list[Block]:
 @pytest.mark.parametrize("block", in_order(), ids=lambda block: block.name)
 def test_a_block_does_what_it_says(block: Block, request: pytest.FixtureRequest) -> None:
     if block.needs is not None:
-        pytest.skip(f"needs {NEEDS[block.needs]}")
+        pytest.skip(f"{block.name} needs {NEEDS[block.needs]}")
     reader: Reader = request.getfixturevalue("reader")
     reader.read(block)
