@@ -90,7 +90,7 @@ def _write_tool(program: Path, version: str) -> None:
 
 @pytest.fixture(scope="session")
 def installed(kube: Kube) -> Callable[[], None]:
-    """Sees to it that the operator is there as the pages have it, whatever the page before made of it, with archives."""
+    """Sees to it that the operator is as the pages have it, whatever the one before made of it, and has archives."""
 
     def install() -> None:
         kube.apply(*stage.operator_objects(kube, _players()))
