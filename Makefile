@@ -22,7 +22,7 @@ test: ## Set up, lint, run the unit tests, look at the pages, run the e2e storie
 down: ## Remove the clusters of demo, test and test-docs
 	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-docs; do .tools/bin/kind delete cluster --name $$cluster; done
 
-setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser
+setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser, Prometheus
 	@tools/setup
 
 cluster:
@@ -65,9 +65,21 @@ crds: venv ## Render crds/ and docs/api.md from the models, docs/command-referen
 	@$(BIN)/python -m kai_snapshot.api.crd crds && $(BIN)/python -m kai_snapshot.api.reference docs/api.md
 	@$(BIN)/typer kai_snapshot.cli.app utils docs --name kai-snapshot --title "Command reference" --output docs/command-reference.md
 
+chart: venv ## Render from manifests/ what is not kustomize
+	@PYTHONPATH=tools $(BIN)/python -m chart
+
+image-twice: venv ## Build the image twice, each time from nothing, and compare the digests; about 4 minutes
+	@tools/setup image && tools/image twice
+
+sbom: venv ## Build the image, and write dist/kai-snapshot-operator.cdx.json: what is in it
+	@tools/setup image && PYTHONPATH=tools $(BIN)/python -m sbom dist
+
+audit: venv ## Ask for known vulnerabilities of the locked dependencies; fails too where nobody could be asked; ARGS go to pip-audit
+	@PYTHONPATH=tools $(BIN)/python -m toolchain.audit $(ARGS)
+
 lock: venv ## Lock the newest dependencies into requirements/
 	@cd requirements && for each in "../pyproject.toml runtime" "build.in build" "dev.in dev" "bootstrap.in bootstrap" "go.in go" "axe.in axe --no-deps"; do \
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-docs bench screenshots agreement growth crds lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-docs bench screenshots agreement growth crds chart image-twice sbom audit lock

@@ -23,6 +23,8 @@ class Reason(StrEnum):
     """Done, and good."""
     SUCCEEDED_HEALED = "SucceededHealed"
     """Stored; the scheduler served `config: null`, the configuration was read from its ConfigMap into the manifest."""
+    SUCCEEDED_FROM_API = "SucceededFromAPI"
+    """Stored; the scheduler did not answer, the document was built from the API server's lists."""
     PARTIALLY_FAILED = "PartiallyFailed"
     """Some of the versions could be replayed, others not."""
     FAILED = "Failed"
@@ -163,6 +165,12 @@ class Reason(StrEnum):
     """No such snapshot-tool binary or image, or no container engine to run one."""
     PATCH_FAILED = "PatchFailed"
     """A patch of a replay cannot be read, or does not fit what is in the archive."""
+
+    # a redaction
+    INVALID_KEY = "InvalidKey"
+    """The key of a redaction is too short to be one."""
+    INVALID_TABLE = "InvalidTable"
+    """The table of a redaction cannot be read."""
 
     # the environment
     INVALID_ENVIRONMENT = "InvalidEnvironment"

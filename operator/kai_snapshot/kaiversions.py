@@ -129,6 +129,15 @@ CLAIMS_NEED_DISCOVERY = (Span(Release(0, 13, 0), Release(0, 14, 0)),)
 HAS_DISCOVERY = (Span(Release(0, 13, 0)),)
 """A snapshot has `discovery`: the API groups of the cluster."""
 
+COMPACTS_PODS = (Span(Release(0, 16, 2)),)
+"""The scheduler keeps of a pod what it decides on, and so does its snapshot: no images, no values of variables."""
+
+LEAVES_OUT_SUCCEEDED = (Span(Release(0, 16, 2), UNREAD),)
+"""It does not see pods that have succeeded; those that have failed it sees in none of the versions that compact."""
+
+HAS_SEARCH_BUDGETS = (Span(Release(0, 16, 0)),)
+"""The configuration limits how long the scheduler searches (`scenarioSearchBudgets`)."""
+
 HANGS_ON_NODE_TOPOLOGIES = (Span(Release(0, 16, 0), Release(0, 17, 0)),)
 """The tool waits for ever if `discovery` lists topology.node.k8s.io: what it reads the objects with never starts."""
 
@@ -172,6 +181,22 @@ def has_action(tag: str | None, name: str) -> bool:
 def dra_form(tag: str | None) -> Literal["v1", "v1beta1"]:
     """The version of resource.k8s.io whose form resource claims, slices and device classes have in its snapshots."""
     return "v1" if within(tag, DRA_V1) else "v1beta1"
+
+
+def compacts_pods(tag: str | None) -> bool:
+    """Whether the scheduler's snapshot has of each pod only what it decides on; assumed of a version not known."""
+    return within(tag, COMPACTS_PODS)
+
+
+def left_out_phases(tag: str | None) -> tuple[str, ...]:
+    """The phases of pods that the scheduler does not see."""
+    succeeded = ("Succeeded",) if within(tag, LEAVES_OUT_SUCCEEDED) else ()
+    return (*succeeded, "Failed") if compacts_pods(tag) else ()
+
+
+def has_search_budgets(tag: str | None) -> bool:
+    """Whether the scheduler's configuration has `scenarioSearchBudgets`; assumed of a version not known."""
+    return within(tag, HAS_SEARCH_BUDGETS)
 
 
 def tool_image(tag: str) -> str:

@@ -3,18 +3,22 @@
 Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 from prometheus_client.process_collector import ProcessCollector
 
+from kai_snapshot.api.conditions import LAST_CAPTURE_SUCCEEDED, READY, STALLED, Condition
 from kai_snapshot.api.environmentdocument import CollectorReport, EnvironmentDocument
 from kai_snapshot.api.environmentspec import EnvironmentStatus
 from kai_snapshot.api.snapshotcapture import SnapshotCapture, SnapshotCaptureStatus
 from kai_snapshot.api.snapshotreplay import SnapshotReplayStatus
+from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.schedule import Timetable, interval, jitter
 
+_VERDICTS: Final = (Reason.EXPECTATIONS_MET, Reason.EXPECTATIONS_NOT_MET)
 _BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 
 
@@ -29,6 +33,7 @@ class Metrics:
             for name, text in {
                 "last_success_timestamp_seconds": "When the last successful run was over; absent before the first.",
                 "next_schedule_timestamp_seconds": "When the next run starts by schedule.",
+                "schedule_interval_seconds": "From the run before to the next, by schedule.",
                 "consecutive_failures": "Failed runs since the last success.",
                 "suspended": "1 while the schedule is suspended.",
                 "ready": "1 if the condition Ready is True.",
@@ -39,6 +44,19 @@ class Metrics:
                 "environment_drift_changes": "What changed there since the environment before.",
             }.items()
         }
+        self._leader = Gauge(
+            "leader_election_master_status",  # as client-go calls it, so that dashboards of other controllers fit
+            "1 in the replica that holds the Lease, 0 in one that stands by.",
+            ["name"],
+            registry=self.registry,
+        )
+        self._problem = Gauge(
+            "kai_snapshot_capture_problem",
+            "1 while the last run has failed, or none can start, for that reason.",
+            ["namespace", "name", "reason"],
+            registry=self.registry,
+        )
+        self._problems: dict[tuple[str, str], str] = {}
         self._runs = Counter(
             "kai_snapshot_capture_runs",
             "Runs that are over, by outcome and reason.",
@@ -60,6 +78,17 @@ class Metrics:
         self._replays = Counter(
             "kai_snapshot_replays_finished", "Replays that are over, by outcome.", ["outcome"], registry=self.registry
         )
+        self._gates = Counter(
+            "kai_snapshot_replay_gates",
+            "Replays with expectations that are over, by verdict: ExpectationsMet or ExpectationsNotMet.",
+            ["verdict"],
+            registry=self.registry,
+        )
+        # What is there from the start as 0 is seen to rise when it first happens.
+        for outcome in (Reason.SUCCEEDED, Reason.PARTIALLY_FAILED, Reason.FAILED):
+            self._replays.labels(outcome)
+        for verdict in _VERDICTS:
+            self._gates.labels(verdict)
         self._versions = Counter(
             "kai_snapshot_replay_versions", "Versions replayed, by outcome.", ["outcome"], registry=self.registry
         )
@@ -72,19 +101,33 @@ class Metrics:
 
         self._environment = EnvironmentMetrics(self.registry)
 
-    def serve(self, port: int) -> None:
-        """Serves /metrics in a thread."""
-        start_http_server(port, registry=self.registry)
+    def serve(self, port: int, *, ready: Callable[[], bool]) -> None:
+        """Serves /metrics in threads, and /readyz for the kubelet: a replica that stands by has no other server."""
+        server, _ = start_http_server(port, registry=self.registry)
+        metrics = server.get_app()
+
+        def answer(environ: Any, start_response: Any) -> Iterable[bytes]:
+            if environ["PATH_INFO"] != "/readyz":
+                return metrics(environ, start_response)  # type: ignore[misc]
+            start_response("200 OK" if ready() else "503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"ok\n" if ready() else b"neither leads nor follows one that leads\n"]
+
+        server.set_app(answer)
+
+    def leads(self, lease: str, leads: Callable[[], bool]) -> None:
+        """Says whether this process holds the Lease, as often as it is asked."""
+        self._leader.labels(lease).set_function(lambda: float(leads()))
 
     def capture_seen(self, capture: SnapshotCapture, status: SnapshotCaptureStatus) -> None:
         """Sets the gauges of a capture."""
-        ready = next((c.status for c in status.conditions if c.type == "Ready"), "Unknown")
+        conditions = {each.type: each for each in status.conditions}
         values: dict[str, float | None] = {
             "last_success_timestamp_seconds": _seconds(status.last_successful_time),
             "next_schedule_timestamp_seconds": _seconds(status.next_schedule_time),
+            "schedule_interval_seconds": _interval(capture, status),
             "consecutive_failures": status.consecutive_failures,
             "suspended": float(capture.spec.suspend),
-            "ready": float(ready == "True"),
+            "ready": float(READY in conditions and conditions[READY].status == "True"),
             "archives": status.archives.count if status.archives else None,
             "archive_bytes": status.archives.bytes if status.archives else None,
             **_environment(status.environment),
@@ -95,9 +138,19 @@ class Metrics:
                 self._gauges[name].labels(*labels).set(value)
             else:
                 self._gauges[name].remove(*labels)
+        self._set_problem(labels, _problem(conditions))
+
+    def _set_problem(self, labels: tuple[str, str], reason: str | None) -> None:
+        before = self._problems.pop(labels, None)
+        if before not in (None, reason):
+            self._problem.remove(*labels, before)
+        if reason is not None:
+            self._problems[labels] = reason
+            self._problem.labels(*labels, reason).set(1)
 
     def capture_gone(self, namespace: str, name: str) -> None:
         """Removes what is counted and set by the capture's name."""
+        self._set_problem((namespace, name), None)
         for metric in (*self._gauges.values(), self._runs, self._missed):
             metric.remove_by_labels({"namespace": namespace, "name": name})
 
@@ -114,6 +167,9 @@ class Metrics:
         """Counts what is new in a replay's status."""
         if after.outcome is not None and before.outcome is None:
             self._replays.labels(after.outcome).inc()
+            ready = next((each.reason for each in after.conditions if each.type == READY), "")
+            if ready in _VERDICTS:
+                self._gates.labels(ready).inc()
         known = {result.name: result.outcome for result in before.results}
         for result in after.results:
             if result.outcome not in ("Pending", "Running", known.get(result.name)):
@@ -163,6 +219,26 @@ class EnvironmentMetrics:
         for report in reports:
             self._collector_seconds.labels(report.name).observe(report.duration_seconds)
         self._seconds.observe(max((report.duration_seconds for report in reports), default=0.0))
+
+
+def _problem(conditions: Mapping[str, Condition]) -> str | None:
+    """Why nothing can start, else why the last run failed."""
+    stalled, last = conditions.get(STALLED), conditions.get(LAST_CAPTURE_SUCCEEDED)
+    if stalled is not None and stalled.status == "True":
+        return stalled.reason
+    return last.reason if last is not None and last.status == "False" else None
+
+
+def _interval(capture: SnapshotCapture, status: SnapshotCaptureStatus) -> float | None:
+    timing = capture.spec.schedule
+    if timing is None or status.next_schedule_time is None:
+        return None
+    delay = jitter(capture.metadata.uid, timing.jitter_seconds)
+    try:
+        timetable = Timetable.parse(timing.cron, timing.time_zone)
+    except TerminalError:
+        return None
+    return interval(timetable, status.next_schedule_time - delay).total_seconds()
 
 
 def _environment(beside: EnvironmentStatus | None) -> dict[str, float | None]:

@@ -36,6 +36,8 @@ _LONGEST = 128
 # cronsim leaves out and repeats hours by the clock on the wall: begin before the last change that could still matter
 _CLOCK_CHANGE = timedelta(hours=3)
 _FIRST_LOOK_BACK = timedelta(hours=1)
+_LEAP_YEARS = timedelta(days=8 * 366)
+"""The longest from one 29 February to the next."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,12 @@ def due(
     came = sum(1 for _ in islice(takewhile(lambda slot: slot <= newest, timetable.after(handled)), MISSED_LIMIT + 1))
     missed = min(came - (run is not None), MISSED_LIMIT)
     return Due(run, newest, missed, next(timetable.after(latest)) + delay)
+
+
+def interval(timetable: Timetable, slot: datetime) -> timedelta:
+    """From the slot before to `slot`."""
+    before = timetable.newest(slot - _LEAP_YEARS, slot - timedelta(seconds=1))
+    return slot - before if before is not None else _LEAP_YEARS
 
 
 @cache

@@ -1,5 +1,6 @@
 """How fast the simulator is, and in how much memory, beside snapshot-tool: as recorded, and where it is at hand."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -82,10 +83,11 @@ def run(wanted: Sequence[str]) -> tuple[float, float]:
     return took, sum(actions.values()) / 1000
 
 
-def used(wanted: Sequence[str]) -> Used:
-    """What a command uses."""
+def used(wanted: Sequence[str], output: Path = Path(os.devnull)) -> Used:
+    """What a command uses; what it writes goes to `output`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    errors = subprocess.run(launched(wanted), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).stderr
+    with output.open("wb") as out:
+        errors = subprocess.run(launched(wanted), check=True, stdout=out, stderr=subprocess.PIPE).stderr
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     took = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Used(took, peak(errors) / 1_000_000)

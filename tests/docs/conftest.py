@@ -19,7 +19,7 @@ from pytest_kind.cluster import KindCluster
 
 from kai_snapshot.kaiversions import tool_image
 from stage import images, stage
-from stage.kube import Kube
+from stage.kube import Kube, Object
 from stage.stage import Cast
 from support.docblocks import Block
 from support.eventually import eventually
@@ -37,6 +37,20 @@ INSTALL = "docs/getting-started.md"
 def _report(text: str) -> None:
     sys.stderr.write(f"\n  {text}")
     sys.stderr.flush()
+
+
+def _prometheus_kind(kind: str) -> Object:
+    """As the Prometheus Operator defines it, but for the schema."""
+    group, plural = "monitoring.coreos.com", f"{kind.lower()}s"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }
 
 
 def _players() -> Cast:
@@ -57,6 +71,7 @@ def kube(request: pytest.FixtureRequest, kind_cluster: KindCluster) -> Kube:
         stage.surround(kube, kind_cluster.name, _players(), _report)
     kube.run("label", "nodes", "--all", "--overwrite", "nvidia.com/gpu.present=true")
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}})
+    kube.apply(*map(_prometheus_kind, ("PodMonitor", "PrometheusRule")))
     return kube
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from stage import stage
 from stage.kube import Kube, KubectlError
+from support.examples import examples
 from support.kstatus import verdict
 from support.objects import Object, capture, replay
 from support.story import Story
@@ -190,6 +191,18 @@ def test_the_samples_are_taken_by_the_api_server(kube: Kube, sample: Path, tag: 
         assert document["metadata"]["namespace"] == stage.NAMESPACE
         document["metadata"]["name"] += f"-{tag}"  # the stage may have one of that name
         kube.create(document, dry_run=True)
+
+
+def test_the_examples_of_the_documentation_are_taken_by_the_api_server(kube: Kube, tag: str) -> None:
+    refused = {}
+    for number, (page, example) in enumerate(examples()):
+        metadata = {**example.get("metadata", {}), "name": f"example-{number}-{tag}", "namespace": stage.NAMESPACE}
+        try:
+            kube.create({**example, "metadata": metadata}, dry_run=True)
+        except KubectlError as error:
+            if "no matches for kind" not in str(error):  # of other projects, which are not installed here
+                refused[page, number] = str(error)
+    assert refused == {}
 
 
 def test_an_object_nobody_has_looked_at_is_not_taken_for_ready(kube: Kube) -> None:

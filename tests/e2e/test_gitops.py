@@ -7,6 +7,7 @@ import pytest
 
 from stage import stage
 from stage.kube import Kube, KubectlError
+from stage.stage import Cast
 from support.archives import InBucket
 from support.kstatus import condition, verdict
 from support.objects import Object, capture, replay
@@ -56,6 +57,49 @@ def test_applying_the_same_again_changes_nothing_nor_does_an_operator_that_start
     story.finished(story.create(capture(f"last-{tag}", storage=bucket.spec)))  # it has looked at the others before
     assert versions([story.see(each) for each in applied]) == versions(applied)
     assert names(children(kube, "jobs", applied[0])) == names(jobs)
+
+
+FLUX = ("--server-side", "--force-conflicts", "--field-manager=kustomize-controller")
+"""As kustomize-controller applies; Argo CD, by default, as `kubectl apply` without more."""
+
+
+def test_all_of_manifests_and_its_samples_is_applied_ten_times_without_a_write(
+    kube: Kube, players: Cast, story: Story
+) -> None:
+    everything = [*stage.operator_objects(kube, players), *map(yearly, stage.samples(kube))]
+    ours = [each for each in everything if each["apiVersion"].startswith("kai-snapshot.io/")]
+    created = story.apply(*ours)
+    assert [verdict(story.finished(each)) for each in created if "schedule" not in each["spec"]] == ["Current"] * 3
+    (hourly,) = [each for each in created if each["metadata"]["name"] == "hourly"]
+    story.until(hourly, lambda seen: seen["status"].get("lastSuccessfulCapture"))
+
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": everything})
+    ways = ((), FLUX)
+
+    def applied(how: tuple[str, ...]) -> dict[str, str]:
+        said = json.loads(kube.run("apply", *how, "--output=json", "--filename=-", input=listed))["items"]
+        return {key(each): each["metadata"]["resourceVersion"] for each in said}
+
+    for how in ways:  # once, so that each has its annotation and its managed fields
+        applied(how)
+    jobs = names(kube.list("jobs", stage.NAMESPACE))
+    settled = applied(FLUX)
+    assert len(settled) == len(everything)
+    for how in ways * 5:
+        assert applied(how) == settled
+    assert names(kube.list("jobs", stage.NAMESPACE)) == jobs
+
+
+def key(obj: Object) -> str:
+    """Kind, namespace and name."""
+    return f"{obj['kind']} {obj['metadata'].get('namespace', '')}/{obj['metadata']['name']}"
+
+
+def yearly(obj: Object) -> Object:
+    """The object, without a run that is due while the test looks."""
+    if "schedule" in obj.get("spec", {}):
+        obj["spec"]["schedule"]["cron"] = "@yearly"
+    return obj
 
 
 def test_the_operator_owns_the_status_and_its_finalizer_and_nothing_else(kube: Kube, applied: list[Object]) -> None:

@@ -14,14 +14,15 @@ from support.story import Story
 OPERATOR, VIEWER = stage.OPERATOR, "kai-snapshot-viewer"
 
 
-def test_one_more_namespace_is_served_in_full(story: Story, bucket: InBucket, tag: str) -> None:
+def test_one_more_namespace_is_served_in_full_and_names_may_be_as_long_as_they_may(
+    story: Story, bucket: InBucket, tag: str
+) -> None:
     there = stage.OTHER_NAMESPACE
-    story.create(capture(f"once-{tag}", storage=bucket.spec, namespace=there))
-    finished = story.finished(
-        story.create(replay(f"replay-{tag}", of=f"once-{tag}", versions=["v0.17.0"], namespace=there))
-    )
+    once, again = (f"{name}-{tag}".ljust(52, "x") for name in ("once", "replay"))
+    story.create(capture(once, storage=bucket.spec, namespace=there))
+    finished = story.finished(story.create(replay(again, of=once, versions=["v0.17.0"], namespace=there)))
     assert verdict(finished) == "Current"
-    assert all(key.startswith(f"{there}/once-{tag}/") for key in bucket)
+    assert all(key.startswith(f"{there}/{once}/") for key in bucket)
 
 
 def test_what_the_restricted_standard_forbids_is_forbidden_where_the_operator_runs(kube: Kube) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from pytest_kind.cluster import KindCluster
 
-from kai_snapshot.runs.look import FRESH_SECONDS
+from kai_snapshot.runs.live import FRESH_SECONDS
 from stage import images, stage
 from support.eventually import eventually
 from support.schedulers import Shard

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +35,12 @@ class ApiServer:
     """What was: method, path and content."""
     created: Callable[[str, Any], None] = lambda path, content: None
     """Called with everything that is created: a controller, a kubelet."""
+    forgets: dict[str, int] = field(default_factory=dict)
+    """By path, from which object on a list has been forgotten when it is asked for the next page."""
+    goes_on: bool = True
+    """Whether it says then how to go on with what the list is by now."""
+    busy: dict[str, int] = field(default_factory=dict)
+    """How often it is too busy for a path (429)."""
     token: str | None = None
     """The only token accepted."""
     page_size: int = 500
@@ -44,10 +50,8 @@ class ApiServer:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path_qs}")
-        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
-            return refusal(401, "Unauthorized")
-        if request.path in self.statuses:
-            return refusal(self.statuses[request.path], f'User "jane" cannot use {request.path}')
+        if (refused := self.refused(request)) is not None:
+            return refused
         if request.path.endswith("/portforward"):
             return await self.forward(request)
         if request.method != "GET" and any(request.path.startswith(place) for place in self.places):
@@ -60,6 +64,16 @@ class ApiServer:
             return web.json_response(self.objects[request.path])
         return refusal(404, "not found")
 
+    def refused(self, request: web.Request) -> web.Response | None:
+        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return refusal(401, "Unauthorized")
+        if self.busy.get(request.path, 0) > 0:
+            self.busy[request.path] -= 1
+            return refusal(429, "too many requests", headers={"Retry-After": "0"})
+        if request.path in self.statuses:
+            return refusal(self.statuses[request.path], f'User "jane" cannot use {request.path}')
+        return None
+
     async def write(self, request: web.Request) -> web.Response:
         content = await request.json()
         self.writes.append((request.method, request.path, content))
@@ -68,16 +82,17 @@ class ApiServer:
         return web.json_response(content, status=201 if request.method == "POST" else 200)
 
     def page(self, request: web.Request) -> web.Response:
-        wanted = [pair.split("=", 1) for pair in request.query.get("labelSelector", "").split(",") if pair]
-        items = [
-            item
-            for item in self.lists[request.path]
-            if all(item["metadata"].get("labels", {}).get(key) == value for key, value in wanted)
-        ]
-        start = int(request.query.get("continue", "0"))
+        items = [item for item in self.lists[request.path] if chosen(item, request.query)]
+        start = int(request.query.get("continue", "0").removeprefix("later-"))
+        if start >= self.forgets.get(request.path, len(items) + 1) and "later-" not in request.query["continue"]:
+            again = {"continue": f"later-{start}"} if self.goes_on else {}
+            return refusal(410, "The provided continue parameter is too old", metadata=again)
         end = start + min(self.page_size, int(request.query.get("limit", "500")))
-        metadata = {"continue": str(end)} if end < len(items) else {}
-        return web.json_response({"items": items[start:end] or None, "metadata": metadata})
+        later = "later-" in request.query.get("continue", "")
+        metadata = {"resourceVersion": "200" if later else "100"}
+        if end < len(items):
+            metadata["continue"] = f"{'later-' if later else ''}{end}"
+        return web.json_response({"metadata": metadata, "items": items[start:end] or None})
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """As the kubelet: the port on both channels first, then bytes; an error text if nothing listens."""
@@ -115,8 +130,20 @@ class ApiServer:
         writer.close()
 
 
-def refusal(status: int, message: str) -> web.Response:
-    return web.json_response({"kind": "Status", "status": "Failure", "message": message, "code": status}, status=status)
+def chosen(item: dict[str, Any], query: Mapping[str, str]) -> bool:
+    """By label selector (`key=value`, `!key`) and field selector (`status.phase!=value`)."""
+    labels = item.get("metadata", {}).get("labels", {})
+    for wanted in filter(None, query.get("labelSelector", "").split(",")):
+        key, equals, value = wanted.partition("=")
+        if (labels.get(key) != value) if equals else (key.removeprefix("!") in labels):
+            return False
+    refused = [each.partition("!=")[2] for each in query.get("fieldSelector", "").split(",")]
+    return item.get("status", {}).get("phase", "none") not in refused
+
+
+def refusal(status: int, message: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> web.Response:
+    content = {"kind": "Status", "status": "Failure", "message": message, "code": status, **more}
+    return web.json_response(content, status=status, headers=headers)
 
 
 @asynccontextmanager

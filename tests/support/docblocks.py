@@ -1,8 +1,8 @@
 """What a page of the documentation tells its reader to do: the blocks of commands, and the files they need.
 
 Run are blocks of `sh`, and the commands behind `$ ` in blocks of `console`, where the first line of what is shown below
-them has to be among what they print. A `yaml` block that begins with a comment that is a file's name, `# quota.yaml`,
-is that file. Comments right before a block say what else there is to it:
+them has to be among what they print, `...` being anything. A `yaml` block that begins with a comment that is a file's
+name, `# quota.yaml`, is that file. Comments right before a block say what else there is to it:
 
     <!-- needs: docker -->         it is not run, for want of what NEEDS says
     <!-- until stopped -->         each of its lines serves something until it is stopped
@@ -20,10 +20,12 @@ RENDERED = ("docs/api.md", "docs/command-reference.md")
 """Pages that are made from the code, and tell nobody to do anything."""
 
 NEEDS = {
+    "bare": "a cluster without the operator: tests/e2e/test_chart.py has one",
     "docker": "a container engine, and a registry or the internet to push to and pull from",
     "kai": "KAI Scheduler itself: its kinds, or its operator",
     "node": "a shell on a node of the cluster",
     "nodes": "the nodes that the captured archive has",
+    "terminal": "what is served in another terminal",
     "workshop": "a machine of its own: it builds a cluster, or tests this project",
 }
 """Why a block is not run."""

@@ -68,7 +68,7 @@ def write_archive(path: Path, *, pods: int, shape: Shape = Shape.LINES, config: 
 def write_document(out: Writable, *, pods: int, shape: Shape = Shape.LINES, config: Json | None = CONFIG) -> Document:
     """The JSON document alone, piece by piece to `out.write`."""
     size = sum(out.write(piece) for piece in document(pods=pods, shape=shape, config=config))
-    return Document(size, {name: many for name, (many, _) in _lists(pods, shape).items()})
+    return Document(size, {name: many for name, (many, _) in lists(pods, shape).items()})
 
 
 def pods_for(size: int, shape: Shape = Shape.LINES) -> int:
@@ -83,7 +83,7 @@ def document(*, pods: int, shape: Shape = Shape.LINES, config: Json | None = CON
     yield b'{"config":' + orjson.dumps(config) + end
     yield b',"schedulerParams":' + orjson.dumps(OBJECTS["schedulerParams"]) + end
     yield b',"rawObjects":{'
-    for position, (name, (many, element)) in enumerate(_lists(pods, shape).items()):
+    for position, (name, (many, element)) in enumerate(lists(pods, shape).items()):
         yield b'%s"%s":' % (b"," if position else b"", name.encode())
         yield from _list(many, element, end)
     yield b"}"
@@ -105,10 +105,11 @@ def _list(many: int, element: Element | None, end: bytes) -> Iterator[bytes]:
     yield b"]"
 
 
-def _lists(pods: int, shape: Shape) -> dict[str, tuple[int, Element | None]]:
+def lists(pods: int, shape: Shape) -> dict[str, tuple[int, Element | None]]:
+    """How many objects each list has, and what makes them."""
     nodes = -(-pods // PODS_PER_NODE)
     running, pending = _made(POD if shape is Shape.LINES else WHOLE_POD), _made(PENDING_POD)
-    lists: dict[str, tuple[int, Element | None]] = {
+    found: dict[str, tuple[int, Element | None]] = {
         "pods": (pods, lambda index: running(index) if index % PENDING_EVERY else pending(index)),
         "nodes": (nodes, _made(OBJECTS["node"], of_node=True)),
         "queues": (QUEUES, _made(OBJECTS["queue"])),
@@ -117,7 +118,7 @@ def _lists(pods: int, shape: Shape) -> dict[str, tuple[int, Element | None]]:
         "priorityClasses": (4, _made(OBJECTS["priorityClass"])),
         "configMaps": (nodes // 10, _made(OBJECTS["configMap"])),
     }
-    return lists | dict.fromkeys(ALWAYS + (SINCE_V015 if shape is Shape.LINES else []), (0, None))
+    return found | dict.fromkeys(ALWAYS + (SINCE_V015 if shape is Shape.LINES else []), (0, None))
 
 
 def _made(template: Json, *, of_node: bool = False, of_group: bool = False) -> Element:

@@ -18,6 +18,8 @@ _MADE = {
         "kai-snapshot replay incident.zip --tool v0.14.7=$(command -v snapshot-tool-v0.14.7)"
         " --tool v0.17.0=$(command -v snapshot-tool) --output-dir out"
     ),
+    "redaction.key": "head -c 32 /dev/urandom | base64 > redaction.key",
+    "result.json": "kai-snapshot simulate incident.zip -o json > result.json",
     "replayed.json": (
         "kai-snapshot replay incident.zip --tool v0.17.0=$(command -v snapshot-tool) --repetitions 8 -o json"
         " > replayed.json"

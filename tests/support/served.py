@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
+from pathlib import Path
 from typing import Any
 
 from kai_snapshot.api.result import Engine, Outcome, ReplayResult
@@ -67,6 +68,7 @@ class Given:
     """A place whose views, or failures, are given; it counts how often it is looked at, and by how many at once."""
 
     several = False
+    file = Path("absent.zip")
 
     def __init__(self, *answers: Views | Exception, simulated: ReplayResult | None = None) -> None:
         self.answers = list(answers)
@@ -75,6 +77,13 @@ class Given:
         self.wanted: list[str] = []
         self.most = 0
         self._now = 0
+
+    @contextmanager
+    def archive(self, wanted: str) -> Iterator[Path]:
+        """The file; it is gone afterwards."""
+        del wanted
+        yield self.file
+        self.file.unlink()
 
     def see(self, wanted: str) -> Views:
         """The next of the answers; the last again and again."""
@@ -125,10 +134,20 @@ def served(
     admit: Admit | None = None,
     tls: bool = False,
     ahead: bool = False,
+    snapshot_endpoint: bool = False,
 ) -> Iterator[Site]:
     """Serves a place as long as the block lasts."""
     with listen("127.0.0.1", 0) as listener:
-        running = server(application(place, origin=origin, hosts=hosts, admit=admit, tls=tls, ahead=ahead))
+        app = application(
+            place,
+            origin=origin,
+            hosts=hosts,
+            admit=admit,
+            tls=tls,
+            ahead=ahead,
+            snapshot_endpoint=snapshot_endpoint,
+        )
+        running = server(app)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

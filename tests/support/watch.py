@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http import HTTPStatus
 from threading import Event, Lock
 
 from stage.kube import Kube
@@ -74,7 +75,19 @@ def _follow(kube: Kube, kind: str, watch: Watch, over: Event) -> None:
         options = f"watch=true&allowWatchBookmarks=true&timeoutSeconds={AT_ONCE_SECONDS}&resourceVersion={version}"
         for line in kube.get_raw(f"{path}?{options}").splitlines():
             event = json.loads(line)
-            assert event["type"] != "ERROR", event["object"]
+            if event["type"] == "ERROR":
+                version = _again(kube, path, watch, event["object"])
+                break
             version = event["object"]["metadata"]["resourceVersion"]
             if event["type"] != "BOOKMARK":
                 watch.see(event["object"])
+
+
+def _again(kube: Kube, path: str, watch: Watch, error: Object) -> str:
+    """Begins anew with what there is: the API server forgets what was before a change of the definition."""
+    assert error["code"] == HTTPStatus.GONE, error
+    listed = json.loads(kube.get_raw(path))
+    for obj in listed["items"]:
+        watch.see(obj)
+    version: str = listed["metadata"]["resourceVersion"]
+    return version

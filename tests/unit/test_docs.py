@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
@@ -25,12 +24,12 @@ from kai_snapshot.cli.app import app
 from kai_snapshot.errors import Reason
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.settings import PREFIX, Settings
+from support.examples import FENCE, PAGES, blocks, examples
+from support.monitoring import alerts
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]
 KINDS = {kind.__name__: kind for kind in (SnapshotCapture, SnapshotReplay)}
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def headings(page: str, *, level: int) -> list[str]:
@@ -46,19 +45,6 @@ def section(page: str, heading: str) -> str:
 def first_cells(text: str) -> list[str]:
     """What stands in code style at the beginning of a table's rows."""
     return re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)
-
-
-def blocks(page: Path, *languages: str) -> Iterator[str]:
-    return (text for language, text in FENCE.findall(page.read_text()) if language in languages)
-
-
-def examples() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object in YAML, with the place it stands at."""
-    for page in PAGES:
-        for text in blocks(page, "yaml"):
-            yield from ((page.name, document) for document in yaml.safe_load_all(text) if "kind" in document)
-    for path in sorted((ROOT / "manifests" / "samples").glob("*.yaml")):
-        yield from ((path.name, document) for document in yaml.safe_load_all(path.read_text()))
 
 
 def unknown(value: Any, schema: dict[str, Any], path: str) -> Iterator[str]:
@@ -93,7 +79,14 @@ def test_every_metric_is_in_the_table_with_its_labels() -> None:
     registry: CollectorRegistry = Metrics().registry
     metrics = [each for each in registry.collect() if not each.name.startswith("process_")]
     names = {each.name + ("_total" if each.type == "counter" else "") for each in metrics}
-    assert set(first_cells(section("operations.md", "Metrics and alerts"))) == names
+    assert set(first_cells(section("operations.md", "Metrics and alerts"))) == names | {
+        rule["alert"] for rule in alerts()
+    }
+
+
+def test_every_alert_is_in_the_table_with_its_severity() -> None:
+    rows = re.findall(r"^\| `(Snapshot\w+)` \| (\w+) \|", section("operations.md", "Metrics and alerts"), re.MULTILINE)
+    assert rows == [(rule["alert"], rule["labels"]["severity"]) for rule in alerts()]
 
 
 def test_every_setting_is_in_the_table_with_its_default() -> None:

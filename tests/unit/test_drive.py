@@ -289,6 +289,14 @@ def test_a_replay_pins_the_newest_archive_and_makes_a_job_with_a_token(world: An
     assert cluster.secrets["compare-0-token"]["metadata"]["ownerReferences"][0]["uid"] == "uid-compare-0"
 
 
+def test_an_archive_that_comes_later_is_not_the_one_that_was_pinned(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    manifest = pinned_replay(world, claims)
+    stored(claims, CREATED + timedelta(minutes=1), b"newer")
+    look_at_replay(all_)
+    assert status(cluster, REPLAYS, "compare")["resolvedSource"]["id"] == manifest.id
+
+
 @pytest.mark.parametrize(
     ("select", "expected"),
     [
@@ -463,6 +471,27 @@ def test_a_job_gets_the_archive_that_was_pinned_and_hands_in_what_the_status_the
     assert after["results"][0]["logURI"].endswith("/0-a1.log.gz")
     assert after["results"][0]["cpuProfileURI"].endswith("/0-a1.cpu.pprof")
     assert "memoryProfileURI" not in after["results"][0]
+
+
+def test_a_result_whose_status_was_not_written_is_told_by_the_next_look_and_replayed_by_no_second_job(
+    world: Any, claims: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, _, all_ = world
+    pinned_replay(world, claims, versions=[{"name": "v0.14.7"}])
+    Delivery(all_, on_result=lambda _: None).put_result(part(), upload(result()))
+    jobs = dict(cluster.made_jobs)
+
+    def lost(*_: Any) -> None:
+        raise ConflictError("compare")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cluster, "replace_status", lost)
+        with pytest.raises(ConflictError):
+            look_at_replay(all_)
+    look_at_replay(all_)
+    after = status(cluster, REPLAYS, "compare")
+    assert (after["outcome"], after["results"][0]["attempt"]) == ("Succeeded", 1)
+    assert cluster.made_jobs.keys() == jobs.keys()
 
 
 @pytest.mark.parametrize("content", [b"z", b"zipzip"], ids=["cut", "longer"])

@@ -12,8 +12,10 @@ import pytest
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs import look
-from kai_snapshot.runs.look import FRESH_SECONDS, KEPT, InFile, Live, Stored
-from kai_snapshot.runs.take import Taken, take_url
+from kai_snapshot.runs.live import FRESH_SECONDS, Live
+from kai_snapshot.runs.look import KEPT, InFile, Stored
+from kai_snapshot.runs.take import take_url
+from kai_snapshot.runs.taken import Taken
 from kai_snapshot.stores import layout
 from kai_snapshot.stores.memory import MemoryStore
 from support.scheduler import PluginHandler, Server, StandIn

@@ -7,6 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from kai_snapshot.cli.app import app
+from kai_snapshot.jobs import names
 from kai_snapshot.source.connection import SERVICE_ACCOUNT
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
@@ -43,6 +44,27 @@ def test_the_pages_are_served_where_the_service_and_the_policy_lead_and_only_to_
     assert found["Role"]["rules"] == [
         {"apiGroups": ["kai-snapshot.io"], "resources": ["snapshotcaptures"], "verbs": ["list"]}
     ]
+
+
+def test_the_transfer_endpoint_is_where_the_label_is_that_the_one_who_acts_puts_on_its_pod() -> None:
+    service = yaml.safe_load((MANIFESTS / "service.yaml").read_text())
+    template = yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())["spec"]["template"]
+    assert service["spec"]["selector"] == {**template["metadata"]["labels"], names.ACTIVE: "true"}
+    rules = role(MANIFESTS / "rbac" / "operator.yaml", "kai-snapshot-operator")
+    assert {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "patch"]} in rules
+
+
+def test_a_standby_is_disturbed_and_replaced_one_at_a_time() -> None:
+    found = {each["kind"]: each for each in documents("standby")}
+    deployment = yaml.safe_load((MANIFESTS / "deployment.yaml").read_text())
+    budget = found["PodDisruptionBudget"]["spec"]
+    assert budget["selector"] == deployment["spec"]["selector"]
+    patch = {each["path"]: each["value"] for each in yaml.safe_load(found["Component"]["patches"][0]["patch"])}
+    assert patch["/spec/replicas"] == 2
+    rolling = patch["/spec/strategy"]["rollingUpdate"]
+    assert (rolling["maxSurge"], rolling["maxUnavailable"], budget["maxUnavailable"]) == (0, 1, 1)
+    (spread,) = patch["/spec/template/spec/topologySpreadConstraints"]
+    assert spread["labelSelector"] == deployment["spec"]["selector"]
 
 
 def operators_pod() -> Any:

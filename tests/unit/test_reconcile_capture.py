@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kai_snapshot.api.base import rfc3339
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
+from kai_snapshot.api.manifest import BuiltFromAPI, CaptureIdentity, Manifest, SchedulerIdentity
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.snapshotcapture import RUN_REQUESTED_AT, ArchiveTotals, SnapshotCapture
 from kai_snapshot.errors import Reason
@@ -60,7 +60,9 @@ class World:
         return (found[0]["status"], found[0]["reason"]) if found else None
 
 
-def captured(id_: str, moment: datetime = CREATED, *, healed: bool = False) -> Captured:
+def captured(
+    id_: str, moment: datetime = CREATED, *, healed: bool = False, built: BuiltFromAPI | None = None
+) -> Captured:
     manifest = Manifest(
         id=id_,
         archive=f"{id_}-00000000.zip",
@@ -73,6 +75,7 @@ def captured(id_: str, moment: datetime = CREATED, *, healed: bool = False) -> C
         captured_at=moment,
         trigger="Schedule",
         healed=healed,
+        built_from_api=built,
     )
     return Captured(manifest, f"s3://archives/{id_}.zip", totals=ArchiveTotals(count=3, bytes=3000))
 
@@ -102,6 +105,25 @@ def test_a_healed_archive_is_said_to_be_healed() -> None:
     world.look()
     world.look(captured("20261122T100000Z", healed=True))
     assert world.condition("Ready") == ("True", "SucceededHealed")
+
+
+def test_an_archive_that_no_scheduler_served_is_told_of_in_every_place() -> None:
+    world = World()
+    world.look()
+    down = Problem(reason=Reason.NO_SCHEDULER_POD, message="Deployment a/b is scaled to 0")
+    world.look(captured("20261122T100000Z", built=BuiltFromAPI(because=down)))
+    assert world.condition("Ready") == ("True", "SucceededFromAPI")
+    status = world.resource["status"]
+    said = "the scheduler did not answer: NoSchedulerPod: Deployment a/b is scaled to 0"
+    assert any(said in each["message"] for each in status["conditions"] if each["type"] == "Ready")
+    assert status["lastSuccessfulCapture"]["builtFromAPI"] is True
+    assert status["history"][0]["reason"] == "SucceededFromAPI"
+    assert said in status["history"][0]["message"]
+    assert status["consecutiveFailures"] == 0
+    (event,) = [each for each in world.plan.actions if isinstance(each, Announce)]
+    assert (event.type, event.reason) == ("Warning", "SucceededFromAPI")
+    assert said in event.message
+    assert kstatus.verdict(world.resource) == "Current"
 
 
 def test_a_finished_capture_is_left_alone() -> None:

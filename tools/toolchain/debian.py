@@ -10,13 +10,17 @@ from pathlib import Path
 
 from toolchain.places import ToolError
 
-# Without Docker: the cluster's store, runtime and network; then what builds images.
+# Without Docker: what builds images; then the cluster's store, runtime and network.
+IMAGE = ("buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates")
 CLUSTER = (
-    "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "openssl",
-    "buildah", "mmdebstrap", "gpg", "busybox-static", "ca-certificates",
+    "etcd-server", "containerd", "runc", "containernetworking-plugins", "iptables", "iproute2", "openssl", *IMAGE,
 )  # fmt: skip
 BROWSER = ("chromium",)
+PROMETHEUS = ("prometheus",)
+"""With promtool, which checks the alerts."""
 BASE_IMAGE_PACKAGES = ("python3", "python3-venv", "libstdc++6", "busybox-static", "ca-certificates")
+_SOURCE_DATE_EPOCH = "1767225600"
+"""The start of 2026: no older than anything that images are made of, and the same in every build."""
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -28,7 +32,7 @@ def missing(packages: Sequence[str]) -> list[str]:
     except FileNotFoundError as e:
         raise ToolError(
             f"this is no Debian machine, which could install {' '.join(packages)}. With a Docker engine the cluster is "
-            "kind; a browser is taken if `chromium` is on the PATH"
+            "kind; a browser and Prometheus are taken if `chromium` and `promtool` are on the PATH"
         ) from e
     installed = {line.split()[0] for line in lines if line.endswith(" installed")}
     return [name for name in packages if name not in installed]
@@ -58,9 +62,20 @@ def install(packages: list[str]) -> None:
 def base_recipe() -> list[str]:
     """How mmdebstrap is to make the base image: a small Debian with Python, of this machine's release."""
     unused = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale", "info")]
-    # The mirror and how it is reached are this machine's business, not the image's.
-    forget = '--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/apt/sources.list"'
-    contents = ["--variant=essential", f"--include={','.join(BASE_IMAGE_PACKAGES)}", *unused, forget]
+    # Compiled files are found by what they were made from: files of an image all have the same time.
+    compile_all = "PYTHONHASHSEED=0 python3 -m compileall -qf --invalidation-mode=unchecked-hash /usr/lib/python3*"
+    compiled = f'--customize-hook=chroot "$1" sh -c "{compile_all}"'
+    # The mirror and how it is reached are this machine's business, not the image's; logs and caches are nobody's.
+    forget = [
+        f'--customize-hook=rm -rf "$1"/{path}'
+        for path in (
+            "etc/apt/apt.conf.d/99mmdebstrap",
+            "etc/apt/sources.list",
+            "var/cache/ldconfig/aux-cache",
+            "var/log/*",
+        )
+    ]
+    contents = ["--variant=essential", f"--include={','.join(BASE_IMAGE_PACKAGES)}", *unused, compiled, *forget]
     return ["mmdebstrap", "--mode=root", *contents, "--format=tar", _release()]
 
 
@@ -71,7 +86,14 @@ def write_base(target: Path) -> None:
         raise ToolError("apt knows no Debian repository on this machine; check /etc/apt and run apt-get update")
     options = target.with_suffix(".apt.conf")
     options.write_text(_acquire_options())
-    subprocess.run([*base_recipe(), str(target), f"--aptopt={options}", "-"], check=True, input=sources, text=True)
+    command = [*base_recipe(), str(target), f"--aptopt={options}", "-"]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": source_date_epoch()}
+    subprocess.run(command, check=True, input=sources, text=True, env=environment)
+
+
+def source_date_epoch() -> str:
+    """The time that everything in an image has, in seconds since 1970: https://reproducible-builds.org/specs/source-date-epoch."""
+    return os.environ.get("SOURCE_DATE_EPOCH") or _SOURCE_DATE_EPOCH
 
 
 def _has(package: str) -> bool:

@@ -1,5 +1,9 @@
-"""Images, built from Dockerfiles and saved as archives: by Docker where it runs, else by buildah in a store of ours."""
+"""Images, built from Dockerfiles and saved as archives: by Docker where it runs, else by buildah in a store of ours.
 
+By buildah an image is a function of the checkout and of what the mirrors have: every time in it is SOURCE_DATE_EPOCH.
+"""
+
+import json
 import subprocess
 import sys
 import tempfile
@@ -30,7 +34,7 @@ def build(tag: str, *, dockerfile: Path, context: Path, arguments: Mapping[str, 
         if docker_runs():
             _run(["docker", "build", *options])
         else:
-            _run(_buildah("build", "--isolation=chroot", *_cache(arguments), *_base(dockerfile), *options))
+            _run(_build(*_cache(arguments), *_base(dockerfile), *options))
 
 
 def _base(dockerfile: Path) -> list[str]:
@@ -73,7 +77,18 @@ def make_base() -> None:
         root = Path(directory)
         debian.write_base(root / "root.tar")
         (root / "Dockerfile").write_text('FROM scratch\nADD root.tar /\nCMD ["python3"]\n')
-        _run(_buildah("build", "--isolation=chroot", "--tag", base(), str(root)))
+        _run(_build("--tag", base(), str(root)))
+
+
+def export(image: str, layout: Path) -> str:
+    """Write `image` to `layout`, a directory as the Open Container Initiative has it. Returns its digest."""
+    _run(_buildah("push", "--quiet", image, f"oci:{layout}"))
+    (manifest,) = json.loads((layout / "index.json").read_text())["manifests"]
+    return str(manifest["digest"])
+
+
+def _build(*arguments: str) -> list[str]:
+    return _buildah("build", "--isolation=chroot", f"--timestamp={debian.source_date_epoch()}", *arguments)
 
 
 def _buildah(*arguments: str) -> list[str]:

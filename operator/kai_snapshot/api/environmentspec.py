@@ -117,8 +117,8 @@ class EnvironmentStatus(ApiModel):
 
     id: str
     """The run's id."""
-    outcome: Literal["Running", "Succeeded", "PartiallyFailed", "Failed"] = "Running"
-    """Running, or how it ended: PartiallyFailed lacks some nodes, Failed has nothing."""
+    outcome: str = "Running"
+    """Running, or how it ended: Succeeded, PartiallyFailed (lacks some nodes), or Failed (has nothing)."""
     reason: str = "Progressing"
     """Why, in one word."""
     message: str = ""

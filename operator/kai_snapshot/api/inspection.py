@@ -27,6 +27,8 @@ class Inspection(ApiModel):
     """In the order of the document."""
     object_counts: dict[str, int] = Field(default_factory=dict)
     """Objects in each list of `rawObjects`, in the order of the document; a list that is `null` has none."""
+    built_from_api: bool = Field(default=False, alias="builtFromAPI")
+    """`kai-snapshot` built it from the API server's lists, as the archive itself says: no scheduler served it."""
     config_present: bool
     """The scheduler's configuration is there, and not `null`."""
     actions: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ from pydantic import Field, JsonValue, ValidationError
 from kai_snapshot.api.base import ApiModel, Time
 from kai_snapshot.api.environmentindex import StoredEnvironment
 from kai_snapshot.api.ids import ID
+from kai_snapshot.api.problem import Problem
 from kai_snapshot.errors import Reason, TerminalError
 
 MANIFEST_VERSION: Literal["kai-snapshot.io/manifest/v1"] = "kai-snapshot.io/manifest/v1"
@@ -27,7 +28,7 @@ class CaptureIdentity(ApiModel):
 
 
 class SchedulerIdentity(ApiModel):
-    """The scheduler that answered. What is not known, as with `kai-snapshot capture --url`, is absent."""
+    """The scheduler that answered, or would have. Not known with `kai-snapshot capture --url`: then all is absent."""
 
     image: str | None = None
     """Image of its container."""
@@ -38,9 +39,27 @@ class SchedulerIdentity(ApiModel):
     deployment: str | None = None
     """Its Deployment."""
     pod: str | None = None
-    """The pod that was asked: the leader."""
+    """The pod that was asked: the leader. Absent if none was to be had."""
     shard: str | None = None
     """The SchedulingShard it serves."""
+
+
+class BuiltFromAPI(ApiModel):
+    """How a document came about that was built from the API server's lists, and not served by the scheduler."""
+
+    because: Problem | None = None
+    """Why the scheduler's endpoint could not be had; absent if it was not to be asked."""
+    resource_versions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Which resource version each list is of. Two: the API server forgot the first while the list was read."""
+    not_installed: tuple[str, ...] = ()
+    """Lists whose kind the cluster does not have."""
+
+
+class Redaction(ApiModel):
+    """That names in the archive are pseudonyms."""
+
+    key_id: str = Field(alias="keyID", pattern=r"^[0-9a-f]{16}$")
+    """Tells keys apart, and nothing of them: archives of the same key match."""
 
 
 class Manifest(ApiModel):
@@ -69,7 +88,7 @@ class Manifest(ApiModel):
     scheduled_for: Time
     """When the run was due: the slot, the moment of the request, or the creation of a one-shot capture."""
     captured_at: Time
-    """When the scheduler answered."""
+    """When the scheduler answered, or the first list was asked for."""
     completed_at: Time | None = None
     """When the archive was stored."""
     trigger: Trigger
@@ -78,6 +97,10 @@ class Manifest(ApiModel):
     """Whether the snapshot said `"config": null` and `config` was read from the shard's ConfigMap."""
     config: JsonValue = None
     """The scheduler's configuration, if healed."""
+    built_from_api: BuiltFromAPI | None = Field(default=None, alias="builtFromAPI")
+    """How the document was built, if the scheduler did not serve it."""
+    redaction: Redaction | None = None
+    """That the archive is redacted, and under which key; absent if it is not."""
     environment: StoredEnvironment | None = None
     """What the cluster and its nodes were, once that is recorded: the only part that is written later."""
 

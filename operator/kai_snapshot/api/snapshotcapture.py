@@ -1,13 +1,14 @@
 """The kind SnapshotCapture: pull the scheduler's snapshot, once or on a schedule, and keep it."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kai_snapshot.api.base import GROUP, ApiModel, Time, unchanged
 from kai_snapshot.api.conditions import Condition
 from kai_snapshot.api.environmentspec import Environment, EnvironmentStatus
 from kai_snapshot.api.metadata import Metadata
+from kai_snapshot.api.redactionspec import RedactionSpec
 from kai_snapshot.api.retention import Retention
 from kai_snapshot.api.source import Source
 from kai_snapshot.api.storage import LOCATION_RULES, Storage
@@ -67,6 +68,11 @@ class SnapshotCaptureSpec(ApiModel):
                     "rule": "!has(self.retention) || has(self.schedule)",
                     "message": "retention needs a schedule: a one-shot capture keeps its one archive",
                 },
+                {
+                    "rule": "!has(self.redaction) || !has(self.environment)",
+                    "message": "redaction and environment exclude each other: the documents of an environment name "
+                    "nodes, kernels and units in plain text; use two captures with storages of their own",
+                },
             ]
         }
     }
@@ -77,6 +83,8 @@ class SnapshotCaptureSpec(ApiModel):
     """When to capture. Absent: once, as soon as the object exists."""
     environment: Environment | None = None
     """What else to record of the cluster and its nodes, beside each archive. Absent: nothing."""
+    redaction: RedactionSpec | None = None
+    """Store archives without the names of this cluster. Absent: as the scheduler wrote them."""
     suspend: bool = False
     """Start no run by schedule. A run in progress ends; a requested run still starts."""
     storage: Storage = Field(json_schema_extra={"x-kubernetes-validations": LOCATION_RULES})
@@ -93,6 +101,17 @@ class SnapshotCaptureSpec(ApiModel):
     """How often one run is tried again after a failure that may heal by itself."""
     active_deadline_seconds: int = Field(default=600, ge=10, le=86400)
     """How long one run may take, with all its tries, so that none can hold up the next for ever."""
+
+    @model_validator(mode="after")
+    def _the_table_lies_elsewhere(self) -> Self:
+        if self.redaction is not None and self.environment is not None:
+            raise ValueError("redaction and environment exclude each other")
+        if self.redaction is not None and self.redaction.table.overlaps(self.storage):
+            raise ValueError(
+                "redaction.table must be another place than storage, not below it nor above: "
+                "who may read the archives could read the names as well"
+            )
+        return self
 
 
 class ActiveRun(ApiModel):
@@ -126,9 +145,9 @@ class CaptureRecord(ApiModel):
     outcome: str
     """Succeeded or Failed."""
     reason: str
-    """Succeeded, SucceededHealed, or why it failed."""
+    """Succeeded, SucceededHealed, SucceededFromAPI, or why it failed."""
     message: str = ""
-    """Why it failed, and what to do."""
+    """Why it failed, and what to do; or why it was built from the API server."""
     completion_time: Time
     """When it was over."""
     size_bytes: int | None = None
@@ -147,13 +166,15 @@ class StoredCapture(ApiModel):
     size_bytes: int
     """Size of the archive in bytes."""
     captured_at: Time
-    """When the scheduler answered."""
+    """When the scheduler answered, or the first list was asked for."""
     scheduler_version: str = ""
     """The scheduler's image tag; empty if the image has none."""
     object_counts: dict[str, int] = Field(default_factory=dict)
     """Number of objects in each list of the snapshot."""
     healed: bool = False
     """Whether the configuration had to be read from the ConfigMap."""
+    built_from_api: bool = Field(default=False, alias="builtFromAPI")
+    """Whether it was built from the API server's lists, because the scheduler did not answer."""
 
 
 class ArchiveTotals(ApiModel):

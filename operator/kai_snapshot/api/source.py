@@ -1,5 +1,7 @@
 """Which scheduler a capture asks, and how long it may be silent."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from kai_snapshot.api.base import ApiModel
@@ -28,3 +30,5 @@ class Source(ApiModel):
     """The scheduler to ask."""
     timeout_seconds: int = Field(default=60, ge=1, le=3600)
     """The longest silence of the scheduler, not the whole transfer. Before v0.15 it is silent until all is built."""
+    fallback: Literal["KubernetesAPI"] | None = None
+    """KubernetesAPI: if the scheduler does not answer, build the snapshot from the API server's lists. Absent: fail."""

@@ -117,3 +117,17 @@ class Storage(ApiModel):
         if (self.s3 is None) == (self.pvc is None):
             raise ValueError("exactly one of s3 and pvc must be given")
         return self
+
+    def overlaps(self, other: "Storage") -> bool:
+        """Whether one of the two lies in the other, or they are the same place."""
+        if self.s3 is not None and other.s3 is not None:
+            same = (self.s3.bucket, self.s3.endpoint) == (other.s3.bucket, other.s3.endpoint)
+            return same and _nested(self.s3.prefix, other.s3.prefix)
+        if self.pvc is not None and other.pvc is not None:
+            return self.pvc.claim_name == other.pvc.claim_name and _nested(self.pvc.sub_path, other.pvc.sub_path)
+        return False
+
+
+def _nested(path: str | None, other: str | None) -> bool:
+    shorter, longer = sorted(f"{each}/" if each else "" for each in (path, other))
+    return longer.startswith(shorter)

@@ -12,6 +12,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.archive import limits as limits_of
 from kai_snapshot.archive.content import Content
 from kai_snapshot.archive.document import DocumentReader
+from kai_snapshot.archive.zipformat import BUILT_FROM_API
 from kai_snapshot.archive.zipstream import ZipStream
 from kai_snapshot.errors import SnapshotError
 
@@ -80,6 +81,7 @@ class Checker:
             uncompressed_bytes=self._zip.uncompressed,
             top_level_keys=tuple(content.keys),
             object_counts=content.counts,
+            built_from_api=self._zip.comment == BUILT_FROM_API,
             config_present=content.config is not None,
             actions=content.actions,
             plugins=content.plugins,

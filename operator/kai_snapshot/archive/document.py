@@ -9,7 +9,7 @@ tried first, and right if all up to there is one whole JSON value. Else brackets
 """
 
 import re
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from typing import NamedTuple, NoReturn
 
 import orjson
@@ -61,14 +61,15 @@ class Visitor:
 
 
 class DocumentReader:
-    """Takes the document in blocks and tells the visitor what is in it.
+    """Takes the document in blocks and tells the visitor what is in it; of which objects the members, say `sections`.
 
     `feed` and `finish` raise TerminalError: InvalidJSON or ArchiveTooLarge; and what the visitor raises. How the
     document is cut into blocks changes nothing but the byte that an error message names.
     """
 
-    def __init__(self, visitor: Visitor, nesting: int) -> None:
+    def __init__(self, visitor: Visitor, nesting: int, sections: Collection[Path] = SECTIONS) -> None:
         self._visitor = visitor
+        self._sections = sections
         self._nesting = nesting
         self._buffer = b""
         self._pos = 0
@@ -116,10 +117,10 @@ class DocumentReader:
         yield from self._expect(b":", "a colon")
         first = yield from self._peek()
         self._visitor.key(path)
-        if first == b"{" and path in SECTIONS:
+        if first == b"{" and path in self._sections:
             self._pos += 1
             yield from self._members(path)
-        elif first == b"[" and path[:-1] in SECTIONS:
+        elif first == b"[" and path[:-1] in self._sections:
             self._pos += 1
             yield from self._elements(path)
         else:

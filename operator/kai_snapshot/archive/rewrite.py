@@ -1,9 +1,7 @@
 """Writes an archive anew with some values changed. All else of the document passes through byte for byte."""
 
 import shutil
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -11,11 +9,10 @@ from kai_snapshot.archive.document import VALUE_BYTES, DocumentReader, Span, Vis
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.limits import DEFAULT
 from kai_snapshot.archive.read import inflate
-from kai_snapshot.archive.zipstream import MEMBER
+from kai_snapshot.archive.write import FASTEST, new_archive
 from kai_snapshot.errors import Reason, TerminalError
 
 HELD_BYTES = 2 * VALUE_BYTES
-FASTEST = 1
 
 
 class Editor(Protocol):
@@ -48,27 +45,12 @@ def rewrite(source: Path, target: Path, editor: Editor) -> None:
     Raises OSError, TerminalError where an archive is not valid, and what the editor raises: then there is no target.
     """
     try:
-        with _new_archive(target) as write:
+        with new_archive(target, level=FASTEST) as write:
             rewriter = _Rewriter(editor, write)
             inflate(source, rewriter.feed)
             rewriter.finish()
     except _Unchanged:
         shutil.copyfile(source, target)
-
-
-@contextmanager
-def _new_archive(path: Path) -> Iterator[Callable[[bytes], object]]:
-    member = zipfile.ZipInfo(MEMBER)  # of a fixed time: the same request gives the same bytes
-    member.compress_type = zipfile.ZIP_DEFLATED
-    member._compresslevel = FASTEST  # type: ignore[attr-defined]  # has a public name from Python 3.13 on
-    whole = False
-    try:
-        with zipfile.ZipFile(path, "w") as archive, archive.open(member, "w", force_zip64=True) as out:
-            yield out.write
-            whole = True
-    finally:
-        if not whole:
-            path.unlink()
 
 
 class _Rewriter(Visitor):

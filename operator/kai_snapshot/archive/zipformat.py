@@ -8,6 +8,8 @@ STORED, DEFLATED = 0, 8
 ENCRYPTED, HAS_DESCRIPTOR = 0x1, 0x8
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
 """In place of a number that does not fit and stands in a zip64 record."""
+BUILT_FROM_API = b"built from the Kubernetes API server by kai-snapshot"
+"""The comment of an archive that no scheduler served: it says so wherever it goes."""
 LOCAL_LENGTH, CENTRAL_LENGTH, END_LENGTH, DESCRIPTOR_MAX = 30, 46, 22, 24
 
 

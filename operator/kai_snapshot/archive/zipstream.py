@@ -56,6 +56,8 @@ class ZipStream:
     """
 
     def __init__(self, sink: Callable[[bytes], None], limits: Limits) -> None:
+        self.comment = b""
+        """The archive's own, once it is read."""
         self.uncompressed = 0
         """Bytes handed to the sink."""
         self._sink = sink
@@ -211,7 +213,7 @@ class ZipStream:
         if signature != Signature.END:
             _broken("its end is not where it should be")
         record = EndRecord.read((yield from self._take(END_LENGTH)))
-        yield from self._take(record.comment_length)
+        self.comment = yield from self._take(record.comment_length)
         if {record.entries, record.entries_here} - {1, FULL16} or {record.disk, record.first_disk} - {0, FULL16}:
             _foreign("The archive says it has more than one member or part")
         if record.length not in (end - directory, FULL32) or record.offset not in (directory, FULL32):

@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "sweep": "sweep:sweep",
     "agreement": "agreement:agreement",
     "diff": "diff:diff",
+    "redact": "redact:redact",
+    "translate": "translate:translate",
     "environment": "environment:app",
     "serve": "serve:serve",
     "report": "report:report",

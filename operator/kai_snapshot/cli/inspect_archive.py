@@ -91,6 +91,7 @@ def _watched(archive: Path) -> Inspection:
 def _text(found: Inspection) -> str:
     """For a person: the finding, what it is a snapshot of, what is in it."""
     of = (
+        ("built from", "the API server, no scheduler served it" if found.built_from_api else ""),
         ("scheduler", found.scheduler_name),
         ("node pool", found.node_pool),
         ("Kubernetes", found.kubernetes_version),

@@ -65,6 +65,8 @@ def _row(archive: Archive) -> Sequence[str]:
 
 
 def _besides(manifest: Manifest) -> Iterator[str]:
+    if manifest.built_from_api is not None:
+        yield "from the API server"
     if manifest.healed:
         yield "config healed"
     if manifest.environment is not None:

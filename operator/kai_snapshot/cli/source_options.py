@@ -28,6 +28,15 @@ Url = Annotated[
     str | None,
     typer.Option("--url", help="Ask this address, and not through the API server.", rich_help_panel=_PANEL),
 ]
+FromApi = Annotated[
+    bool,
+    typer.Option(
+        "--from-api",
+        help="Do not ask the scheduler: build what it would serve from the API server's lists. For the hour when it is "
+        "down; it takes the right to list pods, ConfigMaps and what else a snapshot holds.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", help="The kubeconfig, as for kubectl.", rich_help_panel=_PANEL)
 ]

@@ -218,6 +218,15 @@ class Cluster:
             found = self._core.read_namespaced_pod(pod, namespace, _request_timeout=TIMEOUT)
         return str(next(each.image for each in found.spec.containers if each.name == "operator"))
 
+    def label_pod(self, namespace: str, name: str, labels: dict[str, str | None]) -> None:
+        """Sets labels of a pod, and removes those that are None. A pod that is gone needs none."""
+        patch = {"metadata": {"labels": labels}}
+        self._found(
+            "patch",
+            f"pod {namespace}/{name}",
+            lambda: self._plain(self._core.patch_namespaced_pod(name, namespace, patch, _request_timeout=TIMEOUT)),
+        )
+
     def check_kinds(self) -> None:
         """Raises TerminalError if the API server does not have our kinds: kopf looks for them only once."""
         with translated("list", f"the kinds of {API_VERSION}"):

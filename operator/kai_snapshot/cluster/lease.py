@@ -1,14 +1,13 @@
-"""One active operator: a Lease as the lock of the kubernetes package's leader election.
+"""One active operator: a Lease of coordination.k8s.io/v1, as all controllers have it and `kubectl get leases` shows it.
 
-The package brings a lock over a ConfigMap; this is the same interface over coordination.k8s.io/v1, what every other
-controller uses and `kubectl get leases` shows.
+The election that the kubernetes package brings goes by a clock that can be set, tries for 20 s to win back what another
+has, and may hang in a request for longer than the Lease is good for: docs/decisions/0023.
 """
 
-import json
 import logging
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,123 +15,149 @@ from typing import Any, Final
 import urllib3
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
-from kubernetes.leaderelection import electionconfig, leaderelection
-from kubernetes.leaderelection.leaderelectionrecord import LeaderElectionRecord
 
 from kai_snapshot.cluster import Cluster
+from kai_snapshot.election import LEASE_SECONDS, RETRY_SECONDS, Candidacy, Held, LostError
 
 LEASE: Final = "kai-snapshot-operator"
-LEASE_SECONDS: Final = 30
-RENEW_SECONDS: Final = 20
-RETRY_SECONDS: Final = 4
 TIMEOUT: Final = (3, 5)
-"""Seconds to connect, and of silence: several tries fit into RENEW_SECONDS."""
+"""Seconds to connect, and of silence: several tries fit into the time a holder has to renew."""
+GUARD_SECONDS: Final = 1
+_NONE: Final = Held(holder="", seconds=0, version="")
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class _Refusal:
-    """What `LeaderElection` wants to see of a failed look: a Status as JSON, and a word."""
-
-    body: str
-    reason: str
-
-
 class LeaseLock:
-    """The lock `LeaderElection` works with: get, create and update of an election record."""
+    """The Lease of that name, for the process `identity`."""
 
     def __init__(self, cluster: Cluster, *, name: str, namespace: str, identity: str) -> None:
         self._api = cluster.coordination
-        self.name = name
-        self.namespace = namespace
-        self.identity = identity
-        self._lease: Any = None
+        self._name, self._namespace = name, namespace
+        self._identity = identity
+        self._read: Any = None
 
-    def get(self, name: str, namespace: str) -> tuple[bool, LeaderElectionRecord | _Refusal | None]:
-        """(True, the record) or (False, why not)."""
+    def read(self) -> Held | None:
+        """The Lease; None if the API server does not answer."""
         try:
-            self._lease = self._api.read_namespaced_lease(name, namespace, _request_timeout=TIMEOUT)
+            self._read = self._api.read_namespaced_lease(self._name, self._namespace, _request_timeout=TIMEOUT)
         except ApiException as error:
-            return False, _Refusal(json.dumps({"code": error.status}), str(error.reason))
+            if error.status == HTTPStatus.NOT_FOUND:
+                self._read = None
+                return _NONE
+            logger.warning("the Lease %s cannot be read: %s", self._name, error.reason)
+            return None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-            return False, _Refusal(json.dumps({"code": unavailable}), type(error).__name__)
-        spec = self._lease.spec
-        if not spec.holder_identity:
-            return True, None  # released
-        return True, LeaderElectionRecord(
-            spec.holder_identity, str(spec.lease_duration_seconds), str(spec.acquire_time), str(spec.renew_time)
+            logger.warning("the Lease %s cannot be read: %s", self._name, type(error).__name__)
+            return None
+        spec = self._read.spec = self._read.spec or client.V1LeaseSpec()
+        return Held(
+            holder=spec.holder_identity or "",
+            seconds=spec.lease_duration_seconds or LEASE_SECONDS,
+            version=self._read.metadata.resource_version,
         )
 
-    def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
-        """Takes a lock that does not exist yet."""
+    def take(self, over: Held) -> bool:
+        """Takes or renews it, as it was read last."""
         now = datetime.now(UTC)
-        spec = client.V1LeaseSpec(
-            holder_identity=election_record.holder_identity,
-            lease_duration_seconds=LEASE_SECONDS,
-            acquire_time=now,
-            renew_time=now,
-            lease_transitions=0,
-        )
-        lease = client.V1Lease(metadata=client.V1ObjectMeta(name=name, namespace=namespace), spec=spec)
-        return self._written(lambda: self._api.create_namespaced_lease(namespace, lease, _request_timeout=TIMEOUT))
-
-    def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
-        """Takes or keeps the lock; fails if another took it since `get`."""
-        now = datetime.now(UTC)
-        spec = self._lease.spec
-        if spec.holder_identity != updated_record.holder_identity:
+        if self._read is None:
+            spec = client.V1LeaseSpec(acquire_time=now, lease_transitions=0)
+            metadata = client.V1ObjectMeta(name=self._name, namespace=self._namespace)
+            lease = client.V1Lease(metadata=metadata, spec=spec)
+        else:
+            lease, spec = self._read, self._read.spec
+        if over.holder != self._identity and self._read is not None:
             spec.acquire_time = now
             spec.lease_transitions = (spec.lease_transitions or 0) + 1
-        spec.holder_identity = updated_record.holder_identity
+        spec.holder_identity = self._identity
         spec.lease_duration_seconds = LEASE_SECONDS
         spec.renew_time = now
-        return self._written(
-            lambda: self._api.replace_namespaced_lease(name, namespace, self._lease, _request_timeout=TIMEOUT)
-        )
+        return self._write(lease)
 
     def release(self) -> None:
-        """Lets the next operator start at once."""
-        held, record = self.get(self.name, self.namespace)
-        if held and isinstance(record, LeaderElectionRecord) and record.holder_identity == self.identity:
-            self._lease.spec.holder_identity = ""
-            self._written(
-                lambda: self._api.replace_namespaced_lease(
-                    self.name, self.namespace, self._lease, _request_timeout=TIMEOUT
-                )
-            )
+        """Gives it back if it is ours, so that the next operator starts at once."""
+        held = self.read()
+        if held is not None and held.holder == self._identity:
+            self._read.spec.holder_identity = ""
+            self._write(self._read)
 
-    def _written(self, write: Callable[[], Any]) -> bool:
+    def _write(self, lease: Any) -> bool:
         try:
-            self._lease = write()
+            if lease.metadata.resource_version is None:
+                self._api.create_namespaced_lease(self._namespace, lease, _request_timeout=TIMEOUT)
+            else:  # refused if it was changed since it was read
+                self._api.replace_namespaced_lease(self._name, self._namespace, lease, _request_timeout=TIMEOUT)
         except ApiException as error:
-            logger.info("the Lease was not written: %s", error.reason)
+            logger.info("the Lease %s was not written: %s", self._name, error.reason)
             return False
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            logger.info("the Lease was not written: %s", type(error).__name__)
+            logger.info("the Lease %s was not written: %s", self._name, type(error).__name__)
             return False
         return True
 
 
-def elect(lock: LeaseLock, *, on_started: Callable[[], None], on_stopped: Callable[[], None]) -> None:
-    """Campaigns in a thread of its own; the callbacks are called in threads."""
-    campaign = leaderelection.LeaderElection(
-        electionconfig.Config(
-            lock,
-            lease_duration=LEASE_SECONDS,
-            renew_deadline=RENEW_SECONDS,
-            retry_period=RETRY_SECONDS,
-            onstarted_leading=on_started,
-            onstopped_leading=lambda: None,  # `run` says it
-        )
-    )
-    logging.getLogger("leaderelection").setLevel(logging.WARNING)  # it reports every renewal
+class Election:
+    """Campaigns in a thread of its own, from `start` on; the callbacks are called in threads.
 
-    def run() -> None:
+    `on_lost` must end the process. It is called when another has the Lease, and when it could not be renewed in time,
+    also if a request hangs.
+    """
+
+    def __init__(
+        self, lock: LeaseLock, *, identity: str, on_started: Callable[[], None], on_lost: Callable[[], None]
+    ) -> None:
+        self._lock = lock
+        self._candidacy = Candidacy(lock, identity, clock)
+        self._on_started, self._on_lost = on_started, on_lost
+        self._over = threading.Event()
+        self._stepping = threading.Lock()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process may act."""
+        return self._candidacy.leads
+
+    @property
+    def stands_by(self) -> bool:
+        """Whether another one acts, and this one follows it."""
+        return self._candidacy.stands_by
+
+    def start(self) -> None:
+        """Begins."""
+        for run in (self._campaign, self._guard):
+            threading.Thread(target=run, name="election", daemon=True).start()
+
+    def stop(self) -> None:
+        """Ends the campaign, and gives the Lease back. Blocks for as long as a request may take."""
+        self._over.set()
+        with self._stepping:  # a renewal on its way would take it back
+            self._lock.release()
+
+    def _campaign(self) -> None:
+        started = False
         try:
-            campaign.run()
+            while not self._over.is_set():
+                with self._stepping:
+                    if not self._over.is_set():
+                        self._candidacy.step()
+                if self.leads and not started:
+                    started = True
+                    self._on_started()
+                self._over.wait(RETRY_SECONDS)
+        except LostError as error:
+            logger.error("the Lease %s is held by %s", LEASE, error)
         finally:  # also when it breaks: who does not renew the Lease must not act
-            on_stopped()
+            if not self._over.is_set():
+                self._on_lost()
 
-    threading.Thread(target=run, name="election", daemon=True).start()
+    def _guard(self) -> None:
+        while not self._over.wait(GUARD_SECONDS):
+            if self._candidacy.late:
+                logger.error("the Lease %s was not renewed in time", LEASE)
+                self._on_lost()
+                return
+
+
+def clock() -> float:
+    """Seconds that nobody can set, and that go on while a machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

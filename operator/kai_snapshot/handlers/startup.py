@@ -13,10 +13,11 @@ from typing import Any, Final
 import kopf
 
 from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
-from kai_snapshot.cluster.lease import LEASE, LeaseLock, elect
+from kai_snapshot.cluster.lease import LEASE, Election, LeaseLock
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.handlers.events import watch_ours
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
+from kai_snapshot.jobs import names
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs.children import captures, environments, sweep
 from kai_snapshot.runs.deliver import Delivery
@@ -82,19 +83,32 @@ class Active:
         self._workers = workers
         self._cluster = connect()
         self._cluster.check_kinds()
-        self._lock = LeaseLock(self._cluster, name=LEASE, namespace=settings.namespace, identity=settings.pod_name)
+        self._cluster.label_pod(settings.namespace, settings.pod_name, {names.ACTIVE: None})  # of an earlier start
+        self._election: Election | None = None
         self._endpoint: Listener | None = None
         self._metrics = Metrics()
 
     def campaign(self) -> None:
         """Waits for the Lease in a thread; then starts here."""
-        self._metrics.serve(self._settings.metrics_port)
         loop = asyncio.get_running_loop()
 
         def lead() -> None:
             asyncio.run_coroutine_threadsafe(self._lead(), loop)
 
-        elect(self._lock, on_started=lead, on_stopped=_exit_at_once)
+        identity = self._settings.pod_name
+        self._election = election = Election(
+            LeaseLock(self._cluster, name=LEASE, namespace=self._settings.namespace, identity=identity),
+            identity=identity,
+            on_started=lead,
+            on_lost=_exit_at_once,
+        )
+        self._metrics.leads(LEASE, lambda: election.leads)
+        self._metrics.serve(self._settings.metrics_port, ready=self._ready)
+        election.start()
+
+    def _ready(self) -> bool:
+        """Whether it acts, or would if the one that acts ended."""
+        return self._endpoint is not None or (self._election is not None and self._election.stands_by)
 
     async def _lead(self) -> None:
         try:
@@ -107,6 +121,7 @@ class Active:
             )
             app = application(services.tokens, replays, environments, spool=self._settings.spool_dir)
             self._endpoint = await Listener.start(app, port=self._settings.transfer_port)
+            await asyncio.to_thread(_route_here, self._cluster, self._settings)
             self._workers.start(services)
         except Exception:  # half an operator is none: say why, and let the kubelet start another
             logger.exception("the operator cannot start")
@@ -141,13 +156,22 @@ class Active:
         if self._endpoint is not None:
             await self._endpoint.close()
         await self._workers.stop()
-        await asyncio.to_thread(self._lock.release)
+        if self._election is not None:
+            await asyncio.to_thread(self._election.stop)
 
 
 def _exit_at_once() -> None:
     """The Lease is lost, so another operator is about to act: children die with this process."""
-    logger.error("the Lease %s is lost; ending at once", LEASE)
+    logger.error("ending at once: another operator may act now")
     os._exit(1)
+
+
+def _route_here(cluster: Cluster, settings: Settings) -> None:
+    """Has the Service of the transfer endpoint lead to this pod, and to no other one."""
+    for pod in cluster.pods(settings.namespace, f"{names.ACTIVE}=true"):
+        if pod["metadata"]["name"] != settings.pod_name:
+            cluster.label_pod(settings.namespace, pod["metadata"]["name"], {names.ACTIVE: None})
+    cluster.label_pod(settings.namespace, settings.pod_name, {names.ACTIVE: "true"})
 
 
 def _signing_key(cluster: Cluster, namespace: str) -> bytes:

@@ -36,6 +36,9 @@ FAILED_PODS: Final = "status.phase=Failed"
 FAILED_SHOWN: Final = 10
 """Failed pods of an Indexed Job that are looked at, to say what went wrong: there may be one for each archive."""
 
+ACTIVE: Final = f"{GROUP}/active"
+"""Label of the operator's pod that acts, by which the transfer endpoint's Service finds it: `true`."""
+
 FETCH: Final = "fetch"
 TOOL: Final = "snapshot-tool"
 SIMULATOR: Final = "simulator"

@@ -25,6 +25,7 @@ from kai_snapshot.api.snapshotcapture import (
 )
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture_conditions, environment
+from kai_snapshot.reconcile.capture_origin import how, remark
 from kai_snapshot.reconcile.plan import Action, Plan, StartRun, normal, warning
 
 SUSPENDED = "suspended"
@@ -169,12 +170,13 @@ def _succeed(
     capture: SnapshotCapture, status: SnapshotCaptureStatus, active: ActiveRun, captured: Captured, now: datetime
 ) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
     manifest = captured.manifest
-    reason = Reason.SUCCEEDED_HEALED if manifest.healed else Reason.SUCCEEDED
+    reason, known = how(manifest), remark(manifest)
     record = CaptureRecord(
         id=active.id,
         trigger=active.trigger,
         outcome="Succeeded",
         reason=reason,
+        message=shorten(known)[:512],
         completion_time=now,
         size_bytes=manifest.size_bytes,
     )
@@ -187,6 +189,7 @@ def _succeed(
         scheduler_version=manifest.scheduler.version or "",
         object_counts=manifest.object_counts,
         healed=manifest.healed,
+        built_from_api=manifest.built_from_api is not None,
     )
     beside, more = environment.begin(capture.spec, status.environment, manifest.id, now)
     ended = status.model_copy(
@@ -200,7 +203,8 @@ def _succeed(
             "archives": captured.totals or status.archives,
         }
     )
-    actions: tuple[Action, ...] = (normal(reason, f"run {active.id} stored {captured.uri}"), *more)
+    told = f"run {active.id} stored {captured.uri}"
+    actions: tuple[Action, ...] = (warning(reason, f"{told}; {known}") if known else normal(reason, told), *more)
     if captured.pruned:
         actions += (normal("ArchivesPruned", f"{captured.pruned} archives removed by retention"),)
     if captured.prune_problem is not None:

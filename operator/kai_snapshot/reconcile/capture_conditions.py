@@ -50,6 +50,7 @@ def _one_shot_claims(status: SnapshotCaptureStatus, storage_problem: Problem | N
         if last.outcome == "Succeeded":
             stored = status.last_successful_capture
             where = f"stored {stored.uri}" if stored else ""
+            where += f"; {last.message}" if last.message else ""
             return claim(READY, "True", reason, where), claim(FINISHED, "True", Reason.SUCCEEDED, where)
         return *_stalled(reason, last.message), claim(FINISHED, "True", Reason.FAILED, last.message)
     if status.active is not None:

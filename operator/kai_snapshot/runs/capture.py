@@ -5,11 +5,14 @@ import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity, Trigger
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest, Redaction
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.redaction.key import Key
 from kai_snapshot.runs import catalog
-from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
-from kai_snapshot.runs.take import Progress, Taken, take
+from kai_snapshot.runs.redact import redacted
+from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, RedactionRequest
+from kai_snapshot.runs.take import take
+from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi
 from kai_snapshot.stores import Store, layout, location, open_store
 
@@ -36,8 +39,28 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     _clear_away(store, folder, request.id, datetime.now(UTC))
     spool = request.spool_dir / "snapshot.zip"
     taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
-    manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger)
-    return _answer(request, folder, commit(store, folder, spool, manifest))
+    key_id = None
+    if request.redaction is not None:
+        taken, key_id = _redact(request, request.redaction, folder, taken)
+    manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger, key_id=key_id)
+    return _answer(request, folder, commit(store, folder, taken.path, manifest))
+
+
+def _redact(
+    request: CaptureRequest, wanted: RedactionRequest, folder: layout.CaptureFolder, taken: Taken
+) -> tuple[Taken, str]:
+    """Redacts what was taken and stores the table, before there is an archive that needs it; says the key's id."""
+    key = Key(wanted.key, where=wanted.key_from)
+    tables = open_store(
+        wanted.table,
+        credentials=wanted.keys,
+        ca=wanted.ca.encode() if wanted.ca is not None else None,
+        claims_root=request.claims_dir,
+    )
+    table = request.spool_dir / "table.gz"
+    made = redacted(taken, request.spool_dir / "redacted.zip", table, key)
+    tables.put(folder.table(request.id, made.inspection.sha256), table)
+    return made, key.id
 
 
 def _clear_away(store: Store, folder: layout.CaptureFolder, id_: str, now: datetime) -> None:
@@ -54,19 +77,17 @@ def commit(store: Store, folder: layout.CaptureFolder, archive: Path, manifest: 
     return completed
 
 
-def describe(identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: datetime, trigger: Trigger) -> Manifest:
-    """What the snapshot itself does not say."""
-    inspection, target = taken.inspection, taken.target
-    scheduler = SchedulerIdentity()
-    if target is not None:
-        scheduler = SchedulerIdentity(
-            image=target.image,
-            version=target.version,
-            namespace=target.namespace,
-            deployment=target.deployment,
-            pod=target.pod,
-            shard=target.shard,
-        )
+def describe(
+    identity: CaptureIdentity,
+    taken: Taken,
+    id_: str,
+    scheduled_for: datetime,
+    trigger: Trigger,
+    *,
+    key_id: str | None = None,
+) -> Manifest:
+    """What the snapshot itself does not say. `key_id` is that of its redaction."""
+    inspection = taken.inspection
     return Manifest(
         id=id_,
         archive=layout.archive_name(id_, inspection.sha256),
@@ -75,13 +96,15 @@ def describe(identity: CaptureIdentity, taken: Taken, id_: str, scheduled_for: d
         size_bytes=inspection.size_bytes,
         uncompressed_bytes=inspection.uncompressed_bytes,
         object_counts=inspection.object_counts,
-        scheduler=scheduler,
+        scheduler=taken.scheduler,
         kubernetes_version=taken.kubernetes_version,
         scheduled_for=scheduled_for,
         captured_at=taken.captured_at,
         trigger=trigger,
         healed=taken.config is not None,
         config=taken.config,
+        built_from_api=taken.built,
+        redaction=Redaction(key_id=key_id) if key_id is not None else None,
     )
 
 

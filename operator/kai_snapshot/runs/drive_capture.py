@@ -19,12 +19,14 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture as decision
 from kai_snapshot.reconcile import capture_conditions, environment, rejection
+from kai_snapshot.reconcile.capture_origin import how
 from kai_snapshot.reconcile.plan import Announce, StartRun
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.pins import Pins, pins
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
+from kai_snapshot.runs.tables import prune_tables, redaction_of, tables_of
 from kai_snapshot.runs.write import announce, write_status
 from kai_snapshot.stores import layout
 
@@ -75,10 +77,10 @@ async def _step(
     observed = decision.Observed(
         operator=services.identity,
         run=await _run_state(services, capture, child),
-        storage_problem=storage_problem(services.settings, capture.metadata.namespace, capture.spec.storage),
+        storage_problem=_storage_problem(services, capture),
     )
     plan = decision.reconcile(capture, observed, now())
-    await write_status(services, CAPTURES, resource, plan.status.dump())
+    await write_status(services, CAPTURES, resource, plan.status.dump(), read=capture.status.dump())
     services.metrics.capture_seen(capture, plan.status)
     if child is not None and child.answer is not None:
         services.children.forget(key)
@@ -94,6 +96,14 @@ async def _step(
             case _:
                 raise AssertionError(f"no action of a capture: {action}")
     return plan.again_at
+
+
+def _storage_problem(services: Services, capture: SnapshotCapture) -> Problem | None:
+    redaction = capture.spec.redaction
+    for storage in (capture.spec.storage, *([redaction.table] if redaction is not None else [])):
+        if problem := storage_problem(services.settings, capture.metadata.namespace, storage):
+            return problem
+    return None
 
 
 def _child(services: Services, capture: SnapshotCapture, key: str) -> Child[CaptureAnswer] | None:
@@ -122,7 +132,7 @@ async def _run_state(
 def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
     with services.locks.of(_folder(capture)):
-        return prune(
+        pruned = prune(
             store,
             _folder(capture),
             capture.spec.retention,
@@ -130,6 +140,9 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
             pinned=lambda: _pins(services, capture),
             ours=_ours(services, capture),
         )
+        if (tables := tables_of(services, capture)) is not None:
+            prune_tables(tables, store, _folder(capture), now=now())
+    return pruned
 
 
 def _pins(services: Services, capture: SnapshotCapture) -> Pins:
@@ -168,6 +181,7 @@ def _start(
             ca=ca.decode("ascii", "replace") if ca is not None else None,
             claims_dir=services.settings.claims_dir,
             spool_dir=services.settings.spool_dir,
+            redaction=await asyncio.to_thread(redaction_of, services, capture),
         )
 
     services.children.start(
@@ -183,9 +197,7 @@ def _start(
 def _count(services: Services, capture: SnapshotCapture, child: Child[CaptureAnswer]) -> None:
     answer = child.answer
     assert answer is not None
-    reason = answer.reason or (
-        Reason.SUCCEEDED_HEALED if answer.manifest and answer.manifest.healed else Reason.SUCCEEDED
-    )
+    reason = answer.reason or (how(answer.manifest) if answer.manifest else Reason.SUCCEEDED)
     outcome = "Failed" if answer.reason is not None else "Succeeded"
     services.metrics.run_over(capture, outcome=outcome, reason=reason, seconds=child.duration_seconds)
 
@@ -235,5 +247,9 @@ async def _clean_up(services: Services, capture: SnapshotCapture, resource: Obje
 
 def _remove_all(services: Services, capture: SnapshotCapture) -> int:
     store = store_for(services, capture.metadata.namespace, capture.spec.storage)
+    tables = tables_of(services, capture)
     with services.locks.of(_folder(capture)):
-        return remove_all(store, _folder(capture), ours=_ours(services, capture))
+        removed = remove_all(store, _folder(capture), ours=_ours(services, capture))
+        if tables is not None:
+            prune_tables(tables, store, _folder(capture), now=None)
+    return removed

@@ -90,7 +90,7 @@ async def _decide(
         if observed.problem is not None or beside is None or beside.outcome != "Running":
             raise failure
         return await _decide(services, capture, resource, replace(observed, problem=Problem.of(failure)), look_again)
-    await write_status(services, CAPTURES, resource, plan.status.dump())
+    await write_status(services, CAPTURES, resource, plan.status.dump(), read=capture.status.dump())
     for action in plan.actions:
         if isinstance(action, Announce):
             await announce(services, CAPTURES, resource, action)

@@ -57,7 +57,7 @@ async def _step(services: Services, replay: SnapshotReplay, resource: Object, ob
         return image_for(wanted, captured_version=captured_version, template=services.settings.tool_image)
 
     plan = decision.reconcile(replay, observed, now(), image_for=image)
-    written = await write_status(services, REPLAYS, resource, plan.status.dump())
+    written = await write_status(services, REPLAYS, resource, plan.status.dump(), read=replay.status.dump())
     services.metrics.replay_seen(replay.status, plan.status)
     current = replay.model_copy(update={"status": plan.status})
     refused: dict[int, Problem] = {}

@@ -1,10 +1,9 @@
 """Look: the views of an archive, wherever it is: in a storage, in a file, or with the scheduler now."""
 
 import tempfile
-import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -12,12 +11,11 @@ from typing import Final, Protocol
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.api.result import ReplayResult
 from kai_snapshot.api.visualizer import ClusterSummary, Source
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError
+from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import catalog, listing
 from kai_snapshot.runs.download import download
 from kai_snapshot.runs.listing import NONE, Archive, Listing
 from kai_snapshot.runs.replays import Replay, ReplayName, Result, StoredReplays, at_most, no_replay, replay_of
-from kai_snapshot.runs.take import Taken
 from kai_snapshot.runs.understand import Config, digest, simulated, views_of, views_of_file
 from kai_snapshot.stores import Store, layout
 from kai_snapshot.views import Views
@@ -27,8 +25,6 @@ KEPT: Final = 4
 SUMMARIES_KEPT: Final = 1000
 """Or as many as there are archives, for a page shows those of all."""
 RESULTS_KEPT: Final = 8
-FRESH_SECONDS: Final = 5.0
-"""How long what the scheduler said counts as what it says now."""
 
 GIVEN: Final = "results"
 """The name of the replay that results in files are taken for."""
@@ -45,6 +41,9 @@ class Place(Protocol):
 
     def summary(self, wanted: str) -> ClusterSummary:
         """Its summary alone, which is kept for longer than all views. Raises SnapshotError, OSError."""
+
+    def archive(self, wanted: str) -> AbstractContextManager[Path]:
+        """The archive itself, in a file that is there meanwhile. Raises SnapshotError, OSError."""
 
     def simulated(self, wanted: str) -> ReplayResult:
         """What the simulator makes of it. Raises SnapshotError, OSError."""
@@ -85,6 +84,10 @@ class Stored:
         key, manifest = self._find(wanted)
         known = self._summaries.get(_source(key, manifest))
         return known if known is not None else self._see(key, manifest).summary
+
+    def archive(self, wanted: str) -> AbstractContextManager[Path]:
+        """By key or id; of an archive that has a manifest."""
+        return self._downloaded(*self._find(wanted))
 
     def simulated(self, wanted: str) -> ReplayResult:
         """By key or id; of an archive that has a manifest."""
@@ -149,7 +152,7 @@ class Stored:
         else:
             key, manifest = wanted, None
         if manifest is None:
-            raise _not_found(wanted)
+            raise not_found(wanted)
         return key, manifest
 
 
@@ -167,7 +170,7 @@ class InFile:
     def see(self, wanted: str) -> Views:
         """By the file's name."""
         if wanted not in ("", self._path.name):
-            raise _not_found(wanted)
+            raise not_found(wanted)
         sha256 = digest(self._path)
         if self._last is None or self._last.source.sha256 != sha256:
             self._last = views_of_file(self._path, sha256)
@@ -176,6 +179,12 @@ class InFile:
     def summary(self, wanted: str) -> ClusterSummary:
         """By the file's name."""
         return self.see(wanted).summary
+
+    def archive(self, wanted: str) -> AbstractContextManager[Path]:
+        """By the file's name."""
+        if wanted not in ("", self._path.name):
+            raise not_found(wanted)
+        return nullcontext(self._path)
 
     def simulated(self, wanted: str) -> ReplayResult:
         """By the file's name."""
@@ -206,74 +215,6 @@ class InFile:
         return self._results[version]
 
 
-class Live:
-    """What the scheduler sees now; asked again when the last answer, good or bad, is some seconds old."""
-
-    several = False
-
-    def __init__(self, take: Callable[[Path], Taken], *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`take` has the scheduler's archive written to a file."""
-        self._take = take
-        self._clock = clock
-        self._answer: Views | SnapshotError | None = None
-        self._until = 0.0
-
-    def see(self, wanted: str) -> Views:
-        """The present has no name."""
-        if wanted:
-            raise _not_found(wanted)
-        if self._answer is None or self._clock() >= self._until:
-            try:
-                self._answer = self._look()
-            except SnapshotError as error:
-                self._answer = error
-            self._until = self._clock() + FRESH_SECONDS
-        if isinstance(self._answer, SnapshotError):
-            raise self._answer
-        return self._answer
-
-    def summary(self, wanted: str) -> ClusterSummary:
-        """The present has no name."""
-        return self.see(wanted).summary
-
-    def simulated(self, wanted: str) -> ReplayResult:
-        """The present has no name, and is over when the simulator has understood it: capture it, and look at that."""
-        del wanted
-        raise TerminalError(
-            Reason.INVALID_SPEC, "Only archives can be simulated: take one with `kai-snapshot capture`."
-        )
-
-    def listing(self) -> Listing:
-        """None: there is only the present."""
-        return NONE
-
-    def replays(self, wanted: Collection[str]) -> Mapping[str, Sequence[ReplayName]]:
-        """None."""
-        del wanted
-        return {}
-
-    def replay(self, wanted: str, name: str) -> Replay:
-        """None."""
-        del wanted
-        raise no_replay(name)
-
-    def result(self, wanted: str, name: str, version: str) -> Result:
-        """None."""
-        del wanted
-        raise no_replay(f"{name} {version}")
-
-    def _look(self) -> Views:
-        with tempfile.TemporaryDirectory(prefix="kai-snapshot-") as spool:
-            taken = self._take(Path(spool) / "snapshot.zip")
-            source = Source(
-                kind="live",
-                captured_at=taken.captured_at,
-                kai_version=taken.target.version if taken.target is not None else None,
-                sha256=taken.inspection.sha256,
-            )
-            return views_of(taken.path, source, taken.config)
-
-
 def _source(key: str, manifest: Manifest) -> Source:
     return Source(
         kind="stored",
@@ -294,5 +235,6 @@ def _config(manifest: Manifest) -> Config:
     return manifest.config if isinstance(manifest.config, dict) else None
 
 
-def _not_found(wanted: str) -> TerminalError:
+def not_found(wanted: str) -> TerminalError:
+    """For a name that is none."""
     return TerminalError(Reason.ARCHIVE_NOT_FOUND, f"There is no archive {wanted[:200]!r} here.")

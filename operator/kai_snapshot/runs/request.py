@@ -6,7 +6,7 @@ Secrets travel here, on a pipe, and nowhere else: not in arguments, not in the e
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import ConfigDict
+from pydantic import Base64Bytes, ConfigDict
 
 from kai_snapshot.api.base import ApiModel, Time
 from kai_snapshot.api.environmentspec import Environment
@@ -16,6 +16,23 @@ from kai_snapshot.api.storage import Storage
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.source.connection import ApiConnection
 from kai_snapshot.stores import S3Credentials
+
+
+class RedactionRequest(ApiModel):
+    """How the archive of a run is redacted."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    key: Base64Bytes
+    """What the Secret holds."""
+    key_from: str
+    """Names the Secret in messages."""
+    table: Storage
+    """Where the table goes."""
+    keys: S3Credentials | None = None
+    """Keys of S3."""
+    ca: str | None = None
+    """The authority of the S3 endpoint, in PEM."""
 
 
 class CaptureRequest(ApiModel):
@@ -47,6 +64,8 @@ class CaptureRequest(ApiModel):
     """Where claims are mounted."""
     spool_dir: Path
     """A directory of this try's own: the archive is held there while it is checked."""
+    redaction: RedactionRequest | None = None
+    """How it is redacted before it is stored."""
 
 
 class EnvironmentRequest(ApiModel):

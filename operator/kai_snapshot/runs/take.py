@@ -1,35 +1,24 @@
 """Take: one whole snapshot from the scheduler into a spool file, checked while it comes in."""
 
 import asyncio
-import errno
 import logging
-import shutil
-from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from kai_snapshot import kaiversions
 from kai_snapshot.api.inspection import Inspection
+from kai_snapshot.api.manifest import SchedulerIdentity
 from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.source import Source
 from kai_snapshot.archive.check import Checker
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.source import (
-    ApiConnection,
-    KubernetesApi,
-    Target,
-    config_from_configmap,
-    download,
-    download_url,
-    resolve,
-)
+from kai_snapshot.runs.assemble import instead
+from kai_snapshot.runs.spool import LIMIT, check_room, too_large, writing
+from kai_snapshot.runs.taken import Progress, Taken
+from kai_snapshot.source import ApiConnection, KubernetesApi, Target, download, download_url, read_config, resolve
 
-SPOOL_LIMIT: Final = 4 << 30
-SPOOL_RESERVE: Final = 256 << 20
-"""What must be free before anything is asked for."""
 CONFIG_NULL_TRIES: Final = 6
 CONFIG_NULL_PAUSE_SECONDS: Final = 0.6
 """Less than a scheduling cycle, which is a second: between two cycles v0.16.0 to v0.16.4 say `"config": null`."""
@@ -38,64 +27,68 @@ _MAY_COME_RIGHT: Final = frozenset((Reason.INVALID_JSON, Reason.INVALID_ARCHIVE,
 
 logger = logging.getLogger(__name__)
 
-Progress = Callable[[int], None]
-"""Told the bytes received so far."""
-
-
-@dataclass(frozen=True)
-class Taken:
-    """A snapshot that is whole."""
-
-    path: Path
-    inspection: Inspection
-    captured_at: datetime
-    target: Target | None
-    """Who answered; None for a URL."""
-    kubernetes_version: str | None = None
-    """The API server's, from the snapshot or, before v0.13, from itself; None for a URL of such a one."""
-    config: dict[str, Any] | None = None
-    """The configuration of the ConfigMap, where the snapshot says null."""
-
 
 async def take(connection: ApiConnection, source: Source, spool: Path, *, progress: Progress | None = None) -> Taken:
-    """From the leader of a shard, through the API server.
+    """From the leader of a shard, through the API server; if that fails, as the source says, from the API server.
 
-    `"config": null` is asked for again; if it stays, the configuration is read from the shard's ConfigMap.
+    The fallback steps in for what may heal by itself, at once: it is now that counts. What a person must mend - a name,
+    a right, a plugin that is off - stays an error.
     Raises SnapshotError: what `source.resolve` and `source.download` raise, what is wrong with the archive, SpoolFull.
     """
-    _check_room(spool)
+    check_room(spool)
     async with KubernetesApi.connect(connection) as api:
-        for attempt in range(CONFIG_NULL_TRIES):
-            if attempt > 0:
-                await asyncio.sleep(CONFIG_NULL_PAUSE_SECONDS)
-            target = await resolve(api, source.scheduler, now=datetime.now(UTC))
-            _warn(target)
-            with _Spool(spool, progress, asked=f"Pod {target.namespace}/{target.pod}") as sink:
-                captured_at = datetime.now(UTC)
-                await download(api, target, silence_seconds=source.timeout_seconds, sink=sink.write)
-            inspection = sink.finish()
-            version = inspection.kubernetes_version or await api.server_version()
-            if inspection.valid:
-                return Taken(spool, inspection, captured_at, target, version)
-            problem = inspection.problems[0]
-            if problem.reason is not Reason.CONFIG_NULL:
-                raise sink.refusal(problem)
-        config = await config_from_configmap(api, target)
-        if config is None:
-            raise _never_configured(target)
-        return Taken(spool, inspection, captured_at, target, version, config)
+        try:
+            return await _ask(api, source, spool, progress)
+        except TransientError as error:
+            if source.fallback is None or error.reason is Reason.SPOOL_FULL:
+                raise
+            return await instead(api, source.scheduler, spool, error, progress)
+
+
+async def _ask(api: KubernetesApi, source: Source, spool: Path, progress: Progress | None) -> Taken:
+    """`"config": null` is asked for again; if it stays, the configuration is read from the shard's ConfigMap."""
+    for attempt in range(CONFIG_NULL_TRIES):
+        if attempt > 0:
+            await asyncio.sleep(CONFIG_NULL_PAUSE_SECONDS)
+        target = await resolve(api, source.scheduler, now=datetime.now(UTC))
+        _warn(target)
+        with _Spool(spool, progress, asked=f"Pod {target.namespace}/{target.pod}") as sink:
+            captured_at = datetime.now(UTC)
+            await download(api, target, silence_seconds=source.timeout_seconds, sink=sink.write)
+        inspection = sink.finish()
+        version = inspection.kubernetes_version or await api.server_version()
+        if inspection.valid:
+            return Taken(spool, inspection, captured_at, _identity(target), version)
+        problem = inspection.problems[0]
+        if problem.reason is not Reason.CONFIG_NULL:
+            raise sink.refusal(problem)
+    config = await read_config(api, target.namespace, target.config_map)
+    if config is None:
+        raise _never_configured(target)
+    return Taken(spool, inspection, captured_at, _identity(target), version, config)
 
 
 async def take_url(url: str, spool: Path, *, silence_seconds: float, progress: Progress | None = None) -> Taken:
     """From a URL. Raises SnapshotError."""
-    _check_room(spool)
+    check_room(spool)
     with _Spool(spool, progress, asked=url) as sink:
         captured_at = datetime.now(UTC)
         await download_url(url, silence_seconds=silence_seconds, sink=sink.write)
     inspection = sink.finish()
     if not inspection.valid:
         raise sink.refusal(inspection.problems[0])
-    return Taken(spool, inspection, captured_at, None, inspection.kubernetes_version)
+    return Taken(spool, inspection, captured_at, kubernetes_version=inspection.kubernetes_version)
+
+
+def _identity(target: Target) -> SchedulerIdentity:
+    return SchedulerIdentity(
+        image=target.image,
+        version=target.version,
+        namespace=target.namespace,
+        deployment=target.deployment,
+        pod=target.pod,
+        shard=target.shard,
+    )
 
 
 def _warn(target: Target) -> None:
@@ -143,15 +136,10 @@ class _Spool:
         self._checker.feed(data)
         if self._checker.failed:
             raise self.refusal(self._checker.finish().problems[0])
-        if self._checker.size_bytes > SPOOL_LIMIT:
-            message = f"{self._asked} served an archive of more than {SPOOL_LIMIT >> 30} GiB, which is the limit."
-            raise TerminalError(Reason.ARCHIVE_TOO_LARGE, message)
-        try:
+        if self._checker.size_bytes > LIMIT:
+            raise too_large(f"{self._asked} served")
+        with writing(self._path):
             self._file.write(data)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise _full(self._path) from error
         if self._progress is not None:
             self._progress(self._checker.size_bytes)
 
@@ -163,16 +151,3 @@ class _Spool:
     def finish(self) -> Inspection:
         """The finding; the archive has no more bytes."""
         return self._checker.finish()
-
-
-def _check_room(spool: Path) -> None:
-    if shutil.disk_usage(spool.parent).free < SPOOL_RESERVE:
-        raise _full(spool)
-
-
-def _full(spool: Path) -> SnapshotError:
-    return TransientError(
-        Reason.SPOOL_FULL,
-        f"There is too little room in {spool.parent} to hold the archive while it is checked: "
-        f"{SPOOL_RESERVE >> 20} MiB must be free to begin with. Give the directory, or the emptyDir, more room.",
-    )

@@ -11,12 +11,16 @@ from kai_snapshot.runs.services import Services, now
 logger = logging.getLogger(__name__)
 
 
-async def write_status(services: Services, plural: str, resource: Object, status: Object) -> Object:
+async def write_status(
+    services: Services, plural: str, resource: Object, status: Object, *, read: Object | None = None
+) -> Object:
     """Replaces the status unless it is the same, and returns the object as it is then.
 
+    `read` is the status as this operator understands it, without fields it does not know and with those that an older
+    one did not write: an upgrade, or a step back, is no reason to write to every object there is.
     Raises ConflictError if the object changed since it was read.
     """
-    if resource.get("status") == status:
+    if status in (resource.get("status"), read):
         return resource
     return await asyncio.to_thread(services.cluster.replace_status, plural, resource, status)
 

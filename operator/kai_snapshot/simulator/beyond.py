@@ -1,10 +1,10 @@
 """What of an archive's objects and settings is beyond the simulator, and can change what the scheduler decides."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 from kai_snapshot.api.schedulerconfig import configured_plugins, wants_usage_history
+from kai_snapshot.simulator.budget import OWN
 from kai_snapshot.simulator.duration import duration
 from kai_snapshot.simulator.request import GPU_NAMES
 from kai_snapshot.simulator.unmodelled import Use
@@ -34,13 +34,6 @@ _MODELLED = {
     ),
 }  # fmt: skip
 """Settings that are followed, and those that change no decision but about volumes."""
-_BUDGETS = {
-    "maxActionSearchDuration": timedelta(minutes=5),
-    "maxJobSearchDuration": timedelta(minutes=4),
-    "maxGeneratorSearchDuration": timedelta(minutes=2),
-    "NodeLocalGreedy": timedelta(seconds=30),
-}
-"""KAI's own, for the search of victims."""
 CLAIMS = "resource claims (DRA)"
 BETWEEN_PODS = "affinity between pods"
 
@@ -75,7 +68,7 @@ def of_settings(member: str, value: Object) -> Iterator[tuple[Use, str]]:
 def _short_budgets(budgets: Object) -> Iterator[str]:
     for name, value in budgets.items():
         for of, text in value.items() if isinstance(value, Mapping) else (("", value),):
-            least, said = _BUDGETS.get(of, _BUDGETS.get(name)), duration(text)
+            least, said = OWN.get(of, OWN.get(name)), duration(text)
             if least is not None and said is not None and said < least:
                 yield f"{name}.{of}" if of else name
 

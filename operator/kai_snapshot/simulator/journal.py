@@ -1,5 +1,6 @@
 """What a cycle has decided, in order."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from kai_snapshot.api.result import JobOutcome
@@ -24,6 +25,10 @@ class Journal:
     evicted: dict[str, Evicted] = field(default_factory=dict)
     pipelined: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, tuple[Job, JobOutcome]] = field(default_factory=dict)
+    short: dict[str, list[str]] = field(default_factory=dict)
+    """By action, the jobs for which the search for victims ended at a limit."""
+    untried: dict[str, frozenset[str]] = field(default_factory=dict)
+    """By action that ended at its limit, the jobs that it did not come to, or not to an end with."""
 
     def succeeded(self, job: Job, outcome: JobOutcome, action: str, done: Committed) -> None:
         """A job gets its place."""
@@ -38,6 +43,14 @@ class Journal:
     def failed(self, job: Job) -> None:
         """A job finds no place, which counts unless it had one before."""
         self.outcomes.setdefault(job.name, (job, JobOutcome.UNSCHEDULABLE))
+
+    def cut_short(self, action: str, job: Job) -> None:
+        """The search for a job ended at a limit."""
+        self.short.setdefault(action, []).append(job.name)
+
+    def stopped(self, action: str, jobs: Iterable[Job]) -> None:
+        """An action ended at its limit, before these jobs."""
+        self.untried[action] = frozenset(job.name for job in jobs)
 
     def stale(self, task: Task) -> None:
         """A pod goes because its gang is too small."""

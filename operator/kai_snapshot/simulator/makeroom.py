@@ -1,9 +1,10 @@
 """What the three actions that take places from others have in common: which jobs ask, in what order, and who skips."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kai_snapshot.api.result import JobOutcome
+from kai_snapshot.simulator.budget import Budget
 from kai_snapshot.simulator.jobtree import JobTree
 from kai_snapshot.simulator.model import Job
 from kai_snapshot.simulator.nexttasks import is_ready, next_tasks
@@ -35,10 +36,12 @@ class Action:
 
 
 def make_room(session: Session, action: Action) -> None:
-    """Tries each waiting job once."""
-    waiting = (job for job in session.jobs() if _waits(session, job) and action.asks(session, job))
+    """Tries each waiting job once, as long as the search may go."""
+    waiting = [job for job in session.jobs() if _waits(session, job) and action.asks(session, job)]
     tree = JobTree(waiting, depth=session.settings.depth.get(action.name, 0))
     failures = Failures()
+    limits = session.settings.search
+    budget = limits.of_action(action.name)
     while tree:
         job = tree.pop()
         assert isinstance(job, Job)
@@ -49,15 +52,34 @@ def make_room(session: Session, action: Action) -> None:
             continue
         if any(task.shape.impossible or task.missing for task in next_tasks(job, virtual=True)):
             continue
-        if action.hopeful(session, job) and _solved(session, action, job):
+        of_job = limits.of_job(budget)
+        if of_job.over:
+            session.journal.stopped(action.name, [job, *_rest(tree)])
+            return
+        if action.hopeful(session, job) and _solved(session, action, job, of_job):
             session.journal.succeeded(job, action.outcome, action.name, session.commit())
+        elif of_job.over:  # KAI ends the whole action with it
+            session.journal.stopped(action.name, [job, *_rest(tree)])
+            return
         else:
             session.journal.failed(job)
             failures.failed(key, job)
+        budget.spend(of_job.spent)
 
 
-def _solved(session: Session, action: Action, job: Job) -> bool:
-    return Solver(session, job, action.candidates(session, job), action.valid(session, job)).solve()
+def _solved(session: Session, action: Action, job: Job, budget: Budget) -> bool:
+    solver = Solver(session, job, action.candidates(session, job), action.valid(session, job), budget)
+    solved = solver.solve()
+    if solver.cut_short:
+        session.journal.cut_short(action.name, job)
+    return solved
+
+
+def _rest(tree: JobTree) -> Iterator[Job]:
+    while tree:
+        job = tree.pop()
+        assert isinstance(job, Job)
+        yield job
 
 
 def _waits(session: Session, job: Job) -> bool:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from kai_snapshot.simulator.budget import Limits
 from kai_snapshot.simulator.constraints import Constraints
 from kai_snapshot.simulator.request import Request
 from kai_snapshot.simulator.status import Status
@@ -224,6 +225,7 @@ class Settings:
     consolidating_reclaim: bool
     depth: Mapping[str, int]
     """The most jobs that an action looks at in a queue, by action."""
+    search: Limits
 
     def argument(self, plugin: str, name: str, default: str) -> str:
         """An argument of a plugin."""

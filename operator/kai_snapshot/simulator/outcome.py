@@ -102,4 +102,14 @@ def _approximate(journal: Journal) -> list[str]:
         jobs = [name for name, (_, each) in journal.outcomes.items() if each is outcome]
         if jobs:
             texts.append(f"{what} for {named(jobs)}: other victims may do as well")
+    texts += [
+        f"whom `{action}` would find for {named(jobs)}: the search went on for long and was ended, as KAI ends one by "
+        "the clock"
+        for action, jobs in journal.short.items()
+    ]
+    texts += [
+        f"`{action}` for {named(sorted(jobs))}: all its searches together went on for long, and it was ended before "
+        "these, as KAI ends it by the clock"
+        for action, jobs in journal.untried.items()
+    ]
     return texts

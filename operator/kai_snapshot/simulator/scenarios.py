@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kai_snapshot.simulator.budget import Budget
 from kai_snapshot.simulator.jobtree import JobTree
 from kai_snapshot.simulator.model import Group, Job, Task
 from kai_snapshot.simulator.nodes import Flags, Floats, Nodes
@@ -30,6 +31,7 @@ class Search:
     recorded: Batches
     feasible: Flags
     """Nodes to place the pods on."""
+    budget: Budget
     steps: Batches = field(default_factory=list)
     """The victims so far."""
     on_node: dict[int, dict[int, Job]] = field(default_factory=dict)
@@ -56,7 +58,8 @@ class Search:
         """Takes one step after the other; those after which a place is possible at all."""
         recorded = {id(task) for batch in self.recorded for task in batch.tasks}
         tree = self.tree()
-        while tree:
+        while tree and not self.budget.over:
+            self.budget.spend(1)
             victim = tree.pop()
             assert isinstance(victim, Victim)
             batch = victim.first_to_go()

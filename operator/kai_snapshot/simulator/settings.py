@@ -6,6 +6,7 @@ from typing import Any
 
 from kai_snapshot.api.schedulerconfig import configured_actions
 from kai_snapshot.errors import Reason, TerminalError
+from kai_snapshot.simulator.budget import limits
 from kai_snapshot.simulator.duration import duration
 from kai_snapshot.simulator.model import Settings
 
@@ -30,6 +31,7 @@ def settings(config: Mapping[str, Any] | None, params: Mapping[str, Any]) -> Set
         stale_grace=duration(params.get("globalDefaultStalenessGracePeriod")) or timedelta(0),
         consolidating_reclaim=bool(params.get("allowConsolidatingReclaim")),
         depth={str(name): int(depth) for name, depth in (config.get("queueDepthPerAction") or {}).items()},
+        search=limits(config.get("scenarioSearchBudgets") or {}),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from kai_snapshot.simulator import capacity
+from kai_snapshot.simulator.budget import Budget
 from kai_snapshot.simulator.model import Group, Job, PodSet, Task
 from kai_snapshot.simulator.nexttasks import asked_next, next_tasks, rank, total_claimed
 from kai_snapshot.simulator.nodes import Flags
@@ -21,11 +22,14 @@ Valid = Callable[[Job, Batches], bool]
 class Solver:
     """Searches for one job."""
 
-    def __init__(self, session: Session, job: Job, candidates: Candidates, valid: Valid) -> None:
+    def __init__(self, session: Session, job: Job, candidates: Candidates, valid: Valid, budget: Budget) -> None:
         self._session = session
         self._job = job
         self._candidates = candidates
         self._valid = valid
+        self._budget = budget
+        self.cut_short = False
+        """Whether a limit ended the search, or a part of it."""
         self._tasks = list(next_tasks(job, virtual=True))
         self._waiting = session.waiting()
         self._order = session.random.getrandbits(32)
@@ -33,11 +37,16 @@ class Solver:
 
     def solve(self) -> bool:
         """Whether there is a plan, which then stands in the session's changes."""
-        changes = self._session.changes
+        session, changes = self._session, self._session.changes
         mark = changes.mark()
         before = [_used(pod_set) for pod_set in self._job.pod_sets]
-        for name in self._session.settings.plugins:
-            if name in GENERATORS and self._with(GENERATORS[name]):
+        for name in session.settings.plugins:
+            if name not in GENERATORS:
+                continue
+            budget = session.settings.search.of_generator(name, self._budget)
+            found = self._with(GENERATORS[name], budget)
+            self.cut_short |= budget.over
+            if found:
                 after = [_used(pod_set) for pod_set in self._job.pod_sets]
                 enough = all(used >= each.minimum for used, each in zip(after, self._job.pod_sets, strict=True))
                 if enough and sum(after) > sum(before):
@@ -45,23 +54,23 @@ class Solver:
                 changes.undo(mark)
         return False
 
-    def _with(self, generator: Generator) -> bool:
+    def _with(self, generator: Generator, budget: Budget) -> bool:
         """Finds out with how few victims ever more of the pods get a place, then places all."""
         most, count = len(self._tasks), 1
         recorded: Batches = []
         good, bad = 0, most + 1
         while bad - good > 1:
             mark = self._session.changes.mark()
-            found = self._probe(generator, count, recorded)
+            found = self._probe(generator, count, recorded, budget)
             self._session.changes.undo(mark)
             if found is None:
                 bad = count
             else:
                 good, recorded = count, found
             count = min(2 * count, most) if bad > most else (good + bad) // 2
-        return good > 0 and self._probe(generator, most, recorded) is not None
+        return good > 0 and self._probe(generator, most, recorded, budget) is not None
 
-    def _probe(self, generator: Generator, count: int, recorded: Batches) -> Batches | None:
+    def _probe(self, generator: Generator, count: int, recorded: Batches, budget: Budget) -> Batches | None:
         """Tries to place the first pods; the victims if it works, and the changes stand."""
         session = self._session
         clone = self._clone(self._tasks[:count])
@@ -74,9 +83,13 @@ class Solver:
             tree=partial(session.victims, self._candidates(), self._order),
             recorded=recorded,
             feasible=feasible,
+            budget=budget,
         )
         of_recorded = frozenset(id(task) for batch in recorded for task in batch.tasks)
         for potential in generator(search):
+            if budget.over:
+                break
+            budget.spend(1 + sum(len(batch.tasks) for batch in potential))
             key = count, of_recorded, frozenset(id(task) for batch in potential for task in batch.tasks)
             if key in self._failed:
                 continue

@@ -1,4 +1,5 @@
 """Gets a snapshot from a scheduler: finds the pod that leads, reaches it through the API server, takes what it serves.
+Where no scheduler answers, `assemble` writes the same from the API server's lists.
 
 async with KubernetesApi.connect(connection) as api:
     target = await resolve(api, source.scheduler, now=datetime.now(UTC))
@@ -7,32 +8,34 @@ async with KubernetesApi.connect(connection) as api:
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
-
-import yaml
 
 from kai_snapshot.api.source import SchedulerSource
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.source import diagnosis, direct, leader, portforward
 from kai_snapshot.source.api import KubernetesApi
+from kai_snapshot.source.assembly import Assembled, assemble
+from kai_snapshot.source.configmap import read_config
 from kai_snapshot.source.connection import ApiConnection, in_cluster, in_cluster_as_nobody
 from kai_snapshot.source.endpoint import Answer, Endpoint, Sink, fetch
+from kai_snapshot.source.installation import Installation, installation
 from kai_snapshot.source.leader import Target
 
 __all__ = [
     "Answer",
     "ApiConnection",
+    "Assembled",
+    "Installation",
     "KubernetesApi",
     "Target",
-    "config_from_configmap",
+    "assemble",
     "download",
     "download_url",
+    "find",
     "in_cluster",
     "in_cluster_as_nobody",
+    "read_config",
     "resolve",
 ]
-
-CONFIG_KEY = "config.yaml"
 
 
 async def resolve(api: KubernetesApi, scheduler: SchedulerSource, *, now: datetime) -> Target:
@@ -45,6 +48,14 @@ async def resolve(api: KubernetesApi, scheduler: SchedulerSource, *, now: dateti
     flags = leader.election(deployment)
     lease = await api.lease(flags.namespace, flags.lease) if flags is not None else None
     return leader.target(scheduler, deployment, pods, lease=lease, now=now)
+
+
+async def find(api: KubernetesApi, scheduler: SchedulerSource) -> Installation:
+    """The scheduler of a shard, whether or not a pod of it runs.
+
+    Raises SnapshotError: SchedulerNotFound; APIUnreachable, Unauthorized, Forbidden.
+    """
+    return installation(scheduler, leader.find_deployment(scheduler, await api.deployments(scheduler.namespace)))
 
 
 async def download(api: KubernetesApi, target: Target, *, silence_seconds: float, sink: Sink) -> Answer:
@@ -81,28 +92,11 @@ async def download_url(url: str, *, silence_seconds: float, sink: Sink) -> Answe
         return await fetch(stream, endpoint, sink=sink)
 
 
-async def config_from_configmap(api: KubernetesApi, target: Target) -> dict[str, Any] | None:
-    """The scheduler's configuration, as a snapshot's `config` has it; None if there is none that can be read.
-
-    Raises SnapshotError: APIUnreachable, Unauthorized, Forbidden.
-    """
-    if target.config_map is None:
-        return None
-    config_map = await api.config_map(target.namespace, target.config_map)
-    if config_map is None:
-        return None
-    try:
-        config = yaml.safe_load(config_map.data.get(CONFIG_KEY, ""))
-    except yaml.YAMLError:
-        return None
-    return config if isinstance(config, dict) else None
-
-
 async def _why_disabled(api: KubernetesApi, target: Target) -> SnapshotError:
     """Looks where the cause must show; what may not be looked at is left out."""
     config, log = None, None
     with suppress(SnapshotError):
-        config = await config_from_configmap(api, target)
+        config = await read_config(api, target.namespace, target.config_map)
     with suppress(SnapshotError):
         log = await api.log_tail(target.namespace, target.pod, container=target.container)
     return diagnosis.plugin_missing(target, config=config, log=log)

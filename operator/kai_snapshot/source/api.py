@@ -1,14 +1,16 @@
 """A few questions to the Kubernetes API server, over aiohttp: the kubernetes package takes too much memory."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
+from kai_snapshot.source.apierrors import REQUEST_SECONDS, Refusals, said
 from kai_snapshot.source.connection import ApiConnection
 from kai_snapshot.source.objects import (
     AccessReview,
@@ -21,18 +23,28 @@ from kai_snapshot.source.objects import (
     RawObject,
     RawPage,
     ServerVersion,
-    Status,
 )
 from kai_snapshot.source.request import Request
-from kai_snapshot.source.text import one_line
 
-REQUEST_SECONDS = 30
 PAGE_SIZE = 500
 LOG_LINES = 5000
 LOG_BYTES = 2 * 1024 * 1024
 CLOSE_SECONDS = 2
+STREAMED = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=REQUEST_SECONDS)
+PIECE = 256 * 1024
+BUSY, BUSY_TRIES, BUSY_SECONDS = 429, 5, 10.0
+"""How often a server that is busy is asked again, and how long it may have that wait at most."""
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An answer without what was asked for."""
+
+    status: int
+    following: str
+    """How to go on with a list nevertheless; empty: not at all."""
 
 
 class KubernetesApi:
@@ -45,6 +57,7 @@ class KubernetesApi:
     def __init__(self, connection: ApiConnection, session: aiohttp.ClientSession) -> None:
         self._connection = connection
         self._session = session
+        self._refusals = Refusals(connection.server)
         self._transport: dict[str, Any] = {
             "ssl": connection.ssl_context(),
             "server_hostname": connection.tls_server_name,
@@ -104,18 +117,12 @@ class KubernetesApi:
         request = Request(
             path="/api/v1/namespaces/kube-system", verbs=["get"], resource="namespaces", name="kube-system"
         )
-        namespace = await self._get(request, Namespace)
-        if namespace is None:
-            raise self._unlike_kubernetes(request)
-        return namespace.metadata.uid
+        return (await self.read(request, Namespace)).metadata.uid
 
     async def server_version(self) -> str:
         """The version of Kubernetes, as `v1.35.4`."""
         request = Request(path="/version", verbs=["get"], resource="/version")
-        version = await self._get(request, ServerVersion)
-        if version is None:
-            raise self._unlike_kubernetes(request)
-        return version.git_version
+        return (await self.read(request, ServerVersion)).git_version
 
     async def may(self, verb: str, resource: str, *, group: str, namespace: str) -> bool:
         """Whether the identity of this connection may do that: the API server is asked in its name.
@@ -131,7 +138,7 @@ class KubernetesApi:
         attributes = {"verb": verb, "resource": resource, "group": group, "namespace": namespace}
         body = await self._ask(request, {"spec": {"resourceAttributes": attributes}})
         if body is None:
-            raise self._unlike_kubernetes(request)
+            raise self._refusals.unlike_kubernetes(request)
         return self._parse(request, body, AccessReview).status.allowed
 
     async def objects(self, request: Request, **params: str) -> AsyncIterator[dict[str, Any]]:
@@ -150,6 +157,41 @@ class KubernetesApi:
         """An object as it is; None if there is none."""
         body = await self._ask(request, **params)
         return None if body is None else self._parse(request, body, RawObject).root
+
+    async def read(self, request: Request, model: type[Model]) -> Model:
+        """An object that every API server has."""
+        found = await self._get(request, model)
+        if found is None:
+            raise self._refusals.unlike_kubernetes(request)
+        return found
+
+    async def stream(self, request: Request, sink: Callable[[bytes], None], **params: str) -> Refused | None:
+        """Gives a body to `sink` while it comes, as long as it goes on; what `sink` raises must not be an OSError.
+
+        A server that is busy (429) is asked again. Returns what it answers with 404 or 410 instead.
+        """
+        headers = {"Accept-Encoding": "identity"}  # a server in trouble has better things to do
+        for attempt in range(BUSY_TRIES):
+            with self._refusals.network_errors(request):
+                async with self._session.get(
+                    self._connection.server.rstrip("/") + request.path,
+                    params=params,
+                    headers=self._headers(request, headers),
+                    timeout=STREAMED,
+                    allow_redirects=False,
+                    **self._transport,
+                ) as response:
+                    if response.status == 200:
+                        async for piece in response.content.iter_chunked(PIECE):
+                            sink(piece)
+                        return None
+                    status = said(await response.read())
+            if response.status in (404, 410):
+                return Refused(response.status, status.metadata.continue_)
+            if response.status != BUSY or attempt == BUSY_TRIES - 1:
+                break
+            await asyncio.sleep(_seconds(response.headers.get("Retry-After", "")))
+        raise self._refusals.refusal(request, response.status, status.message)
 
     async def text(self, request: Request, **params: str) -> str | None:
         """A text, such as a log; None if there is none."""
@@ -176,7 +218,7 @@ class KubernetesApi:
         self, request: Request, *, protocol: str, **params: str
     ) -> aiohttp.ClientWebSocketResponse[bool] | None:
         """Opens a WebSocket of that subprotocol; None if there is nothing at that path."""
-        with self._network_errors(request):
+        with self._refusals.network_errors(request):
             try:
                 socket: aiohttp.ClientWebSocketResponse[bool] = await self._session.ws_connect(
                     self._connection.server.rstrip("/") + request.path,
@@ -190,7 +232,7 @@ class KubernetesApi:
             except aiohttp.WSServerHandshakeError as error:
                 if error.status == 404:
                     return None
-                raise self._refusal(request, error.status, "the WebSocket is refused") from error
+                raise self._refusals.refusal(request, error.status, "the WebSocket is refused") from error
 
     async def _list(self, request: Request, model: type[Model], **params: str) -> list[Model]:
         found: list[Model] = []
@@ -217,13 +259,13 @@ class KubernetesApi:
         **params: str,
     ) -> bytes | None:
         """Gets; with `content` posts it, unless `method` says something else. None for 404."""
-        with self._network_errors(request):
+        with self._refusals.network_errors(request):
             async with self._session.request(
                 method or ("GET" if content is None else "POST"),
                 self._connection.server.rstrip("/") + request.path,
                 data=orjson.dumps(content) if content is not None else None,
                 params=params,
-                headers=self._authorization() | ({"Content-Type": content_type} if content is not None else {}),
+                headers=self._headers(request, {"Content-Type": content_type} if content is not None else {}),
                 allow_redirects=False,
                 **self._transport,
             ) as response:
@@ -231,8 +273,11 @@ class KubernetesApi:
         if response.status == 404:
             return None
         if response.status not in (200, 201, 202):
-            raise self._refusal(request, response.status, _message(body))
+            raise self._refusals.refusal(request, response.status, said(body).message)
         return body
+
+    def _headers(self, request: Request, more: Mapping[str, str]) -> Mapping[str, str]:
+        return {"Accept": request.accept, **self._authorization(), **more}
 
     def _authorization(self) -> dict[str, str]:
         token = self._connection.bearer_token()
@@ -242,49 +287,9 @@ class KubernetesApi:
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
-            raise self._unlike_kubernetes(request) from error
-
-    def _unlike_kubernetes(self, request: Request) -> SnapshotError:
-        return TransientError(
-            Reason.API_UNREACHABLE,
-            f"{self._connection.server} gave no Kubernetes answer to `{request}`. Is it an API server?",
-        )
-
-    def _refusal(self, request: Request, status: int, message: str) -> SnapshotError:
-        """What a status other than 200 and 404 means."""
-        server, said = self._connection.server, one_line(message, limit=400)
-        if status == 401:
-            return TerminalError(
-                Reason.UNAUTHORIZED,
-                f"{server} does not accept the credentials: {said}. Log in again, or renew the token.",
-            )
-        if status == 403:
-            return TerminalError(Reason.FORBIDDEN, f"May not {request}: {said}. It takes {request.rule}.")
-        return TransientError(Reason.API_UNREACHABLE, f"{server} answered {status} to `{request}`: {said}.")
-
-    @contextmanager
-    def _network_errors(self, request: Request) -> Iterator[None]:
-        server = self._connection.server
-        try:
-            yield
-        except aiohttp.ClientSSLError as error:
-            raise TerminalError(
-                Reason.API_UNREACHABLE,
-                f"TLS with {server} fails: {one_line(str(error))}. Check the CA and the name of the server.",
-            ) from error
-        except TimeoutError as error:
-            raise TransientError(
-                Reason.API_UNREACHABLE, f"{server} did not answer `{request}` within {REQUEST_SECONDS} s."
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise TransientError(
-                Reason.API_UNREACHABLE, f"{server} cannot be reached for `{request}`: {one_line(str(error))}."
-            ) from error
+            raise self._refusals.unlike_kubernetes(request) from error
 
 
-def _message(body: bytes) -> str:
-    """The message of a Status object, else the beginning of whatever else came."""
-    try:
-        return Status.model_validate_json(body).message
-    except ValidationError:
-        return body[:1000].decode("utf-8", "replace")
+def _seconds(retry_after: str) -> float:
+    """How long to wait; the API server says so in whole seconds."""
+    return min(float(retry_after) if retry_after.isdecimal() else 1.0, BUSY_SECONDS)

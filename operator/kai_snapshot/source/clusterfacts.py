@@ -12,6 +12,7 @@ from kai_snapshot.environment.cluster import ClusterFacts
 from kai_snapshot.environment.kubernetes import CLUSTER_POLICY
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.source.api import KubernetesApi
+from kai_snapshot.source.discovery import VERSION
 from kai_snapshot.source.request import Request
 
 K8S_SECONDS: Final = 60.0
@@ -19,7 +20,6 @@ TOPOLOGY_SECONDS: Final = 90.0
 """What the two collectors may take, as in aicr."""
 NODES: Final = Request(path="/api/v1/nodes", verbs=["list"], resource="nodes")
 _PODS: Final = Request(path="/api/v1/pods", verbs=["list"], resource="pods")
-_VERSION: Final = Request(path="/version", verbs=["get"], resource="/version")
 _GROUPS: Final = Request(path="/apis", verbs=["get"], resource="/apis")
 
 
@@ -78,7 +78,7 @@ def _told(facts: ClusterFacts, subtype: str) -> Iterator[None]:
 
 async def _version(api: KubernetesApi, facts: ClusterFacts) -> None:
     with _told(facts, "server"):
-        facts.server_version = await api.document(_VERSION)
+        facts.server_version = await api.document(VERSION)
 
 
 async def _images(api: KubernetesApi, facts: ClusterFacts) -> None:

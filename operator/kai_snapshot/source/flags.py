@@ -31,17 +31,17 @@ class SchedulerFlags:
 
 def is_scheduler(pod: PodSpec) -> bool:
     """Whether a pod runs a KAI scheduler: of all its programs only the scheduler has that flag, in every version."""
-    return any("scheduler-conf" in parse_flags(_words(container)) for container in pod.containers)
+    return any("scheduler-conf" in parse_flags(words(container)) for container in pod.containers)
 
 
 def scheduler_container(pod: PodSpec) -> Container:
     """The container with the scheduler among sidecars that others may have put in; the first if none looks like it."""
-    return next((c for c in pod.containers if "scheduler-conf" in parse_flags(_words(c))), pod.containers[0])
+    return next((c for c in pod.containers if "scheduler-conf" in parse_flags(words(c))), pod.containers[0])
 
 
 def read_flags(container: Container) -> SchedulerFlags:
     """The arguments that matter here, with the names and defaults of KAI's cmd/scheduler/app/options."""
-    flags = parse_flags(_words(container))
+    flags = parse_flags(words(container))
     port = flags.get("plugin-server-port", "")
     return SchedulerFlags(
         config_file=flags.get("scheduler-conf", ""),
@@ -69,7 +69,8 @@ def image_tag(image: str) -> str | None:
     return tag if colon else None
 
 
-def _words(container: Container) -> Sequence[str]:
+def words(container: Container) -> Sequence[str]:
+    """What the container is started with."""
     return [*container.command, *container.args]
 
 

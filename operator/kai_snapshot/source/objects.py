@@ -183,6 +183,8 @@ class Status(ApiModel):
     """What the API server says when it refuses."""
 
     message: str = ""
+    metadata: ListMeta = Field(default_factory=ListMeta)
+    """Of a list that it has forgotten: how to go on nevertheless."""
 
 
 class Access(ApiModel):

@@ -16,6 +16,8 @@ class Request:
     """The API group, empty for the core group."""
     namespace: str = ""
     name: str = ""
+    accept: str = "application/json"
+    """The form the answer is to have."""
 
     def __str__(self) -> str:
         name = f" {self.name}" if self.name else ""

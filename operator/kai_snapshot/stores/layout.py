@@ -2,6 +2,7 @@
 
 - the archive: `<namespace>/<capture>/<id>-<first 8 of the SHA-256>.zip`
 - its manifest: `<namespace>/<capture>/<id>.json`
+- of a redacted one, in the storage of its table: `<namespace>/<capture>/<id>-<first 8 of the SHA-256>.table.gz`
 - what a replay made of it: `<namespace>/<capture>/<id>/replays/<replay>-<uid8>/` with `<index>.result.json`,
   `<index>-a<attempt>.log.gz`, `<index>-a<attempt>.{cpu,memory}.pprof` if wanted, and `comparison.json`
 - of a replay of many archives: the same, beside the newest of them, with `plan.json`, and what is of one archive in a
@@ -31,6 +32,7 @@ _FILE = re.compile(
     r"|(?P<environment>/environment/.+))"
 )
 _KINDS: tuple[Kind, ...] = get_args(Kind)
+_TABLE = re.compile(r"(?P<id>[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?)-[0-9a-f]{8}\.table\.gz")
 _RECORD = re.compile(r"nodes/(?P<node>.+)\.json")
 _RESULT_OF_MANY = re.compile(r"(?P<archive>[0-9]+)/(?P<index>[0-9]+)\.result\.json")
 _OF_REPLAY = re.compile(
@@ -62,6 +64,15 @@ class CaptureFolder:
     def manifest(self, id_: str) -> str:
         """Key of the manifest of a run."""
         return f"{self.prefix}{_checked_id(id_)}.json"
+
+    def table(self, id_: str, sha256: str) -> str:
+        """Key of the table of a redacted archive."""
+        return self.archive(id_, sha256).removesuffix(".zip") + ".table.gz"
+
+    def of_table(self, key: str) -> str | None:
+        """The id of the run whose table that is; None if it is none of this capture's."""
+        match = _TABLE.fullmatch(key.removeprefix(self.prefix)) if key.startswith(self.prefix) else None
+        return match["id"] if match is not None and is_run_id(match["id"]) else None
 
     def environment(self, id_: str) -> "EnvironmentFolder":
         """Where the environment of a run lies."""

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.runs.look import Place
-from kai_snapshot.web import api, pages, problems
+from kai_snapshot.web import api, endpoint, pages, problems
 from kai_snapshot.web.gate import Admit, Gate
 from kai_snapshot.web.guard import Guard
 from kai_snapshot.web.turns import Turns
@@ -29,13 +29,14 @@ def application(
     admit: Admit | None = None,
     tls: bool = False,
     ahead: bool = False,
+    snapshot_endpoint: bool = False,
 ) -> ASGIApp:
     """What is served of a place.
 
     `origin`: whose pages may read the API, `*` for anybody's, None for our own only. `hosts`: the names that requests
     may be made to; None for any. `admit`: decides who is let in; None lets in everybody. `tls`: browsers reach it
     over TLS only, which ends before it. `ahead`: look at the newest
-    archive before somebody asks.
+    archive before somebody asks. `snapshot_endpoint`: give the archive itself, too, as the scheduler does.
     """
     turns = Turns(place)
 
@@ -49,7 +50,12 @@ def application(
     gate = [Middleware(Gate, admit, tls=tls)] if admit is not None else []
     app = Starlette(
         lifespan=lifespan,
-        routes=[*api.routes(turns, sign_in=admit is not None), *pages.routes(turns), Route("/healthz", _healthy)],
+        routes=[
+            *api.routes(turns, sign_in=admit is not None),
+            *pages.routes(turns),
+            *(endpoint.routes(turns) if snapshot_endpoint else ()),
+            Route("/healthz", _healthy),
+        ],
         middleware=[*gate, Middleware(GZipMiddleware, minimum_size=4096, compresslevel=1)],
         exception_handlers={
             SnapshotError: problems.of_snapshot_error,

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -64,6 +65,12 @@ class Turns:
             except OSError as error:
                 found[each] = unreadable(error)
         return found
+
+    async def archive(self, wanted: str) -> tuple[Path, Callable[[], None]]:
+        """The archive itself, in a file, and what to call when that is not needed any more."""
+        stack = ExitStack()
+        path = await self._one(lambda: stack.enter_context(self._place.archive(wanted)))
+        return path, stack.close
 
     async def listing(self) -> Listing:
         """The archives there are, oldest first, and what cannot be read."""

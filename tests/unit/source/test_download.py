@@ -12,7 +12,7 @@ import pytest
 
 from kai_snapshot.api.source import SchedulerSource
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.source import ApiConnection, KubernetesApi, Target, config_from_configmap, download, resolve
+from kai_snapshot.source import ApiConnection, KubernetesApi, Target, download, read_config, resolve
 from kai_snapshot.source.diagnosis import REGISTERED
 from support import kai
 from support.apiserver import ApiServer, serving
@@ -196,10 +196,14 @@ def test_a_plugin_that_is_off_is_told_even_where_nothing_may_be_looked_at() -> N
     asyncio.run(story())
 
 
+async def configuration(it: Cluster, target: Target) -> dict[str, Any] | None:
+    return await read_config(it.api, target.namespace, target.config_map)
+
+
 def test_the_configuration_is_read_from_the_config_map() -> None:
     async def story() -> None:
         async with cluster() as it:
-            config = await config_from_configmap(it.api, await it.resolve())
+            config = await configuration(it, await it.resolve())
 
             assert config == {"actions": "allocate, reclaim", "tiers": [{"plugins": [{"name": "predicates"}]}]}
 
@@ -212,7 +216,7 @@ def test_a_config_map_that_holds_no_configuration_gives_none(content: str | None
         async with cluster() as it:
             it.server.objects[CONFIG_MAP]["data"] = {} if content is None else {"config.yaml": content}
 
-            assert await config_from_configmap(it.api, await it.resolve()) is None
+            assert await configuration(it, await it.resolve()) is None
 
     asyncio.run(story())
 
@@ -222,7 +226,7 @@ def test_without_a_config_map_there_is_no_configuration() -> None:
         async with cluster() as it:
             target = await it.resolve()
 
-            assert await config_from_configmap(it.api, replace(target, config_map="gone")) is None
-            assert await config_from_configmap(it.api, replace(target, config_map=None)) is None
+            assert await configuration(it, replace(target, config_map="gone")) is None
+            assert await configuration(it, replace(target, config_map=None)) is None
 
     asyncio.run(story())

@@ -33,6 +33,8 @@ def _reclaim(session: Session, job: Job) -> str:
             return f"with it queue {queue.name} would have {has}, beyond its fair share of {fair}"
     if not RECLAIM.may(session, job):
         return f"with it queue {queue.name} would have more than its quota in jobs that are not preemptible"
+    if job.name in session.journal.untried.get(RECLAIM.name, ()):
+        return "reclaim was ended before it found victims for it, as it had searched for long"
     if RECLAIM.candidates(session, job)().lines:
         return "reclaim found no victims in other queues that would do"
     return _nothing_to_reclaim(session, job)
@@ -55,6 +57,8 @@ def _nothing_to_reclaim(session: Session, job: Job) -> str:
 def _preempt(session: Session, job: Job) -> str:
     if PREEMPT.name not in session.settings.actions:
         return "preempt is not configured"
+    if job.name in session.journal.untried.get(PREEMPT.name, ()):
+        return "preempt was ended before it found victims for it, as it had searched for long"
     if PREEMPT.candidates(session, job)().lines:
         return "preempt found no jobs of lower priority in its own queue that would do"
     assert job.queue is not None

@@ -1,0 +1,1 @@
+"""What is rendered from manifests/, and committed: the Helm chart, and the PrometheusRule of the alerts."""
