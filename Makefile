@@ -20,8 +20,8 @@ demo: cluster ## Start a cluster with everything in it, apply manifests/samples,
 test: ## Set up, lint, run the unit tests, look at the pages, run the e2e stories; says how long each took
 	@$(TIMED) setup lint unit browser e2e
 
-down: ## Remove the clusters of demo, test and test-long
-	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-long; do .tools/bin/kind delete cluster --name $$cluster; done
+down: ## Remove the clusters of demo, test, test-docs and test-long
+	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-docs $(CLUSTER)-long; do .tools/bin/kind delete cluster --name $$cluster; done
 
 setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser, Prometheus
 	@tools/setup
@@ -56,6 +56,9 @@ chaos: ## Of the long tests: the operator killed at every step, and all else tha
 scale: ## Of the long tests: 1,000 captures, 5,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
 	@tools/setup long && $(LONG) tests/long/test_scale.py
 
+test-docs: cluster ## Run the commands of README.md and docs/ on a cluster of their own; ARGS go to pytest (-k incident)
+	@$(BIN)/pytest tests/docs --cluster-name $(CLUSTER)-docs $(KIND) -v -rs --durations=10 $(ARGS)
+
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)
 
@@ -89,4 +92,4 @@ lock: venv ## Lock the newest dependencies into requirements/
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-long chaos scale bench screenshots agreement growth crds chart image-twice sbom audit lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-docs test-long chaos scale bench screenshots agreement growth crds chart image-twice sbom audit lock

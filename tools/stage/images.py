@@ -1,9 +1,14 @@
 """The images of the stage, each built once from what it is made of and loaded into a cluster once."""
 
+import io
+import json
 import shutil
 import subprocess
+import tarfile
+import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -34,6 +39,8 @@ class Image:
     arguments: tuple[tuple[str, str], ...] = ()
     version: str | None = None
     """Its tag, where that has a meaning; else it is tagged by its contents."""
+    aliases: tuple[str, ...] = ()
+    """Further names that it has in a cluster."""
 
     @cached_property
     def key(self) -> str:
@@ -58,6 +65,11 @@ class Image:
     def archive(self) -> Path:
         """Where it is kept once it is built."""
         return CACHE / "archives" / f"{self.name}-{self.version or 'latest'}-{self.key}.tar"
+
+    @property
+    def mark(self) -> str:
+        """How a cluster notes that it has it, by all its names."""
+        return "-as-".join([self.archive.name, *(sha256(alias.encode()).hexdigest()[:12] for alias in self.aliases)])
 
     def build(self, report: Report) -> None:
         """Builds it unless that was done before; builds of days ago are dropped."""
@@ -129,13 +141,40 @@ def load(kube: Kube, cluster: str, *, kind: Path, wanted: Iterable[Image], repor
     noted = kube.get("configmap", "loaded-images", "stage")
     there = set((noted or {}).get("data", {}))
     for image in wanted:
-        if image.archive.name in there:
+        if image.mark in there:
             continue
         image.build(report)
-        report(f"loading the image {image.reference}")
-        command: list[str | Path] = [kind, "load", "image-archive", image.archive, "--name", cluster]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        there.add(image.archive.name)
+        report(f"loading the image {', '.join((image.reference, *image.aliases))}")
+        with _named(image) as archive:
+            command: list[str | Path] = [kind, "load", "image-archive", archive, "--name", cluster]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        there.add(image.mark)
         metadata = {"name": "loaded-images", "namespace": "stage"}
         note = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict.fromkeys(there, image.name)}
         kube.apply(note)
+
+
+@contextmanager
+def _named(image: Image) -> Iterator[Path]:
+    """The image's archive with all its names in it."""
+    if not image.aliases:
+        yield image.archive
+        return
+    with tempfile.TemporaryDirectory(dir=image.archive.parent) as directory:
+        named = Path(directory, image.archive.name)
+        with tarfile.open(image.archive) as source, tarfile.open(named, "w") as target:
+            for member in source:
+                if member.name == "manifest.json":
+                    body = _manifest(source, member, image)
+                    member.size = len(body)
+                    target.addfile(member, io.BytesIO(body))
+                elif member.name != "repositories":  # the names once more, in a form of old
+                    target.addfile(member, source.extractfile(member) if member.isfile() else None)
+        yield named
+
+
+def _manifest(source: tarfile.TarFile, member: tarfile.TarInfo, image: Image) -> bytes:
+    file = source.extractfile(member)
+    assert file is not None
+    (only,) = json.load(file)
+    return json.dumps([only | {"RepoTags": [image.reference, *image.aliases]}]).encode()

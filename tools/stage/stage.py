@@ -80,22 +80,35 @@ def cast(*, scheduler_image: str | None = None, tool_image: str | None = None) -
 
 def set_up(kube: Kube, cluster: str, players: Cast, report: Report) -> None:
     """Everything, and waits until it is ready."""
-    kube.apply(*map(_namespace, (STAGE, SCHEDULER_NAMESPACE, OTHER_NAMESPACE)))
-    images.load(kube, cluster, kind=BIN / "kind", wanted=players.standins, report=report)
-    report("starting the S3 server, the scheduler and the operator")
-    names = {"operator": players.operator.reference, "s3": players.s3_server.reference}
-    kube.apply(*_with_images(_objects("s3.yaml"), names))
-    kube.apply(*_scheduler(players))
+    surround(kube, cluster, players, report)
+    report("starting the operator")
     kube.apply(*operator_objects(kube, players))
     kube.apply(*(secret(S3_SECRET, namespace, S3_KEYS) for namespace in (NAMESPACE, OTHER_NAMESPACE)))
     kube.apply(*(each for each in samples(kube) if each["kind"] == "PersistentVolumeClaim"))
-    if kube.get("pod", "archives", NAMESPACE) is None:  # pods cannot be changed
-        kube.apply(*_with_images(_objects("volumes.yaml"), names))
+    _volumes(kube, players, NAMESPACE)
+    kube.rolled_out(OPERATOR, NAMESPACE)
+
+
+def surround(kube: Kube, cluster: str, players: Cast, report: Report) -> None:
+    """Everything but the operator, and waits until it is ready."""
+    kube.apply(*map(_namespace, (STAGE, SCHEDULER_NAMESPACE, OTHER_NAMESPACE)))
+    images.load(kube, cluster, kind=BIN / "kind", wanted=players.standins, report=report)
+    report("starting the S3 server and the scheduler")
+    kube.apply(*_with_images(_objects("s3.yaml"), {"s3": players.s3_server.reference}))
+    kube.apply(*_scheduler(players))
+    _volumes(kube, players, STAGE)
     kube.rolled_out("s3", STAGE)
     with s3(kube) as bucket:
         _ensure_bucket(bucket)
     kube.rolled_out("kai-scheduler-default", SCHEDULER_NAMESPACE)
-    kube.rolled_out(OPERATOR, NAMESPACE)
+
+
+def _volumes(kube: Kube, players: Cast, namespace: str) -> None:
+    """The volume and the hand that makes it, or the look at it from the operator's namespace."""
+    objects = [each for each in _objects("volumes.yaml") if each["metadata"].get("namespace", STAGE) == namespace]
+    (pod,) = (each["metadata"]["name"] for each in objects if each["kind"] == "Pod")
+    if kube.get("pod", pod, namespace) is None:  # pods cannot be changed
+        kube.apply(*_with_images(objects, {"operator": players.operator.reference}))
 
 
 def operator_objects(kube: Kube, players: Cast) -> list[Object]:
