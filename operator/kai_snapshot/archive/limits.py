@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from kai_snapshot.errors import Reason, TerminalError
+
 GIB, MIB = 1 << 30, 1 << 20
 
 
@@ -15,6 +17,19 @@ class Limits:
     ratio_from: int = 64 * MIB
     nesting: int = 200
     """Objects and lists within each other, counted from the outermost."""
+
+    def check(self, member: str, size: int, compressed: int) -> None:
+        """Raises TerminalError (ArchiveTooLarge) if a member that is inflated so far is too large already."""
+        if size > self.uncompressed_bytes:
+            raise TerminalError(
+                Reason.ARCHIVE_TOO_LARGE,
+                f"{member} inflates to more than {self.uncompressed_bytes} bytes, which is the limit.",
+            )
+        if size > self.ratio_from and size > self.ratio * compressed:
+            raise TerminalError(
+                Reason.ARCHIVE_TOO_LARGE,
+                f"{member} inflates to more than {self.ratio} times its compressed size: a ZIP bomb, not a snapshot.",
+            )
 
 
 DEFAULT = Limits()

@@ -265,7 +265,7 @@ class ZipStream:
         block = b"".join(self._pending)
         self._pending, self._room = [], BLOCK
         self._crc = zlib.crc32(block, self._crc)
-        self._check_limits()
+        self._limits.check(MEMBER, self._size, self._compressed)
         self.uncompressed += len(block)
         if block:
             self._sink(block)
@@ -275,19 +275,6 @@ class ZipStream:
     def _check_name(self, name: bytes) -> None:
         if name != MEMBER.encode():
             _foreign(f"The archive has a member named {name[:100].decode(errors='replace')!r}")
-
-    def _check_limits(self) -> None:
-        size, limits = self._size, self._limits
-        if size > limits.uncompressed_bytes:
-            raise TerminalError(
-                Reason.ARCHIVE_TOO_LARGE,
-                f"{MEMBER} inflates to more than {limits.uncompressed_bytes} bytes, which is the limit.",
-            )
-        if size > limits.ratio_from and size > limits.ratio * self._compressed:
-            raise TerminalError(
-                Reason.ARCHIVE_TOO_LARGE,
-                f"{MEMBER} inflates to more than {limits.ratio} times its compressed size: a ZIP bomb, not a snapshot.",
-            )
 
     def _not_a_zip(self) -> NoReturn:
         if not self._buffer:

@@ -271,11 +271,8 @@ def _start_by_schedule(
     actions: tuple[Action, ...] = ()
     if due.missed:
         count = f"{due.missed}{'' if due.missed < schedule.MISSED_LIMIT else ' or more'} runs were missed"
-        made_up = (
-            "the newest is made up for"
-            if due.run
-            else f"later than startingDeadlineSeconds {timing.starting_deadline_seconds}"
-        )
+        late = f"later than startingDeadlineSeconds {timing.starting_deadline_seconds}"
+        made_up = "the newest is made up for" if due.run else late
         actions = (warning(Reason.MISSED_SCHEDULE, f"{count}; {made_up}"),)
     if due.run is None:
         return noted, actions, due.next
