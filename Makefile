@@ -8,6 +8,7 @@ CLUSTER ?= kai-snapshot
 ARGS ?=
 KIND := --kind-bin .tools/bin/kind --kind-kubectl-bin .tools/bin/kubectl
 E2E := $(BIN)/pytest tests/e2e --cluster-name $(CLUSTER)-e2e $(KIND)
+LONG = $(BIN)/pytest -v --durations=0 $(if $(ARGS),,--write-docs) --cluster-name $(CLUSTER)-long $(KIND) $(ARGS)
 TIMED := tools/timed
 
 help: ## Show the targets
@@ -19,8 +20,8 @@ demo: cluster ## Start a cluster with everything in it, apply manifests/samples,
 test: ## Set up, lint, run the unit tests, look at the pages, run the e2e stories; says how long each took
 	@$(TIMED) setup lint unit browser e2e
 
-down: ## Remove the clusters of demo, test and test-docs
-	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-docs; do .tools/bin/kind delete cluster --name $$cluster; done
+down: ## Remove the clusters of demo, test, test-docs and test-long
+	@for cluster in $(CLUSTER) $(CLUSTER)-e2e $(CLUSTER)-docs $(CLUSTER)-long; do .tools/bin/kind delete cluster --name $$cluster; done
 
 setup: ## Debian packages, .venv, the cluster's programs, the base of the images, a browser, Prometheus
 	@tools/setup
@@ -48,6 +49,16 @@ e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--
 
 test-docs: cluster ## Run the commands of README.md and docs/ on a cluster of their own; ARGS go to pytest (-k incident)
 	@$(BIN)/pytest tests/docs --cluster-name $(CLUSTER)-docs $(KIND) -v -rs --durations=10 $(ARGS)
+
+test-long: ## Chaos, scale and fuzzing, on a cluster of their own, then test-docs; writes docs/chaos.md and docs/scale.md
+	@tools/setup long && KAI_SNAPSHOT_FUZZ_EXAMPLES=$${KAI_SNAPSHOT_FUZZ_EXAMPLES:-20000} $(LONG) tests/long
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-docs)
+
+chaos: ## Of the long tests: the operator killed at every step, and all else that can go away; ARGS go to pytest
+	@tools/setup long && $(LONG) tests/long/test_chaos_*.py
+
+scale: ## Of the long tests: 1,000 captures, 5,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
+	@tools/setup long && $(LONG) tests/long/test_scale.py
 
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)
@@ -82,4 +93,4 @@ lock: venv ## Lock the newest dependencies into requirements/
 	  set -- $$each; ../$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header $$1 --output-file $$2.txt $${3-}; done
 
-.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-docs bench screenshots agreement growth crds chart image-twice sbom audit lock
+.PHONY: help demo test down setup cluster venv lint format unit browser e2e test-docs test-long chaos scale bench screenshots agreement growth crds chart image-twice sbom audit lock

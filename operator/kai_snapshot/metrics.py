@@ -92,6 +92,13 @@ class Metrics:
         self._versions = Counter(
             "kai_snapshot_replay_versions", "Versions replayed, by outcome.", ["outcome"], registry=self.registry
         )
+        self._looks = Counter("kai_snapshot_reconciles", "Looks at an object.", ["kind"], registry=self.registry)
+        self._depth = Gauge(
+            "kai_snapshot_workqueue_depth",
+            "Objects to look at now, those that are being looked at included.",
+            ["queue"],
+            registry=self.registry,
+        )
         self._errors = Counter(
             "kai_snapshot_reconcile_errors",
             "Looks at an object that failed and are repeated, by reason.",
@@ -182,6 +189,14 @@ class Metrics:
     def node_failed(self) -> None:
         """Counts a node without a document."""
         self._environment.collections.labels("error").inc()
+
+    def queue_made(self, name: str, depth: Callable[[], int]) -> None:
+        """Tells of a queue; `depth` is called from another thread."""
+        self._depth.labels(name).set_function(depth)
+
+    def looked(self, kind: str) -> None:
+        """Counts a look at an object, however it ends."""
+        self._looks.labels(kind).inc()
 
     def look_failed(self, kind: str, reason: str) -> None:
         """Counts a look at an object that failed and will be repeated."""

@@ -7,6 +7,7 @@ that happens meanwhile is missed, and no object is ever worked on twice at once.
 import asyncio
 import heapq
 import random
+import time
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
@@ -33,13 +34,19 @@ class WorkQueue(Generic[K]):
         if key in self._active and after <= 0:
             self._again.add(key)
             return
-        at = asyncio.get_running_loop().time() + max(after, 0.0)
+        at = time.monotonic() + max(after, 0.0)
         if key in self._due and self._due[key] <= at:
             return
         self._due[key] = at
         self._counter += 1
         heapq.heappush(self._heap, (at, self._counter, key))
         self._changed.set()
+
+    @property
+    def depth(self) -> int:
+        """How many keys are due, or being worked on. May be asked from any thread."""
+        now = time.monotonic()
+        return sum(at <= now for at in list(self._due.values())) + len(self._active)
 
     def forget(self, key: K) -> None:
         """The key went well: its next failure starts with the first back-off."""
@@ -53,14 +60,13 @@ class WorkQueue(Generic[K]):
         return delay
 
     async def _take(self) -> K:
-        loop = asyncio.get_running_loop()
         while True:
             while self._heap:
                 at, _, key = self._heap[0]
                 if self._due.get(key) != at:
                     heapq.heappop(self._heap)  # it became due earlier
                     continue
-                if at > loop.time():
+                if at > time.monotonic():
                     break
                 heapq.heappop(self._heap)
                 del self._due[key]
@@ -70,7 +76,7 @@ class WorkQueue(Generic[K]):
                 self._active.add(key)
                 return key
             self._changed.clear()
-            timeout = self._heap[0][0] - loop.time() if self._heap else None
+            timeout = self._heap[0][0] - time.monotonic() if self._heap else None
             try:
                 await asyncio.wait_for(self._changed.wait(), timeout)
             except TimeoutError:

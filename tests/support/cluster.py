@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kai_snapshot.api.base import rfc3339
-from kai_snapshot.cluster import AlreadyExistsError, ConflictError, Object
+from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, ConflictError, Object
 from kai_snapshot.errors import Reason
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs.children import captures, environments
@@ -46,8 +46,9 @@ class FakeCluster:
     def get(self, plural: str, namespace: str, name: str) -> Object | None:
         return copy.deepcopy(self.objects.get((plural, namespace, name)))
 
-    def list_all(self, plural: str, namespace: str) -> list[Object]:
-        return [copy.deepcopy(o) for (p, ns, _), o in self.objects.items() if (p, ns) == (plural, namespace)]
+    def unfinished_replays(self, namespace: str) -> list[Object]:
+        found = (o for (plural, ns, _), o in self.objects.items() if (plural, ns) == (REPLAYS, namespace))
+        return [copy.deepcopy(each) for each in found if "outcome" not in each.get("status", {})]
 
     def replace_status(self, plural: str, resource: Object, status: Object) -> Object:
         meta = resource["metadata"]

@@ -494,6 +494,19 @@ def test_a_result_whose_status_was_not_written_is_told_by_the_next_look_and_repl
     assert cluster.made_jobs.keys() == jobs.keys()
 
 
+def test_a_job_that_an_operator_left_when_it_went_away_for_days_is_let_go(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    pinned_replay(world, claims, versions=[{"name": "v0.14.7"}])
+    delivery = Delivery(all_, on_result=lambda _: None)
+    delivery.put_result(part(), upload(result()))
+    look_at_replay(all_)  # it is over; the operator dies before it sees its own news
+    left = cluster.get(REPLAYS, NAMESPACE, "compare")
+    left["status"]["completionTime"] = (CREATED - timedelta(days=3)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    cluster.put(REPLAYS, left)
+    look_at_replay(all_)
+    assert cluster.made_jobs["compare-0"]["spec"]["ttlSecondsAfterFinished"] == 3600
+
+
 @pytest.mark.parametrize("content", [b"z", b"zipzip"], ids=["cut", "longer"])
 def test_an_archive_of_another_size_than_was_pinned_is_not_sent(world: Any, claims: Path, content: bytes) -> None:
     _, _, all_ = world

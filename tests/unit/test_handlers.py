@@ -13,7 +13,9 @@ from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.handlers import events, startup
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
+from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
+from support.resources import replay
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,41 @@ def test_an_event_of_a_job_is_a_look_at_its_replay() -> None:
     assert take(asyncio.run(main()), 1) == [Key(REPLAYS, "ns", "compare")]
 
 
+def seen_by_replay_event(type_: str | None, resource: dict[str, Any]) -> Workers:
+    async def main() -> Workers:
+        workers = Workers()
+        on_replay: Any = events.replay_event
+        event = {"type": type_, "object": resource}
+        await on_replay(memo=SimpleNamespace(workers=workers), namespace="ns", name="compare", event=event)
+        workers.add(Key(REPLAYS, "ns", "the next"))
+        return workers
+
+    return asyncio.run(main())
+
+
+OVER = {
+    "observedGeneration": 1,
+    "conditions": [{"type": "Finished", "status": "True", "observedGeneration": 1}],
+}
+
+
+def test_a_replay_that_is_over_when_it_is_listed_is_not_looked_at() -> None:
+    assert take(seen_by_replay_event(None, replay(status=OVER)), 1)[:1] == [Key(REPLAYS, "ns", "the next")]
+
+
+@pytest.mark.parametrize(
+    ("type_", "resource"),
+    [
+        pytest.param("MODIFIED", replay(status=OVER), id="it is over by now, and its Jobs may go"),
+        pytest.param(None, replay(status={"observedGeneration": -1}), id="nobody has looked at it"),
+        pytest.param(None, replay(status={**OVER, "conditions": []}), id="it is not over"),
+        pytest.param(None, {**replay(status=OVER), "metadata": {"generation": 2}}, id="it was changed since"),
+    ],
+)
+def test_a_replay_is_looked_at_where(type_: str | None, resource: dict[str, Any]) -> None:
+    assert take(seen_by_replay_event(type_, resource), 1)[:1] == [Key(REPLAYS, "ns", "compare")]
+
+
 def test_an_event_of_a_nodes_job_is_a_look_at_the_environment() -> None:
     async def main() -> Workers:
         workers = Workers()
@@ -84,7 +121,7 @@ def test_after_a_look_at_a_capture_its_environment_is_looked_at_under_a_key_of_i
 
         monkeypatch.setattr(drive_capture, "drive", drive)
         workers = Workers()
-        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        workers._services = SimpleNamespace(metrics=Metrics())  # type: ignore[assignment]
         await workers.look(Key(CAPTURES, "ns", "hourly"))
         return workers
 
@@ -125,7 +162,7 @@ def test_a_look_that_fails_is_repeated_and_ends_nothing(error: Exception, monkey
 
         monkeypatch.setattr(drive_capture, "drive", drive)
         workers = Workers()
-        workers.start(SimpleNamespace(metrics=SimpleNamespace(look_failed=lambda *_: None)))  # type: ignore[arg-type]
+        workers.start(SimpleNamespace(metrics=Metrics()))  # type: ignore[arg-type]
         workers.add(Key(CAPTURES, "ns", "hourly"))
         await asyncio.wait_for(again.wait(), 10)
         for task in workers._tasks:
@@ -142,7 +179,7 @@ def test_a_replay_that_waits_is_remembered_by_the_capture_it_waits_for(monkeypat
 
         monkeypatch.setattr(drive_replay, "drive", drive)
         workers = Workers()
-        workers._services = SimpleNamespace()  # type: ignore[assignment]
+        workers._services = SimpleNamespace(metrics=Metrics())  # type: ignore[assignment]
         await workers.look(Key(REPLAYS, "ns", "compare"))
         workers.wake_replays_of("ns", "hourly")
         return workers
@@ -171,7 +208,7 @@ def test_environments_that_hang_keep_nobody_from_the_captures(monkeypatch: pytes
         workers = Workers()
         for number in range(20):
             workers.add(Key(ENVIRONMENTS, "ns", f"hangs-{number}"))
-        workers.start(SimpleNamespace())  # type: ignore[arg-type]
+        workers.start(SimpleNamespace(metrics=Metrics()))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         workers.add(Key(CAPTURES, "ns", "hourly"))
         await asyncio.wait_for(reached.wait(), 10)

@@ -93,3 +93,27 @@ def test_failures_back_off_up_to_a_limit_and_success_begins_anew() -> None:
     assert 1.6 <= delays[1] <= 2.4
     assert max(delays) <= 360
     assert after_success <= 1.2
+
+
+def test_its_depth_is_what_is_due_and_what_is_being_looked_at() -> None:
+    depths: list[int] = []
+
+    async def main() -> None:
+        queue: WorkQueue[str] = WorkQueue()
+        enough = asyncio.Event()
+
+        async def look(_: str) -> None:
+            depths.append(queue.depth)
+            if len(depths) == 3:
+                enough.set()
+
+        queue.add("later", after=60)
+        queue.add("a")
+        queue.add("b")
+        depths.append(queue.depth)
+        task = asyncio.create_task(queue.work(look))
+        await asyncio.wait_for(enough.wait(), 10)
+        task.cancel()
+
+    asyncio.run(main())
+    assert depths == [2, 2, 1]

@@ -39,6 +39,8 @@ class Component:
 
     name: str
     argv: tuple[str, ...]
+    restarts: bool = False
+    """Whether it is started again when it ends, as a machine's service manager does."""
 
 
 def etcd() -> Component:
@@ -49,7 +51,8 @@ def etcd() -> Component:
 
 
 def containerd() -> Component:
-    return Component("containerd", ("containerd", f"--config={CONFIG}/containerd.toml"))
+    """Pods outlive it: each has a shim."""
+    return Component("containerd", ("containerd", f"--config={CONFIG}/containerd.toml"), restarts=True)
 
 
 def api_server() -> Component:

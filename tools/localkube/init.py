@@ -1,8 +1,8 @@
 """The cluster's first process: in namespaces of its own it mounts, wires and starts everything, and reaps.
 
 It is process 1 of the cluster. When it ends, for whatever reason, the kernel ends all the others and takes mounts and
-network back, so that nothing of a cluster can be left behind. A component that ends takes the cluster with it: a
-cluster without one of its parts would only make tests fail in strange ways.
+network back, so that nothing of a cluster can be left behind. A component that ends takes the cluster with it, unless
+a service manager would start it again: a cluster without one of its parts would only make tests fail in strange ways.
 """
 
 import os
@@ -151,7 +151,7 @@ class _Supervisor:
     """Starts components, and notices when one ends."""
 
     def __init__(self) -> None:
-        self._names: dict[int, str] = {}
+        self._components: dict[int, Component] = {}
 
     def start(self, component: Component) -> None:
         print(time.strftime("%H:%M:%S"), "starts", component.name, flush=True)
@@ -161,7 +161,7 @@ class _Supervisor:
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
         pid = os.posix_spawnp(component.argv[0], component.argv, components.ENVIRONMENT, file_actions=output)
-        self._names[pid] = component.name
+        self._components[pid] = component
 
     def wait(self, name: str, is_ready: Callable[[], bool]) -> None:
         """Until `is_ready`, or one of the components has ended."""
@@ -178,5 +178,11 @@ class _Supervisor:
 
     def _reap(self, options: int) -> None:
         pid, status = os.waitpid(-1, options)
-        if name := self._names.get(pid):
-            raise ComponentError(f"{name} ended with {os.waitstatus_to_exitcode(status)}")
+        component = self._components.pop(pid, None)
+        if component is None:
+            return
+        ended = f"{component.name} ended with {os.waitstatus_to_exitcode(status)}"
+        if not component.restarts:
+            raise ComponentError(ended)
+        print(time.strftime("%H:%M:%S"), ended, flush=True)
+        self.start(component)

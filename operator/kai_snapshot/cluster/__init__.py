@@ -62,11 +62,11 @@ class Cluster:
             ),
         )
 
-    def list_all(self, plural: str, namespace: str) -> list[Object]:
-        """All objects of ours of that kind in the namespace."""
-        with translated("list", f"{plural} in {namespace}"):
+    def unfinished_replays(self, namespace: str) -> list[Object]:
+        """The replays in the namespace that have no outcome yet; thousands may have one."""
+        with translated("list", f"{REPLAYS} in {namespace}"):
             found = self._custom.list_namespaced_custom_object(
-                GROUP, VERSION, namespace, plural, _request_timeout=TIMEOUT
+                GROUP, VERSION, namespace, REPLAYS, field_selector="status.outcome=", _request_timeout=TIMEOUT
             )
         return list(found["items"])
 

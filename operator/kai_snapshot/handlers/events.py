@@ -11,6 +11,7 @@ from kai_snapshot.api.base import GROUP, VERSION
 from kai_snapshot.cluster import CAPTURES, REPLAYS
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.jobs import names
+from kai_snapshot.reconcile.replay import is_over
 
 
 def watch_ours(settings: kopf.OperatorSettings) -> None:
@@ -28,8 +29,10 @@ async def capture_event(memo: Any, namespace: str | None, name: str, **_: Any) -
 
 
 @kopf.on.event(GROUP, VERSION, REPLAYS)
-async def replay_event(memo: Any, namespace: str | None, name: str, **_: Any) -> None:
-    """Looks at the replay."""
+async def replay_event(memo: Any, namespace: str | None, name: str, event: kopf.RawEvent, **_: Any) -> None:
+    """Looks at the replay, unless it is over when it is listed: Jobs that it may have left are listed as well."""
+    if event["type"] is None and is_over(event["object"]):
+        return
     workers: Workers = memo.workers
     workers.add(Key(REPLAYS, str(namespace), name))
 

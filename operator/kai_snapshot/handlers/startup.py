@@ -44,6 +44,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 30
+    settings.watching.chunk_size = 250
+    settings.queueing.idle_timeout = 0.1  # until then kopf keeps the object: a name is all that we want of it
     settings.networking.error_backoffs = Patience()
     watch_ours(settings)
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))

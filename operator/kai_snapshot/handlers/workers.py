@@ -44,6 +44,8 @@ class Workers:
     def start(self, services: Services) -> None:
         """Begins to work."""
         self._services = services
+        services.metrics.queue_made("objects", lambda: self._queue.depth)
+        services.metrics.queue_made("environments", lambda: self._environments.depth)
         queues = [self._queue] * COUNT + [self._environments] * BESIDE
         self._tasks = [asyncio.create_task(queue.work(self.look), name=f"worker-{n}") for n, queue in enumerate(queues)]
 
@@ -72,6 +74,7 @@ class Workers:
         """One look at one object. What goes wrong is said in the log and looked at again."""
         assert self._services is not None
         queue = self.queue_of(key)
+        self._services.metrics.looked(_KINDS[key.plural])
         try:
             again_at = await self._drive(self._services, key)
         except ConflictError:

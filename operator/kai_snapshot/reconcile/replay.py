@@ -5,7 +5,9 @@ noted in the status when it is seen, so an operator that dies in between finds i
 result in the storage, or from the Job when it can bring none. When all versions are over they are compared.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from kai_snapshot import compatibility
 from kai_snapshot.api.comparison import ReplayComparison
@@ -70,6 +72,18 @@ def reconcile(
         *_held_back(replay, observed),
     )
     return _conclude(replay, status.model_copy(update={"results": results}), actions, observed, now)
+
+
+def is_over(resource: Mapping[str, Any]) -> bool:
+    """Whether a replay, as the API server has it, is Finished and its status is of its newest generation.
+
+    Then nothing is left to do but to let go of its Jobs.
+    """
+    generation, status = resource["metadata"]["generation"], resource.get("status", {})
+    finished = (each for each in status.get("conditions", ()) if (each["type"], each["status"]) == (FINISHED, "True"))
+    return status.get("observedGeneration") == generation and any(
+        each.get("observedGeneration") == generation for each in finished
+    )
 
 
 def _fold(replay: SnapshotReplay, index: int, observed: Observed, now: datetime) -> VersionResult:

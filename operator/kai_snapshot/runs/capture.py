@@ -5,7 +5,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kai_snapshot.api.manifest import CaptureIdentity, Manifest, Redaction
+from kai_snapshot.api.manifest import CaptureIdentity, Manifest, Redaction, Trigger
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.redaction.key import Key
 from kai_snapshot.runs import catalog

@@ -15,7 +15,7 @@ from kai_snapshot.api.snapshotcapture import (
     ActiveRun,
     SnapshotCapture,
 )
-from kai_snapshot.cluster import CAPTURES, REPLAYS, Object
+from kai_snapshot.cluster import CAPTURES, Object
 from kai_snapshot.errors import Reason, SnapshotError
 from kai_snapshot.reconcile import capture as decision
 from kai_snapshot.reconcile import capture_conditions, environment, rejection
@@ -146,7 +146,7 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
 
 
 def _pins(services: Services, capture: SnapshotCapture) -> Pins:
-    replays = services.cluster.list_all(REPLAYS, capture.metadata.namespace)
+    replays = services.cluster.unfinished_replays(capture.metadata.namespace)
     return pins(replays, capture.spec.storage, _folder(capture), also=environment.needed(capture.status.environment))
 
 

@@ -1,7 +1,6 @@
 """Observe: what there is to know of a replay besides the object - its source, its Jobs, the results in its storage."""
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -23,9 +22,6 @@ from kai_snapshot.runs.services import Services, now, store_for
 from kai_snapshot.runs.sidebyside import side_by_side, totals
 from kai_snapshot.stores import Store, layout, location, read
 
-JOBS_LINGER: Final = timedelta(days=1)
-"""How long after its end and the TTL of its Jobs a replay is looked over for Jobs that are left."""
-
 _LASTING: Final = frozenset((Reason.INVALID_RESULT, Reason.ARCHIVE_NOT_FOUND, Reason.PLAN_LOST))
 
 Jobs = Mapping[tuple[int, int], JobFacts]
@@ -39,8 +35,6 @@ def observe(services: Services, replay: SnapshotReplay) -> Observed:
     if status.resolved_source is None:
         wanted = not finished and not replay.spec.suspend
         return Observed(resolution=resolve(services, replay) if wanted else None)
-    if finished and _jobs_are_gone(replay, now()):
-        return Observed()
     jobs = _jobs(services, replay, status.resolved_source)
     if finished:
         return Observed(jobs=jobs)
@@ -48,12 +42,6 @@ def observe(services: Services, replay: SnapshotReplay) -> Observed:
         return _observe_storage(services, replay, status.resolved_source, jobs)
     except SnapshotError as error:
         return Observed(jobs=jobs, storage_problem=Problem.of(error))
-
-
-def _jobs_are_gone(replay: SnapshotReplay, moment: datetime) -> bool:
-    ended = replay.status.completion_time
-    ttl = timedelta(seconds=replay.spec.job_ttl_seconds_after_finished)
-    return ended is not None and moment > ended + ttl + JOBS_LINGER
 
 
 def _jobs(services: Services, replay: SnapshotReplay, source: ResolvedSource) -> Jobs:

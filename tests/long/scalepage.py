@@ -1,0 +1,94 @@
+"""docs/scale.md, as the run of test_scale.py writes it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+
+HEAD = """# How it grows
+
+Written by `make scale`, from a run on a cluster of one machine with two cores: API server, etcd, storage, operator and
+the test itself share them. Statuses of what is finished are those of objects that really ran; half of the captures are
+scheduled. What runs has Jobs on a node that [kwok](https://kwok.sigs.k8s.io/) plays; results are handed in through the
+transfer endpoint, four a second.
+
+"""
+
+
+@dataclass
+class Measured:
+    """What was found with so many objects."""
+
+    captures: int
+    replays: int
+    running: int
+    start_seconds: float = 0.0
+    """From the new pod to a true picture."""
+    writes_at_start: dict[str, int] = field(default_factory=dict)
+    at_rest: dict[str, int] = field(default_factory=dict)
+    cpu_at_rest: float = 0.0
+    """Cores."""
+    memory: float = 0.0
+    """MiB at rest."""
+    peak: float = 0.0
+    """MiB at the most, since the start."""
+    capture_seconds: float = 0.0
+    """From the wish for a run to its end, with an archive that retention removes, amid all the others."""
+    to_status: tuple[float, ...] = ()
+    """Seconds from a result that was handed in to a replay that is Finished, one for each replay."""
+    after_crash: float | None = None
+    """Seconds from the killed process to a true picture."""
+
+
+def page(found: Sequence[Measured]) -> str:
+    """The page."""
+    return HEAD + "\n".join((*_table(found), "", *_growth(found))) + "\n"
+
+
+def share(times: Sequence[float], percent: int) -> float:
+    """By nearest rank: the time that so many percent do not exceed."""
+    return sorted(times)[ceil(percent * len(times) / 100) - 1]
+
+
+def _table(found: Sequence[Measured]) -> Iterator[str]:
+    rows: list[tuple[str, Callable[[Measured], str]]] = [
+        ("captures", lambda each: f"{each.captures:,}"),
+        ("finished replays", lambda each: f"{each.replays:,}"),
+        ("running replays", lambda each: f"{each.running:,}"),
+        ("API writes in a minute at rest", lambda each: _writes(each.at_rest)),
+        ("cores used at rest", lambda each: f"{each.cpu_at_rest:.3f}"),
+        ("memory of the operator at rest, MiB", lambda each: f"{each.memory:.0f}"),
+        ("and at its most, MiB", lambda each: f"{each.peak:.0f}"),
+        ("new pod to a true picture, s", lambda each: f"{each.start_seconds:.0f}"),
+        ("API writes meanwhile, for what had changed", lambda each: _writes(each.writes_at_start)),
+        ("killed process to a true picture, s", lambda each: f"{each.after_crash:.0f}" if each.after_crash else ""),
+        ("a run of a schedule to its end, an archive removed, s", lambda each: f"{each.capture_seconds:.1f}"),
+        ("result handed in to status, half of them, s", lambda each: f"{share(each.to_status, 50):.2f}"),
+        ("and 95 %, s", lambda each: f"{share(each.to_status, 95):.2f}"),
+    ]
+    yield f"| | {' | '.join(f'{each.captures:,} captures' for each in found)} |"
+    yield "|---|" + "---:|" * len(found)
+    for name, told in rows[1:]:
+        yield f"| {name} | {' | '.join(told(each) for each in found)} |"
+
+
+def _writes(counted: dict[str, int]) -> str:
+    return f"{sum(counted.values()):,}"
+
+
+def _growth(found: Sequence[Measured]) -> Iterator[str]:
+    """What a straight line through the first and the last says of ten times as many."""
+    if len(found) < 2:
+        return
+    first, last = found[0], found[-1]
+
+    def tenfold(value: Callable[[Measured], float]) -> float:
+        slope = (value(last) - value(first)) / (last.captures - first.captures)
+        return value(first) + slope * (10 * last.captures - first.captures)
+
+    yield "## Ten times as many"
+    yield ""
+    yield (
+        f"What grows does so in a straight line. Extended to {10 * last.captures:,} captures and "
+        f"{10 * last.replays:,} replays, which was not measured: about {tenfold(lambda each: each.peak):.0f} MiB at "
+        f"its most, and {tenfold(lambda each: each.start_seconds) / 60:.1f} minutes from a new pod to a true picture."
+    )
