@@ -47,9 +47,6 @@ browser: ## The pages in a real browser; ARGS go to pytest
 e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
 	@$(E2E) -v --durations=10 $(ARGS)
 
-test-docs: cluster ## Run the commands of README.md and docs/ on a cluster of their own; ARGS go to pytest (-k incident)
-	@$(BIN)/pytest tests/docs --cluster-name $(CLUSTER)-docs $(KIND) -v -rs --durations=10 $(ARGS)
-
 test-long: ## Chaos, scale and fuzzing, on a cluster of their own, then test-docs; writes docs/chaos.md and docs/scale.md
 	@tools/setup long && KAI_SNAPSHOT_FUZZ_EXAMPLES=$${KAI_SNAPSHOT_FUZZ_EXAMPLES:-20000} $(LONG) tests/long
 	@$(if $(ARGS),,$(MAKE) --no-print-directory test-docs)
@@ -59,6 +56,9 @@ chaos: ## Of the long tests: the operator killed at every step, and all else tha
 
 scale: ## Of the long tests: 1,000 captures, 5,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
 	@tools/setup long && $(LONG) tests/long/test_scale.py
+
+test-docs: cluster ## Run the commands of README.md and docs/ on a cluster of their own; ARGS go to pytest (-k incident)
+	@$(BIN)/pytest tests/docs --cluster-name $(CLUSTER)-docs $(KIND) -v -rs --durations=10 $(ARGS)
 
 bench: setup ## Speed and memory beside kubectl, curl, jq, grep and rclone; ARGS=--kai-tool=PATH: and snapshot-tool
 	@PYTHONPATH=tests:tools $(BIN)/python -m bench $(ARGS)

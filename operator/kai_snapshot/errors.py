@@ -116,7 +116,7 @@ class Reason(StrEnum):
     STORAGE_UNREACHABLE = "StorageUnreachable"
     """The storage cannot be reached, or failed."""
     TLS_VERIFICATION_FAILED = "TLSVerificationFailed"
-    """The storage's certificate is not trusted."""
+    """The certificate of the storage, or of who answers as the transfer endpoint, is not trusted."""
     STORAGE_REFUSED = "StorageRefused"
     """The storage refused a request for another reason than its credentials, or holds what it should not."""
     NO_SPACE_LEFT = "NoSpaceLeft"

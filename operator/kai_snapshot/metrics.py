@@ -106,6 +106,11 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._certificate_ends = Gauge(
+            "kai_snapshot_transfer_certificate_expiration_timestamp_seconds",
+            "When the certificate that the transfer endpoint serves is good no more.",
+            registry=self.registry,
+        )
         self._environment = EnvironmentMetrics(self.registry)
 
     def serve(self, port: int, *, ready: Callable[[], bool]) -> None:
@@ -197,6 +202,10 @@ class Metrics:
     def looked(self, kind: str) -> None:
         """Counts a look at an object, however it ends."""
         self._looks.labels(kind).inc()
+
+    def certificate_served(self, until: datetime) -> None:
+        """Says how long the certificate is good that the transfer endpoint serves."""
+        self._certificate_ends.set(until.timestamp())
 
     def look_failed(self, kind: str, reason: str) -> None:
         """Counts a look at an object that failed and will be repeated."""

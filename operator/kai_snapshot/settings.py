@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -18,7 +19,7 @@ class Settings:
     pod_name: str
     """Names this process in the Lease and in status.active.operator."""
     transfer_url: str
-    """The transfer endpoint as replay Jobs reach it."""
+    """The transfer endpoint as Jobs reach it: https, and a name or address that its certificate is made for."""
     tool_image: str | None = None
     """Replaces the published snapshot-tool images; `{version}` in it stands for the version."""
     identity_namespaces: tuple[str, ...] = ()
@@ -62,11 +63,22 @@ def read(environment: Mapping[str, str]) -> Settings:
             raise TerminalError(Reason.INVALID_SPEC, f"the environment variable {PREFIX}{name} is not a number")
         return int(value) if value else default
 
+    def https(name: str) -> str:
+        value = need(name)
+        parts = urlsplit(value)
+        if parts.scheme != "https" or not parts.hostname:
+            raise TerminalError(
+                Reason.INVALID_SPEC,
+                f"the environment variable {PREFIX}{name} must be https://HOST:PORT: "
+                "the transfer endpoint serves TLS alone, with a certificate that the operator makes",
+            )
+        return value
+
     own = need("NAMESPACE")
     return Settings(
         namespace=own,
         pod_name=need("POD_NAME"),
-        transfer_url=need("TRANSFER_URL"),
+        transfer_url=https("TRANSFER_URL"),
         tool_image=get("TOOL_IMAGE"),
         identity_namespaces=names("IDENTITY_NAMESPACES", (own,)),
         identity_buckets=names("IDENTITY_BUCKETS", ()),

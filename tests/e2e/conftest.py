@@ -41,6 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks back at all other stories comes last."""
+    items.sort(key=lambda item: item.get_closest_marker("looks_back") is not None)
+
+
 @pytest.fixture(scope="session")
 def players(request: pytest.FixtureRequest) -> Cast:
     """The images that play."""

@@ -12,6 +12,7 @@ import base64
 import copy
 import json
 import secrets
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver
 from pytest_kind.cluster import KindCluster
 
 from e2e.conftest import report
 from kai_snapshot.api.base import rfc3339
 from kai_snapshot.jobs import names
 from kai_snapshot.transfer import client as transfer
+from kai_snapshot.transfer.presented import client_context
 from long.scalepage import Measured, page, share
 from stage.kube import Kube
 from support.archives import InBucket
@@ -47,6 +51,8 @@ AT_REST_SECONDS = 60
 A_SECOND = 4
 """Jobs that end in a second."""
 NEVER = {"cron": "0 0 29 2 *", "immediate": True}
+TRANSFER_HOST = "kai-snapshot-transfer.kai-snapshots.svc"
+"""As the manifests have it."""
 DOCS = CHECKOUT / "docs"
 OURS = f"/apis/{API_VERSION}/namespaces/{NAMESPACE}"
 """Where the API server has our kinds."""
@@ -305,7 +311,25 @@ async def _ended(world: World, running: list[str]) -> tuple[float, ...]:
 async def _hand_in(world: World, many: Crowd, name: str, port: int) -> None:
     """As the container `report` does."""
     secret = await many.ask("GET", f"/api/v1/namespaces/{NAMESPACE}/secrets/{names.secret_name(f'{name}-0')}")
-    token = base64.b64decode(secret["data"][names.TOKEN_KEY]).decode()
-    async with transfer.connect(f"http://127.0.0.1:{port}", token, patience_seconds=120) as endpoint:
+    token, authorities = (
+        base64.b64decode(secret["data"][key]).decode() for key in (names.TOKEN_KEY, names.AUTHORITIES_KEY)
+    )
+    connector = aiohttp.TCPConnector(ssl=client_context(authorities), resolver=Forwarded())
+    headers = {"Authorization": f"Bearer {token}"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers, auto_decompress=False) as session:
+        url = f"https://{TRANSFER_HOST}:{port}"
+        endpoint = transfer.TransferClient(session, url, archive=None, patience_seconds=120)
         await endpoint.put_log(world.seeds.log)
         await endpoint.put_result(world.seeds.result)
+
+
+class Forwarded(AbstractResolver):
+    """The Service's name leads to the forwarded port, as its certificate is for that name."""
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[Any]:
+        """To this machine."""
+        here = {"hostname": host, "host": "127.0.0.1", "port": port, "family": family, "proto": 0, "flags": 0}
+        return [here]
+
+    async def close(self) -> None:
+        """Holds nothing."""

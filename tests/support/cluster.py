@@ -3,7 +3,7 @@
 import copy
 import itertools
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,13 @@ from kai_snapshot.runs.children import captures, environments
 from kai_snapshot.runs.services import Services
 from kai_snapshot.settings import Settings
 from kai_snapshot.source import ApiConnection
+from kai_snapshot.transfer.certificates import Certificates, make
+from kai_snapshot.transfer.presented import Presented
 from kai_snapshot.transfer.tokens import Tokens
 from support.resources import CREATED
 
 NAMESPACE = "kai-snapshots"
+CERTIFICATE = make("transfer", datetime.now(UTC))
 
 
 class FakeCluster:
@@ -111,8 +114,19 @@ class FakeCluster:
         return self.pod_refusals.get(job_uid, "")
 
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
-        secret = self.secrets.get(name)
-        return {key: value.encode() for key, value in secret["stringData"].items()} if secret else None
+        secret = self.secret(namespace, name)
+        return self.data_of(secret) if secret else None
+
+    @staticmethod
+    def data_of(secret: Object) -> dict[str, bytes]:
+        return {key: value.encode() for key, value in secret["stringData"].items()}
+
+    def secret(self, namespace: str, name: str) -> Object | None:
+        return copy.deepcopy(self.secrets.get(name))
+
+    def replace_secret(self, secret: Object) -> None:
+        assert secret["metadata"]["name"] in self.secrets
+        self.secrets[secret["metadata"]["name"]] = copy.deepcopy(secret)
 
     def secret_owners(self, namespace: str, name: str) -> frozenset[str] | None:
         if name not in self.secrets:
@@ -138,7 +152,7 @@ def services(cluster: FakeCluster, *, claims: Path, children: Any = None, steps:
     settings = Settings(
         namespace=NAMESPACE,
         pod_name="operator-1",
-        transfer_url="http://transfer:8082",
+        transfer_url="https://transfer:8082",
         identity_namespaces=(NAMESPACE,),
         privileged_namespaces=(NAMESPACE,),
         claims_dir=claims,
@@ -151,6 +165,7 @@ def services(cluster: FakeCluster, *, claims: Path, children: Any = None, steps:
         environments=steps if steps is not None else environments(),
         metrics=Metrics(),
         tokens=Tokens(b"k" * 32),
+        presented=Presented(Certificates(CERTIFICATE)),
         connection=ApiConnection(server="https://127.0.0.1:1"),
         image="operator:test",
         identity="operator-1_aaaa",

@@ -16,7 +16,6 @@ from typing import Any
 import orjson
 import pytest
 import pytest_asyncio
-from aiohttp import web
 from typer.testing import CliRunner
 
 from kai_snapshot.api.problem import Problem
@@ -33,6 +32,7 @@ from kai_snapshot.transfer.backend import Download, Limits, Upload
 from kai_snapshot.transfer.client import TransferClient, connect
 from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
+from support.transferred import TRUST, serving
 
 CORPUS = Path(__file__).parent.parent / "data" / "corpus"
 PRE_GENERATORS = CORPUS / "23-pre-v0.16-config"
@@ -118,19 +118,14 @@ def desk() -> Desk:
 async def url(desk: Desk, tmp_path: Path) -> AsyncIterator[str]:
     spool = tmp_path / "spool"
     spool.mkdir()
-    runner = web.AppRunner(
-        application(TOKENS, desk, desk, spool=spool, limits=Limits(log_bytes=1 << 20, profile_bytes=1 << 10))
-    )
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    yield f"http://{host}:{port}"
-    await runner.cleanup()
+    limits = Limits(log_bytes=1 << 20, profile_bytes=1 << 10)
+    async with serving(application(TOKENS, desk, desk, spool=spool, limits=limits)) as address:
+        yield address
 
 
 @pytest_asyncio.fixture
 async def client(url: str) -> AsyncIterator[TransferClient]:
-    async with connect(url, TOKENS.issue(PART), patience_seconds=0) as client:
+    async with connect(url, TOKENS.issue(PART), TRUST, patience_seconds=0) as client:
         yield client
 
 
@@ -566,10 +561,12 @@ class TestCommands:
         """Reads what the kubelet would take for the termination message; sets up the token, and no endpoint."""
         (tmp_path / "token").write_text(TOKENS.issue(PART) + "\n")
         (tmp_path / "termination-log").touch()
+        (tmp_path / "ca.crt").write_text(TRUST)
         monkeypatch.setattr(names, "TOKEN_FILE", str(tmp_path / "token"))
+        monkeypatch.setattr(names, "AUTHORITIES_FILE", str(tmp_path / "ca.crt"))
         monkeypatch.setattr(job, "TERMINATION_LOG", tmp_path / "termination-log")
         monkeypatch.setattr(job, "FETCH_PATIENCE_SECONDS", 0)
-        monkeypatch.setenv(names.URL_VARIABLE, "http://127.0.0.1:9")
+        monkeypatch.setenv(names.URL_VARIABLE, "https://127.0.0.1:9")
         return (tmp_path / "termination-log").read_text
 
     @staticmethod

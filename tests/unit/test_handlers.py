@@ -1,7 +1,9 @@
 """What kopf is told, and what its events lead to."""
 
 import asyncio
+from datetime import UTC, datetime
 from itertools import islice
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,10 @@ from kai_snapshot.handlers import events, startup
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
+from kai_snapshot.transfer.certificates import LIFETIME, Certificates, make
+from kai_snapshot.transfer.presented import Presented
+from support.cluster import FakeCluster, services
+from support.eventually import eventually
 from support.resources import replay
 
 
@@ -137,6 +143,39 @@ def test_an_event_of_a_capture_wakes_the_replays_that_wait_for_it() -> None:
         return workers
 
     assert set(take(asyncio.run(main()), 2)) == {Key(CAPTURES, "ns", "hourly"), Key(REPLAYS, "ns", "compare")}
+
+
+def test_the_certificate_is_renewed_while_the_operator_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(startup, "RENEWAL_SECONDS", 0.01)
+    cluster = FakeCluster()
+    refused = [TransientError(Reason.API_UNREACHABLE, "gone")]
+    write = cluster.create_secret
+
+    def create_secret(secret: dict[str, Any]) -> None:
+        if refused:
+            raise refused.pop()
+        write(secret)
+
+    monkeypatch.setattr(cluster, "create_secret", create_secret)
+    active = object.__new__(startup.Active)
+    active._cluster = cluster  # type: ignore[assignment]
+    active._settings, active._metrics = services(cluster, claims=Path("/")).settings, Metrics()
+    over = make("transfer", datetime.now(UTC) - LIFETIME)
+    presented = Presented(Certificates(over))
+
+    async def main() -> None:
+        renewals = asyncio.create_task(active._renew(presented))
+        async with asyncio.timeout(10):
+            await asyncio.to_thread(eventually, told, interval=0.01)
+        renewals.cancel()
+
+    def told() -> bool:
+        until = active._metrics.registry.get_sample_value(name)
+        return presented.certificates.serving != over and until == presented.certificates.serving.ends.timestamp()
+
+    name = "kai_snapshot_transfer_certificate_expiration_timestamp_seconds"
+    asyncio.run(main())
+    assert not refused, "and a refusal is no end"
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,12 @@
 """What the pod of a node runs, against a real transfer endpoint: from the collectors to the stored document."""
 
-import asyncio
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
 from typer.testing import CliRunner, Result
 
 from kai_snapshot.cli import job
@@ -19,6 +16,7 @@ from kai_snapshot.jobs import names
 from kai_snapshot.runs.deliver import Delivery
 from kai_snapshot.transfer.server import application
 from support.environments import World
+from support.transferred import TRUST, in_thread
 from unit.test_drive import FakeChildren
 
 NODES = {"gpu-1": {"pool": "gpu"}}
@@ -37,35 +35,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 @contextmanager
 def endpoint(world: World, spool: Path) -> Iterator[str]:
-    """The transfer endpoint, in a thread of its own."""
+    """The transfer endpoint of that world."""
     replays = Delivery(world.services, on_result=lambda _: None)
-    served = application(world.services.tokens, replays, world.delivery, spool=spool)
-    loop, started, ports = asyncio.new_event_loop(), threading.Event(), []
-
-    async def serve() -> web.AppRunner:
-        runner = web.AppRunner(served)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        ports.append(runner.addresses[0][1])
-        started.set()
-        return runner
-
-    def run() -> None:
-        asyncio.set_event_loop(loop)
-        runner = loop.run_until_complete(serve())
-        loop.run_forever()
-        loop.run_until_complete(runner.cleanup())
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(10)
-    try:
-        yield f"http://127.0.0.1:{ports[0]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+    with in_thread(application(world.services.tokens, replays, world.delivery, spool=spool)) as port:
+        yield f"https://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -75,7 +48,10 @@ def pod(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     (secret,) = world.cluster.secrets.values()
     token = tmp_path / "token"
     token.write_text(secret["stringData"]["token"])
+    authorities = tmp_path / "ca.crt"
+    authorities.write_text(TRUST)
     monkeypatch.setattr(names, "TOKEN_FILE", str(token))
+    monkeypatch.setattr(names, "AUTHORITIES_FILE", str(authorities))
     monkeypatch.setattr(job, "TERMINATION_LOG", tmp_path / "termination")
     (container,) = made["spec"]["template"]["spec"]["containers"]
 

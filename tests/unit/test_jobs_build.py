@@ -16,7 +16,7 @@ from kai_snapshot.api.snapshotreplay import (
 )
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.build import LONGEST_SECONDS, TRANSFER_ALLOWANCE_SECONDS, job, token_secret
+from kai_snapshot.jobs.build import LONGEST_SECONDS, TRANSFER_ALLOWANCE_SECONDS, job, transfer_secret
 from kai_snapshot.jobs.images import image_for, target_version
 from kai_snapshot.transfer.tokens import MAX_AGE
 
@@ -46,7 +46,7 @@ def build(index: int = 0, attempt: int = 1, *, of_many: int = 0, **spec: Any) ->
         attempt=attempt,
         image="ghcr.io/kai-scheduler/kai-scheduler/snapshot-tool:v0.17.0",
         operator_image="kai-snapshot-operator:1.0.0",
-        transfer_url="http://kai-snapshot-transfer.kai-snapshots.svc:8082",
+        transfer_url="https://kai-snapshot-transfer.kai-snapshots.svc:8082",
     )
 
 
@@ -371,13 +371,13 @@ class TestPodTemplate:
 def test_the_tokens_secret_goes_with_its_job() -> None:
     created = build(2)
     created["metadata"]["uid"] = "f00d"
-    secret = token_secret(created, "signed")
+    secret = transfer_secret(created, token="signed", authorities="PEM")
     assert secret["metadata"]["name"] == "why-pending-2-token"
     assert secret["metadata"]["namespace"] == "kai-snapshots"
     assert secret["metadata"]["ownerReferences"] == [
         {"apiVersion": "batch/v1", "kind": "Job", "name": "why-pending-2", "uid": "f00d", "controller": True}
     ]
-    assert secret["stringData"] == {"token": "signed"}
+    assert secret["stringData"] == {"token": "signed", "ca.crt": "PEM"}
 
 
 class TestImages:

@@ -29,7 +29,7 @@ def built(node: str = "gpu-1", **environment: Any) -> dict[str, Any]:
         run=RUN,
         node=node,
         operator_image="operator:1",
-        transfer_url="http://t:8082",
+        transfer_url="https://t:8082",
     )
 
 
@@ -78,7 +78,7 @@ class TestTheJob:
         assert {"name": "token", "mountPath": "/var/run/secrets/kai-snapshot", "readOnly": True} in container[
             "volumeMounts"
         ]
-        assert {"name": "KAI_SNAPSHOT_TRANSFER_URL", "value": "http://t:8082"} in container["env"]
+        assert {"name": "KAI_SNAPSHOT_TRANSFER_URL", "value": "https://t:8082"} in container["env"]
 
     def test_is_restricted_unless_more_is_asked_for(self) -> None:
         spec = pod_spec()

@@ -77,6 +77,7 @@ def test_every_file_that_a_component_is_started_with_is_written() -> None:
     written = {f"{components.CONFIG}/{name}" for name in components.files(DEMO, snapshotter="native")}
     started = [
         components.containerd(),
+        components.api_server(),
         components.controller_manager(),
         components.scheduler(),
         components.kubelet(DEMO),

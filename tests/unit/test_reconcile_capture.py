@@ -189,6 +189,15 @@ def test_a_try_that_only_waited_for_its_time_is_not_lost_with_its_operator() -> 
     assert (world.resource["status"]["active"]["attempt"], world.started) == (2, ["20261122T100000Z"])
 
 
+@pytest.mark.parametrize("attempt", [2**31 - 1, 0, -(2**31)])
+def test_a_number_of_tries_that_nobody_made_is_no_matter(attempt: int) -> None:
+    world = World()
+    world.look()
+    world.resource["status"]["active"]["attempt"] = attempt
+    world.look(run=TRANSIENT, after=1)
+    assert world.resource["status"]["conditions"]
+
+
 def test_a_run_interrupted_without_retries_left_is_recorded_as_interrupted() -> None:
     world = World(retries=0)
     world.look()

@@ -5,7 +5,7 @@ from kai_snapshot.settings import read
 NEEDED = {
     "KAI_SNAPSHOT_NAMESPACE": "kai-snapshots",
     "KAI_SNAPSHOT_POD_NAME": "operator-1",
-    "KAI_SNAPSHOT_TRANSFER_URL": "http://transfer:8082",
+    "KAI_SNAPSHOT_TRANSFER_URL": "https://transfer:8082",
 }
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.simulator.forms import Malformed, check, check_template
 from kai_snapshot.simulator.simulate import load, simulate
+from support.fuzz import fuzzed
 from support.simulated import CORPUS, MINI, RECORDED_AT
 from support.zips import archive
 
@@ -62,7 +63,7 @@ def with_put(found: dict[str, Any], path: Path_, value: Any) -> dict[str, Any]:
     return changed
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@fuzzed(400)
 @given(chosen=st.data())
 def test_whatever_stands_anywhere_there_is_a_result_or_a_reason(
     chosen: st.DataObject, tmp_path_factory: pytest.TempPathFactory

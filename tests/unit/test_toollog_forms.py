@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kai_snapshot import toollog
 from kai_snapshot.api.result import Eviction, JobOutcome, Outcome, Pipelined, Placement, QueueShare, ReplayResult
+from support.fuzz import fuzzed
 from support.toollogs import ACTIONS, PANIC, VERSIONS, Log, Share
 
 QUEUES = {"prod": "prod", "prod-0": "prod-0", "research": "Research & <b>development</b>"}
@@ -285,6 +286,7 @@ def test_a_log_that_is_cut_off_anywhere_tells_no_more_than_the_whole(run: Run, d
     assert {job.name for job in part.pod_groups} <= {job.name for job in whole.pod_groups}
 
 
+@fuzzed(100)
 @given(st.binary() | st.text().map(str.encode))
 def test_garbage_is_read_without_a_crash_and_is_no_success(text: bytes) -> None:
     result = toollog.read(io.BytesIO(text), stdout=text, exit_code=0, configured_actions=None, tool_version=None)
@@ -292,6 +294,7 @@ def test_garbage_is_read_without_a_crash_and_is_no_success(text: bytes) -> None:
     assert ReplayResult.model_validate(result.dump()) == result
 
 
+@fuzzed(100)
 @given(runs(), st.data())
 def test_a_damaged_log_is_read_without_a_crash(run: Run, data: st.DataObject) -> None:
     text = bytearray(run.story.log.text())

@@ -1,7 +1,6 @@
 """The transfer endpoint and its client, over a real connection."""
 
 import asyncio
-import contextlib
 import hashlib
 import io
 import threading
@@ -9,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -20,8 +18,10 @@ from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientE
 from kai_snapshot.transfer import digest
 from kai_snapshot.transfer.backend import Download, Limits, Upload
 from kai_snapshot.transfer.client import TransferClient, connect
+from kai_snapshot.transfer.presented import client_context
 from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
+from support.transferred import TRUST, serving, session
 
 pytestmark = pytest.mark.asyncio
 
@@ -111,22 +111,9 @@ async def url(shelf: Shelf, tmp_path: Path) -> AsyncIterator[str]:
     assert not list(spool.iterdir())
 
 
-@contextlib.asynccontextmanager
-async def serving(app: web.Application) -> AsyncIterator[str]:
-    runner = web.AppRunner(app, lingering_time=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        host, port = runner.addresses[0][:2]
-        yield f"http://{host}:{port}"
-    finally:
-        await runner.cleanup()
-
-
 @pytest_asyncio.fixture
 async def client(url: str) -> AsyncIterator[TransferClient]:
-    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=0) as client:
+    async with connect(url, Tokens(KEY).issue(PART), TRUST, patience_seconds=0) as client:
         yield client
 
 
@@ -140,7 +127,7 @@ NODE = NodePart(uid="u2", namespace="kai-snapshots", name="hourly", run="2026112
 
 
 async def test_the_document_of_a_node_is_handed_in_with_its_own_token(url: str, shelf: Shelf) -> None:
-    async with connect(url, Tokens(KEY).issue(NODE), patience_seconds=0) as client:
+    async with connect(url, Tokens(KEY).issue(NODE), TRUST, patience_seconds=0) as client:
         await client.put_environment(b"{}")
     assert shelf.documents == {"gpu-1": b"{}"}
 
@@ -166,7 +153,7 @@ async def put(url: str, path: str, data: bytes, token: str, **headers: str) -> t
         digest.HEADER: digest.encode(hashlib.sha256(data).hexdigest()),
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
-    async with aiohttp.ClientSession() as session, session.put(url + path, data=data, headers=sent) as response:
+    async with session() as client, client.put(url + path, data=data, headers=sent) as response:
         return response.status, Problem.model_validate(await response.json())
 
 
@@ -183,7 +170,7 @@ async def test_a_job_gets_the_archive_byte_for_byte(client: TransferClient, tmp_
 
 async def test_the_archive_comes_with_its_size_and_digest(url: str) -> None:
     headers = {"Authorization": f"Bearer {Tokens(KEY).issue(PART)}"}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{url}/v1/archive") as response:
+    async with session(headers=headers) as client, client.get(f"{url}/v1/archive") as response:
         assert response.content_length == len(ARCHIVE)
         assert digest.decode(response.headers["Repr-Digest"]) == SHA256
         await response.read()
@@ -197,7 +184,7 @@ async def test_an_archive_is_asked_for_once(client: TransferClient, shelf: Shelf
 async def test_a_pod_of_an_indexed_job_says_with_each_request_which_archive_it_is_about(
     url: str, shelf: Shelf, tmp_path: Path
 ) -> None:
-    async with connect(url, Tokens(KEY).issue(PART), archive=17, patience_seconds=0) as client:
+    async with connect(url, Tokens(KEY).issue(PART), TRUST, archive=17, patience_seconds=0) as client:
         await client.instructions()
         await client.archive(tmp_path / "archive", sha256=SHA256)
         await client.put_log(content(tmp_path, b"log"))
@@ -208,9 +195,9 @@ async def test_a_pod_of_an_indexed_job_says_with_each_request_which_archive_it_i
 
 async def test_what_is_no_completion_index_is_refused(url: str, shelf: Shelf) -> None:
     headers = {"Authorization": f"Bearer {Tokens(KEY).issue(PART)}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with session(headers=headers) as client:
         for archive in ("", "x", "-1", "1.5", "9" * 5000):
-            async with session.get(f"{url}/v1/instructions", params={"archive": archive}) as response:
+            async with client.get(f"{url}/v1/instructions", params={"archive": archive}) as response:
                 assert response.status == 403
                 assert (await response.json())["reason"] == "TransferRefused"
     assert not shelf.asked
@@ -274,7 +261,7 @@ async def test_nothing_is_served_without_a_token_of_this_operator(
     url: str, path: str, authorization: str | None
 ) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(url + path) as response:
+    async with session(headers=headers) as client, client.get(url + path) as response:
         assert response.status == 401
         assert (await response.json())["reason"] == "TransferRefused"
 
@@ -304,8 +291,8 @@ async def test_a_body_that_does_not_say_its_size_is_counted_while_it_comes(url: 
 
     headers = {"Authorization": f"Bearer {Tokens(KEY).issue(PART)}"}
     async with (
-        aiohttp.ClientSession(headers=headers) as session,
-        session.put(f"{url}/v1/result", data=endless()) as response,
+        session(headers=headers) as client,
+        client.put(f"{url}/v1/result", data=endless()) as response,
     ):
         assert response.status == 413
     assert not shelf.results
@@ -324,7 +311,7 @@ async def test_who_comes_while_the_hands_are_full_is_told_when_to_come_again(url
     for _ in first:
         assert await asyncio.to_thread(shelf.arrivals.acquire, timeout=10)
     headers = {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{url}/v1/archive") as response:
+    async with session(headers=headers) as client, client.get(f"{url}/v1/archive") as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "0")
         assert (await response.json())["reason"] == "TransferBusy"
     shelf.gate.set()
@@ -334,13 +321,13 @@ async def test_who_comes_while_the_hands_are_full_is_told_when_to_come_again(url
 
 async def _log(url: str, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}", digest.HEADER: digest.encode(hashlib.sha256(b"log").hexdigest())}
-    async with aiohttp.ClientSession(headers=headers) as session, session.put(f"{url}/v1/log", data=b"log") as response:
+    async with session(headers=headers) as client, client.put(f"{url}/v1/log", data=b"log") as response:
         return response.status
 
 
 async def test_the_client_comes_again_after_what_may_heal(url: str, shelf: Shelf, tmp_path: Path) -> None:
     shelf.failures = [TransientError(Reason.STORAGE_UNREACHABLE, "S3 answers 503.")]
-    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=30) as client:
+    async with connect(url, Tokens(KEY).issue(PART), TRUST, patience_seconds=30) as client:
         await client.put_result(content(tmp_path, b"{}"))
     assert shelf.results == [b"{}"]
 
@@ -371,7 +358,7 @@ async def test_the_client_gives_up_at_once_on_what_is_wrong_with_the_part_itself
     url: str, shelf: Shelf, reason: Reason
 ) -> None:
     shelf.failures = [TerminalError(reason, "It is not there.")]
-    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=600) as client:
+    async with connect(url, Tokens(KEY).issue(PART), TRUST, patience_seconds=600) as client:
         with pytest.raises(TerminalError, match="It is not there") as caught:
             await client.instructions()
     assert caught.value.reason is reason
@@ -404,34 +391,34 @@ async def test_the_client_comes_again_until_somebody_puts_the_storage_right(
     url: str, shelf: Shelf, tmp_path: Path
 ) -> None:
     shelf.failures = [TerminalError(Reason.ACCESS_DENIED, "The bucket refuses the key.")] * 2
-    async with connect(url, Tokens(KEY).issue(PART), patience_seconds=600) as patient:
+    async with connect(url, Tokens(KEY).issue(PART), TRUST, patience_seconds=600) as patient:
         await patient.archive(tmp_path / "archive", sha256=SHA256)
     assert (tmp_path / "archive").read_bytes() == ARCHIVE
 
 
 async def test_no_operator_at_that_address_is_said_plainly() -> None:
-    async with connect("http://127.0.0.1:9", "token", patience_seconds=0) as client:
+    async with connect("https://127.0.0.1:9", "token", TRUST, patience_seconds=0) as client:
         with pytest.raises(TransientError, match="Is the operator running") as caught:
             await client.instructions()
     assert caught.value.reason is Reason.TRANSFER_UNREACHABLE
 
 
 async def test_another_server_at_that_address_is_said_plainly() -> None:
-    async with serving(web.Application()) as address, connect(address, "token", patience_seconds=0) as client:
+    async with serving(web.Application()) as address, connect(address, "token", TRUST, patience_seconds=0) as client:
         with pytest.raises(TerminalError, match="answers 404"):
             await client.instructions()
 
 
 async def test_the_probe_needs_no_token(url: str) -> None:
-    async with aiohttp.ClientSession() as session, session.get(f"{url}/healthz") as response:
+    async with session() as client, client.get(f"{url}/healthz") as response:
         assert response.status == 200
 
 
 async def test_a_silent_peer_loses_its_place(shelf: Shelf, tmp_path: Path) -> None:
     app = application(Tokens(KEY), shelf, shelf, spool=tmp_path, limits=Limits(transfers=1, silence_seconds=0.05))
     async with serving(app) as address:
-        host, port = address.removeprefix("http://").split(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
+        host, port = address.removeprefix("https://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=client_context(TRUST))
         token = Tokens(KEY).issue(PART)
         head = f"PUT /v1/log HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: 9\r\n\r\n"
         writer.write(head.encode() + b"lo")

@@ -12,6 +12,7 @@ from kai_snapshot.api.base import rfc3339
 from kai_snapshot.api.visualizer import JobView, NodeView, QueueView
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.views import Views
+from support.fuzz import fuzzed
 from support.viewed import NOW, SCHEMAS, Object, documents, every_queue, job, node, pod, queue, shared, views
 
 
@@ -554,8 +555,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [each for key, below in inner for each in [(*path, key), *places(below, (*path, key))]]
 
 
+@fuzzed(300)
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
 def test_what_is_not_a_snapshot_is_refused_and_breaks_nothing(data: st.DataObject) -> None:
     lists: dict[str, Any] = deepcopy(WHOLE)
     *path, last = data.draw(st.sampled_from([each for each in places(lists) if len(each) > 2]))

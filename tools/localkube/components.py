@@ -21,6 +21,8 @@ CONFIG = HOME / "config"
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/run"}
 """No proxy settings of the host: everything these processes talk to is in the cluster's own network."""
 
+_AUDIT_POLICY = "audit-policy.json"
+
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -74,6 +76,8 @@ def api_server() -> Component:
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         f"--service-account-key-file={PKI}/sa.key",
         f"--service-account-signing-key-file={PKI}/sa.key",
+        f"--audit-policy-file={CONFIG}/{_AUDIT_POLICY}",
+        f"--audit-log-path={HOME}/log/audit.log",
     )
 
 
@@ -134,6 +138,7 @@ def files(cluster: Cluster, *, snapshotter: str) -> Mapping[str, str]:
         "kubelet.json": json.dumps(_kubelet_config(cluster), indent=1),
         "proxy.json": json.dumps(_proxy_config(cluster), indent=1),
         "Corefile": _corefile(),
+        _AUDIT_POLICY: json.dumps(_audit_policy(), indent=1),
         "cni/10-localkube.conflist": json.dumps(_cni_config(), indent=1),
     }
 
@@ -204,6 +209,19 @@ def _proxy_config(cluster: Cluster) -> Mapping[str, object]:
         "clusterCIDR": POD_CIDR,
         "oomScoreAdj": 0,
         "conntrack": unlimited,
+    }
+
+
+def _audit_policy() -> Mapping[str, object]:
+    """What pods asked for, and whether they may; of the cluster's own components nothing."""
+    own = {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]}
+    pods = {"level": "Metadata", "userGroups": ["system:serviceaccounts"]}
+    return {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "omitManagedFields": True,
+        "rules": [own, pods, {"level": "None"}],
     }
 
 

@@ -59,6 +59,11 @@ class Cluster:
         return self.state / "init.pid"
 
     @property
+    def audit_log(self) -> Path:
+        """A line of JSON for each request of a pod to the API server."""
+        return self.state / "log" / "audit.log"
+
+    @property
     def ended_file(self) -> Path:
         """Written by the cluster's first process when a component ended and took the cluster with it."""
         return self.state / "ended"

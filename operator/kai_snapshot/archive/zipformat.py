@@ -96,14 +96,46 @@ def descriptor_length(data: bytes, actual: Sizes) -> int | None:
     return None
 
 
+class End64(NamedTuple):
+    """The zip64 record before the end, where a number of the end does not fit."""
+
+    disk: int
+    first_disk: int
+    entries_here: int
+    entries: int
+    length: int
+    offset: int
+
+    @classmethod
+    def read(cls, data: bytes) -> "End64 | None":
+        """From what follows its length; None if it is too short."""
+        layout = struct.Struct("<4xIIQQQQ")
+        return cls(*layout.unpack_from(data)) if len(data) >= layout.size else None
+
+
+def offset64(header: CentralHeader, extra: bytes) -> int:
+    """Where the member's own header is, from the zip64 field where the directory has no room for it."""
+    if header.offset != FULL32:
+        return header.offset
+    before = [header.sizes.size, header.sizes.compressed].count(FULL32)
+    wide = _wide(extra)
+    return wide[before] if len(wide) > before else FULL32
+
+
 def sizes64(sizes: Sizes, extra: bytes) -> Sizes:
     """The sizes, from the zip64 field in a header's `extra` part where the header has no room for them."""
     crc, compressed, size = sizes
+    wide = _wide(extra)
+    size = wide.pop(0) if size == FULL32 and wide else size
+    compressed = wide.pop(0) if compressed == FULL32 and wide else compressed
+    return Sizes(crc, compressed, size)
+
+
+def _wide(extra: bytes) -> list[int]:
+    """The numbers of the zip64 field."""
     while len(extra) >= 4:
         kind, length = struct.unpack("<HH", extra[:4])
         field, extra = extra[4 : 4 + length], extra[4 + length :]
         if kind == 0x0001:
-            wide = [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
-            size = wide.pop(0) if size == FULL32 and wide else size
-            compressed = wide.pop(0) if compressed == FULL32 and wide else compressed
-    return Sizes(crc, compressed, size)
+            return [number for (number,) in struct.iter_unpack("<Q", field[: len(field) // 8 * 8])]
+    return []

@@ -22,11 +22,13 @@ from kai_snapshot.archive.zipformat import (
     LOCAL_LENGTH,
     STORED,
     CentralHeader,
+    End64,
     EndRecord,
     LocalHeader,
     Signature,
     Sizes,
     descriptor_length,
+    offset64,
     sizes64,
 )
 from kai_snapshot.errors import Reason, TerminalError
@@ -194,18 +196,21 @@ class ZipStream:
         self._check_name((yield from self._take(header.name_length)))
         extra = yield from self._take(header.extra_length)
         yield from self._take(header.comment_length)
-        same = (header.flags, header.method) == (local.flags, local.method) and header.offset in (0, FULL32)
+        same = (header.flags, header.method) == (local.flags, local.method) and offset64(header, extra) == 0
         if not same or sizes64(header.sizes, extra) != self._actual:
             _broken(f"what its directory says of {MEMBER} is not so")
         yield from self._end(start)
 
     def _end(self, directory: int) -> Steps:
         end = self._consumed
+        wide: End64 | None = None
         if (signature := (yield from self._signature())) == Signature.CENTRAL:
             _foreign("The archive has more than one member")
         if signature == Signature.END64:
             (length,) = struct.unpack("<4xQ", (yield from self._take(12)))
-            yield from self._take(min(length, FULL16))
+            wide = End64.read((yield from self._take(min(length, FULL16))))
+            if wide is None or wide != (0, 0, 1, 1, end - directory, directory):
+                _broken("its end is not what it should be")
             if (yield from self._signature()) != Signature.LOCATOR64:
                 _broken("its end is not where it should be")
             yield from self._take(20)
@@ -214,9 +219,10 @@ class ZipStream:
             _broken("its end is not where it should be")
         record = EndRecord.read((yield from self._take(END_LENGTH)))
         self.comment = yield from self._take(record.comment_length)
-        if {record.entries, record.entries_here} - {1, FULL16} or {record.disk, record.first_disk} - {0, FULL16}:
+        full16, full32 = ({FULL16}, {FULL32}) if wide else (set(), set())
+        if {record.entries, record.entries_here} - {1} - full16 or {record.disk, record.first_disk} - {0} - full16:
             _foreign("The archive says it has more than one member or part")
-        if record.length not in (end - directory, FULL32) or record.offset not in (directory, FULL32):
+        if {record.length} - {end - directory} - full32 or {record.offset} - {directory} - full32:
             _broken("its directory is not where it should be")
 
     # reading and writing

@@ -101,11 +101,12 @@ def _with_client(work: Callable[[TransferClient], Awaitable[object]], *, patienc
     """Runs it; a failure is left as one line of JSON where the kubelet, and so the operator, finds it."""
 
     url, token = os.environ[names.URL_VARIABLE], Path(names.TOKEN_FILE).read_text().strip()
+    authorities = Path(names.AUTHORITIES_FILE).read_text()
     archive = os.environ.get(names.COMPLETION_INDEX_VARIABLE)
 
     async def connected() -> None:
         position = int(archive) if archive is not None else None
-        async with connect(url, token, archive=position, patience_seconds=patience_seconds) as client:
+        async with connect(url, token, authorities, archive=position, patience_seconds=patience_seconds) as client:
             await work(client)
 
     try:

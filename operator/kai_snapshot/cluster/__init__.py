@@ -195,17 +195,23 @@ class Cluster:
 
     def secret_data(self, namespace: str, name: str) -> dict[str, bytes] | None:
         """What a Secret holds."""
-        secret = self._secret(namespace, name)
-        return {key: base64.b64decode(value) for key, value in secret.get("data", {}).items()} if secret else None
+        secret = self.secret(namespace, name)
+        return self.data_of(secret) if secret else None
+
+    @staticmethod
+    def data_of(secret: Object) -> dict[str, bytes]:
+        """What this Secret holds."""
+        return {key: base64.b64decode(value) for key, value in (secret.get("data") or {}).items()}
 
     def secret_owners(self, namespace: str, name: str) -> frozenset[str] | None:
         """The UIDs of those a Secret belongs to; None if there is none."""
-        secret = self._secret(namespace, name)
+        secret = self.secret(namespace, name)
         if secret is None:
             return None
         return frozenset(owner["uid"] for owner in secret["metadata"].get("ownerReferences", ()))
 
-    def _secret(self, namespace: str, name: str) -> Object | None:
+    def secret(self, namespace: str, name: str) -> Object | None:
+        """One Secret."""
         return self._found(
             "get",
             f"secret {namespace}/{name}",
@@ -259,6 +265,12 @@ class Cluster:
         namespace = secret["metadata"]["namespace"]
         with translated("create", f"secret {namespace}/{secret['metadata']['name']}"):
             self._core.create_namespaced_secret(namespace, secret, _request_timeout=TIMEOUT)
+
+    def replace_secret(self, secret: Object) -> None:
+        """Writes the Secret as it was read, and changed. Raises ConflictError if it was changed since."""
+        meta = secret["metadata"]
+        with translated("update", f"secret {meta['namespace']}/{meta['name']}"):
+            self._core.replace_namespaced_secret(meta["name"], meta["namespace"], secret, _request_timeout=TIMEOUT)
 
     def _found(self, verb: str, what: str, call: Callable[[], Object]) -> Object | None:
         try:

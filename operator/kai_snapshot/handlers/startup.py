@@ -19,19 +19,25 @@ from kai_snapshot.handlers.events import watch_ours
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.jobs import names
 from kai_snapshot.metrics import Metrics
+from kai_snapshot.runs import certificates
 from kai_snapshot.runs.children import captures, environments, sweep
 from kai_snapshot.runs.deliver import Delivery
 from kai_snapshot.runs.deliver_environment import EnvironmentDelivery
-from kai_snapshot.runs.services import Services
+from kai_snapshot.runs.services import Services, now
 from kai_snapshot.settings import Settings, read
 from kai_snapshot.source import in_cluster
+from kai_snapshot.transfer.certificates import Certificates
 from kai_snapshot.transfer.listen import Listener
+from kai_snapshot.transfer.presented import Presented
 from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 SIGNING_KEY: Final = "kai-snapshot-signing-key"
 THREADS: Final = 32
 """For what blocks. By default there are as few as there are cores, and a storage that hangs would take them all."""
+
+RENEWAL_SECONDS: Final = 3600
+"""How often it is seen whether the endpoint's certificate is due."""
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +94,7 @@ class Active:
         self._cluster.label_pod(settings.namespace, settings.pod_name, {names.ACTIVE: None})  # of an earlier start
         self._election: Election | None = None
         self._endpoint: Listener | None = None
+        self._renewals: asyncio.Task[None] | None = None
         self._metrics = Metrics()
 
     def campaign(self) -> None:
@@ -122,14 +129,28 @@ class Active:
                 services, on_document=lambda part: wake(Key(ENVIRONMENTS, part.namespace, part.name))
             )
             app = application(services.tokens, replays, environments, spool=self._settings.spool_dir)
-            self._endpoint = await Listener.start(app, port=self._settings.transfer_port)
+            self._endpoint = await Listener.start(app, services.presented.context, port=self._settings.transfer_port)
             await asyncio.to_thread(_route_here, self._cluster, self._settings)
+            self._renewals = asyncio.create_task(self._renew(services.presented))
             self._workers.start(services)
         except Exception:  # half an operator is none: say why, and let the kubelet start another
             logger.exception("the operator cannot start")
             os.kill(os.getpid(), signal.SIGTERM)
         else:
             logger.info("active as %s", services.identity)
+
+    async def _renew(self, presented: Presented) -> None:
+        """Replaces the endpoint's certificates in time."""
+        while True:
+            self._metrics.certificate_served(presented.certificates.serving.ends)
+            await asyncio.sleep(RENEWAL_SECONDS)
+            try:
+                presented.change(await asyncio.to_thread(self._certificates, presented.certificates))
+            except SnapshotError as error:
+                logger.warning("the transfer endpoint's certificate is not renewed: %s", error.message)
+
+    def _certificates(self, served: Certificates | None = None) -> Certificates:
+        return certificates.keep(self._cluster, self._settings, now=now(), served=served)
 
     def _services(self) -> Services:
         return Services(
@@ -139,6 +160,7 @@ class Active:
             environments=environments(),
             metrics=self._metrics,
             tokens=Tokens(_signing_key(self._cluster, self._settings.namespace)),
+            presented=Presented(self._certificates()),
             connection=in_cluster(os.environ),
             image=self._cluster.image_of(self._settings.namespace, self._settings.pod_name),
             identity=f"{self._settings.pod_name}_{secrets.token_hex(4)}",
@@ -155,6 +177,8 @@ class Active:
 
     async def stop(self) -> None:
         """Ends everything in order."""
+        if self._renewals is not None:
+            self._renewals.cancel()
         if self._endpoint is not None:
             await self._endpoint.close()
         await self._workers.stop()

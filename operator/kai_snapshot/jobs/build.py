@@ -101,8 +101,11 @@ def _pod_seconds(spec: SnapshotReplaySpec) -> int:
     return spec.starting_deadline_seconds + tool + TRANSFER_ALLOWANCE_SECONDS
 
 
-def token_secret(job: Mapping[str, Any], token: str) -> Manifest:
-    """The Secret with the Job's token. It is made after the Job, whose UID it needs; the pod waits for it."""
+def transfer_secret(job: Mapping[str, Any], *, token: str, authorities: str) -> Manifest:
+    """What the Job's pods need at the transfer endpoint: their token, and the authorities (PEM) that it is known by.
+
+    It is made after the Job, whose UID it needs; the pods wait for it.
+    """
     metadata = job["metadata"]
     return {
         "apiVersion": "v1",
@@ -123,7 +126,7 @@ def token_secret(job: Mapping[str, Any], token: str) -> Manifest:
                 }
             ],
         },
-        "stringData": {names.TOKEN_KEY: token},
+        "stringData": {names.TOKEN_KEY: token, names.AUTHORITIES_KEY: authorities},
     }
 
 

@@ -65,6 +65,9 @@ SETTLED: Final = "settled"
 
 TOKEN_FILE: Final = "/var/run/secrets/kai-snapshot/token"  # noqa: S105 - a path
 TOKEN_KEY: Final = "token"  # noqa: S105 - a key's name
+AUTHORITIES_FILE: Final = "/var/run/secrets/kai-snapshot/ca.crt"
+"""Beside the token: whom a pod trusts to be the transfer endpoint."""
+AUTHORITIES_KEY: Final = "ca.crt"
 URL_VARIABLE: Final = "KAI_SNAPSHOT_TRANSFER_URL"
 NODE_VARIABLE: Final = "KAI_SNAPSHOT_NODE_NAME"
 COMPLETION_INDEX_VARIABLE: Final = "JOB_COMPLETION_INDEX"
@@ -98,5 +101,5 @@ def node_job_name(capture: str, *, uid: str, run: str, node: str) -> str:
 
 
 def secret_name(job: str) -> str:
-    """The Secret with the token of that Job."""
+    """The Secret with what the pods of that Job need at the transfer endpoint."""
     return f"{job}-token"

@@ -131,9 +131,9 @@ def _retry_or_fail(
     *,
     retry: bool,
 ) -> tuple[SnapshotCaptureStatus, tuple[Action, ...]]:
-    attempt_time = now + RETRY_AFTER * 2 ** (active.attempt - 1)
-    deadline = active.start_time + timedelta(seconds=capture.spec.active_deadline_seconds)
-    if retry and active.attempt <= capture.spec.retries and attempt_time < deadline:
+    earlier = min(active.attempt, capture.spec.retries) - 1  # what stands in a status may be anything
+    attempt_time = now + RETRY_AFTER * 2**earlier
+    if retry and active.attempt <= capture.spec.retries and attempt_time < _deadline(capture, active):
         again = active.model_copy(
             update={
                 "attempt": active.attempt + 1,
@@ -143,6 +143,10 @@ def _retry_or_fail(
         )
         return status.model_copy(update={"active": again}), ()
     return _fail(capture, status, active, problem, now)
+
+
+def _deadline(capture: SnapshotCapture, active: ActiveRun) -> datetime:
+    return active.start_time + timedelta(seconds=capture.spec.active_deadline_seconds)
 
 
 def _fail(

@@ -161,7 +161,7 @@ def _start(
 
 
 def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None:
-    """Creates the Job and its token, unless they are there.
+    """Creates the Job and its Secret, unless they are there.
 
     That it is not allowed, or that the API server will never take it, is what becomes of the node.
     """
@@ -180,7 +180,8 @@ def _create_job(services: Services, capture: SnapshotCapture, node: str) -> None
     try:
         if wanted.privileged:
             check_privileged(services.settings, meta.namespace)
-        jobs.create(services.cluster, job, token=services.tokens.issue(part), owner=meta.uid)
+        authorities = services.presented.authorities
+        jobs.create(services.cluster, job, token=services.tokens.issue(part), authorities=authorities, owner=meta.uid)
     except TerminalError as error:
         _record(services, capture, node, Problem.of(error))
     except TransientError as error:

@@ -93,7 +93,7 @@ async def _act(services: Services, resource: Object, action: Action) -> None:
 
 
 def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt: int) -> None:
-    """Creates the Job and then its token, which needs the Job's UID. What is there already is taken as it is.
+    """Creates the Job and then its Secret, which needs the Job's UID. What is there already is taken as it is.
 
     Raises TerminalError: NameTaken, or InvalidSpec if the API server refuses the Job.
     """
@@ -107,4 +107,5 @@ def _create_job(services: Services, replay: SnapshotReplay, index: int, attempt:
     )
     meta = replay.metadata
     part = Part(uid=meta.uid, namespace=meta.namespace, name=meta.name, index=index, attempt=attempt)
-    jobs.create(services.cluster, wanted, token=services.tokens.issue(part), owner=meta.uid)
+    authorities = services.presented.authorities
+    jobs.create(services.cluster, wanted, token=services.tokens.issue(part), authorities=authorities, owner=meta.uid)

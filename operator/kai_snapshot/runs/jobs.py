@@ -1,13 +1,13 @@
-"""Jobs: each is created once, its name follows from what it is about; then its token, which needs its UID."""
+"""Jobs: each is created once, its name follows from what it is about; then its Secret, which needs its UID."""
 
 from kai_snapshot.cluster import AlreadyExistsError, Cluster, Object
 from kai_snapshot.errors import Reason, TerminalError, TransientError
 from kai_snapshot.jobs import names
-from kai_snapshot.jobs.build import token_secret
+from kai_snapshot.jobs.build import transfer_secret
 
 
-def create(cluster: Cluster, wanted: Object, *, token: str, owner: str) -> None:
-    """Creates the Job and its token. What is there already is taken as it is, if it belongs to `owner`, a UID.
+def create(cluster: Cluster, wanted: Object, *, token: str, authorities: str, owner: str) -> None:
+    """Creates the Job and its Secret. What is there already is taken as it is, if it belongs to `owner`, a UID.
 
     It is looked for first: a quota refuses to create what is there already, and says nothing of its being there.
 
@@ -17,7 +17,7 @@ def create(cluster: Cluster, wanted: Object, *, token: str, owner: str) -> None:
     if _has_secret(cluster, job):
         return
     try:
-        cluster.create_secret(token_secret(job, token))
+        cluster.create_secret(transfer_secret(job, token=token, authorities=authorities))
     except AlreadyExistsError:
         _has_secret(cluster, job)
 
@@ -48,7 +48,7 @@ def _adopted(cluster: Cluster, wanted: Object, owner: str) -> Object | None:
 
 
 def _has_secret(cluster: Cluster, job: Object) -> bool:
-    """Whether the Job has its token. Raises TerminalError(NameTaken) if its place is taken."""
+    """Whether the Job has its Secret. Raises TerminalError(NameTaken) if its place is taken."""
     meta = job["metadata"]
     name = names.secret_name(meta["name"])
     owners = cluster.secret_owners(meta["namespace"], name)

@@ -15,6 +15,7 @@ from kai_snapshot.runs.request import Answer, CaptureAnswer
 from kai_snapshot.settings import Settings
 from kai_snapshot.source import ApiConnection
 from kai_snapshot.stores import S3Credentials, Store, check_mounted, open_store
+from kai_snapshot.transfer.presented import Presented
 from kai_snapshot.transfer.tokens import Tokens
 
 
@@ -28,6 +29,7 @@ class Services:
     environments: Children[Answer]
     metrics: Metrics
     tokens: Tokens
+    presented: Presented
     connection: ApiConnection
     """How a capturing process reaches the API server."""
     image: str

@@ -16,6 +16,7 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.transfer import Instructions, Profile
 from kai_snapshot.errors import Reason, TerminalError, TransientError
 from kai_snapshot.transfer import digest
+from kai_snapshot.transfer.presented import client_context
 
 _PIECE: Final = 1 << 20
 _LONGEST_PAUSE: Final = 30.0
@@ -37,11 +38,11 @@ class TransferClient:
 
     async def instructions(self) -> Instructions:
         """What this pod is to do. Raises TerminalError(ResultExists) if that is done."""
-        return await self._persist(self._instructions)
+        return await self._persist(self._instructions, trusting=False)
 
     async def archive(self, target: Path, *, sha256: str) -> None:
         """Downloads the archive to `target`. Raises TerminalError(ChecksumMismatch) if it is another than `sha256`."""
-        await self._persist(lambda: self._archive(target, sha256))
+        await self._persist(lambda: self._archive(target, sha256), trusting=False)
 
     async def put_log(self, file: Path) -> None:
         """Hands in the tool's log."""
@@ -94,7 +95,8 @@ class TransferClient:
             ) as response:
                 await _check(response)
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _persist(self, attempt: Callable[[], Awaitable[T]], *, trusting: bool = True) -> T:
+        """Without `trusting`, a certificate that is not trusted ends it at once: nothing that was made is lost yet."""
         clock = asyncio.get_running_loop().time
         deadline, pause = clock() + self._patience, 0.25
         while True:
@@ -103,6 +105,10 @@ class TransferClient:
             except _LaterError as later:
                 error: TransientError = later
                 wait = max(pause, later.seconds)
+            except aiohttp.ClientConnectorCertificateError as refused:
+                wait, error = pause, _untrusted(self._url, refused)
+                if not trusting:
+                    raise error from refused
             except (aiohttp.ClientError, TimeoutError) as broken:
                 wait = pause
                 error = TransientError(
@@ -121,11 +127,17 @@ class TransferClient:
 
 @asynccontextmanager
 async def connect(
-    url: str, token: str, *, patience_seconds: float, archive: int | None = None
+    url: str, token: str, authorities: str, *, patience_seconds: float, archive: int | None = None
 ) -> AsyncIterator[TransferClient]:
-    """A client of the endpoint at `url` (http or https, no path), about the `archive` of many in its replay's plan."""
+    """A client of the endpoint at `url` (no path), about the `archive` of many in its replay's plan.
+
+    The token is shown to nobody whose certificate is not of one of these authorities (PEM).
+    """
     headers = {"Authorization": f"Bearer {token}"}
-    async with aiohttp.ClientSession(headers=headers, timeout=_TIMEOUT, auto_decompress=False) as session:
+    connector = aiohttp.TCPConnector(ssl=client_context(authorities))
+    async with aiohttp.ClientSession(
+        headers=headers, connector=connector, timeout=_TIMEOUT, auto_decompress=False
+    ) as session:
         yield TransferClient(session, url, archive=archive, patience_seconds=patience_seconds)
 
 
@@ -135,6 +147,15 @@ class _LaterError(TransientError):
     def __init__(self, reason: Reason, message: str, seconds: float) -> None:
         super().__init__(reason, message)
         self.seconds = seconds
+
+
+def _untrusted(url: str, refused: aiohttp.ClientConnectorCertificateError) -> TransientError:
+    why = getattr(refused.certificate_error, "verify_message", "") or refused.certificate_error
+    return TransientError(
+        Reason.TLS_VERIFICATION_FAILED,
+        f"who answers at {url} is not the operator that this Job was made by, and was told nothing: {why}. Does the "
+        "Service lead to the operator, is anything between that ends TLS, and is the node's clock right?",
+    )
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:
