@@ -47,8 +47,9 @@ browser: ## The pages in a real browser; ARGS go to pytest
 e2e: cluster ## The e2e stories on a cluster of their own; ARGS go to pytest (--keep-cluster, --kai-tool-image=...)
 	@$(E2E) -v --durations=10 $(ARGS)
 
-test-long: ## Chaos, scale and fuzzing, on a cluster of their own; writes docs/chaos.md and docs/scale.md
+test-long: ## Chaos, scale and fuzzing, on a cluster of their own, then test-docs; writes docs/chaos.md and docs/scale.md
 	@tools/setup long && KAI_SNAPSHOT_FUZZ_EXAMPLES=$${KAI_SNAPSHOT_FUZZ_EXAMPLES:-20000} $(LONG) tests/long
+	@$(if $(ARGS),,$(MAKE) --no-print-directory test-docs)
 
 chaos: ## Of the long tests: the operator killed at every step, and all else that can go away; ARGS go to pytest
 	@tools/setup long && $(LONG) tests/long/test_chaos_*.py
