@@ -21,7 +21,6 @@ from support.schedulers import Shard
 from support.story import Story
 from support.upgrades import ENDED
 
-NOW = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 LONGEST: Object = {"startingDeadlineSeconds": 432000, "activeDeadlineSeconds": 86400}
 """What v0.1.0 took, and what one with three repetitions could not be created with any more."""
 
@@ -110,7 +109,8 @@ def runnable(text: str) -> Object:
     """The object with the stand-ins that there are today, and what is under way as if it had begun just now."""
     obj: Object = json.loads(STANDIN.sub(images.snapshot_tool("v0.17.0").repository, text))
     if obj["metadata"]["name"] == "in-flight":
-        obj["status"]["active"] |= {"startTime": NOW, "attemptTime": NOW}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        obj["status"]["active"] |= {"startTime": now, "attemptTime": now}
     return obj
 
 
