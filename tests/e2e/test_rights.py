@@ -85,7 +85,7 @@ def test_whatever_was_asked_for_was_granted_by_the_manifests(
 
 
 def _of_fallback(account: str) -> Iterator[Grant]:
-    """What stories grant for a while, after one has asked without it; which lists are asked for depends on the kinds."""
+    """What stories grant for a while, after one asked without it. Which lists are asked for depends on the kinds."""
     return audit.grants(list(yaml.safe_load_all(FALLBACK.read_text())), account, stage.NAMESPACE)
 
 
