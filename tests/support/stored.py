@@ -6,6 +6,7 @@ import json
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from kai_snapshot.api.ids import run_id
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, SchedulerIdentity
@@ -21,8 +22,8 @@ def archive(case: str) -> Path:
     return next(CORPUS.glob(f"{case}-*")) / "snapshot.zip"
 
 
-def keep(store: Store, case: str, moment: datetime, folder: layout.CaptureFolder = HOURLY) -> str:
-    """Puts an archive there; its key."""
+def keep(store: Store, case: str, moment: datetime, folder: layout.CaptureFolder = HOURLY, **more: Any) -> str:
+    """Puts an archive there, with more in its manifest if need be; its key."""
     content = archive(case).read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     config = {"actions": "allocate", "tiers": []} if case == "21" else None
@@ -40,6 +41,7 @@ def keep(store: Store, case: str, moment: datetime, folder: layout.CaptureFolder
         trigger="Schedule",
         healed=config is not None,
         config=config,
+        **more,
     )
     store.put(folder.prefix + manifest.archive, io.BytesIO(content))
     store.put(folder.manifest(manifest.id), io.BytesIO(manifest.encode()))

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import shutil
+import zipfile
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kai_snapshot.api.ids import run_id
+from kai_snapshot.archive.zipformat import BUILT_FROM_API
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs import look
 from kai_snapshot.runs.live import FRESH_SECONDS, Live
@@ -143,6 +145,13 @@ class TestInFile:
         assert place.see("a.zip") is first
         shutil.copy(archive("11"), path)
         assert place.see("").summary.total_nodes == 21
+
+    def test_it_says_that_no_scheduler_served_it(self, tmp_path: Path) -> None:
+        shutil.copy(archive("10"), tmp_path / "a.zip")
+        assert not InFile(tmp_path / "a.zip").see("").source.built_from_api
+        with zipfile.ZipFile(tmp_path / "a.zip", "a") as there:
+            there.comment = BUILT_FROM_API
+        assert InFile(tmp_path / "a.zip").see("").source.built_from_api
 
     def test_it_has_no_other_name(self) -> None:
         assert refused(InFile(archive("10")), "b.zip") is Reason.ARCHIVE_NOT_FOUND

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kai_snapshot.archive import rewrite as module
 from kai_snapshot.archive.rewrite import rewrite
+from kai_snapshot.archive.zipformat import BUILT_FROM_API
 from kai_snapshot.errors import Reason, TerminalError
 from support import documents
 from support.zips import archive
@@ -155,6 +156,16 @@ def test_the_same_request_gives_the_same_bytes(tmp_path: Path) -> None:
     first = (tmp_path / "new.zip").read_bytes()
     rewritten(data, Marks(), tmp_path)
     assert (tmp_path / "new.zip").read_bytes() == first
+
+
+@pytest.mark.parametrize(("comment", "kept"), [(BUILT_FROM_API, BUILT_FROM_API), (b"of acme", b"")])
+def test_that_no_scheduler_served_it_is_still_said_and_nothing_else_is(
+    comment: bytes, kept: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "old.zip").write_bytes(archive(FORMS["one line"](SMALL | {"config": "replace"}), comment=comment))
+    rewrite(tmp_path / "old.zip", tmp_path / "new.zip", Marks())
+    with zipfile.ZipFile(tmp_path / "new.zip") as reader:
+        assert reader.comment == kept
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class TestSummary:
             "summary": {
                 "totalNodes": 0, "healthyNodes": 0, "totalGPUs": 0, "allocatedGPUs": 0, "totalQueues": 0,
                 "jobCounts": {}, "totalSlots": 0, "fragmentedGPUs": 0, "warnings": [],
-                "source": {"kind": "file", "capturedAt": rfc3339(NOW)},
+                "source": {"kind": "file", "capturedAt": rfc3339(NOW), "builtFromAPI": False, "redacted": False},
             },
             "queues": [], "jobs": [], "nodes": [],
         }  # fmt: skip

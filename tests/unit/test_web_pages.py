@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, quote_plus, urlsplit
 
 import pytest
 
+from kai_snapshot.api.manifest import BuiltFromAPI, Redaction
 from kai_snapshot.api.visualizer import ClusterSummary
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.runs.look import InFile, Stored
@@ -248,6 +249,21 @@ class TestTime:
         assert found.text.index("12:15:03") < found.text.index("10:15:03")
         assert "Pods: 202 → 202, at most 202" in found.text
         assert next(each["d"] for each in found.all("path") if "d" in each) == "M0.0 0.0h0L500.0 0.0L1000.0 0.0"
+
+
+def test_where_an_archive_is_from_is_said_wherever_it_is_shown() -> None:
+    store = MemoryStore()
+    keep(store, "10", FIRST)
+    keep(store, "10", FIRST + timedelta(hours=1), built_from_api=BuiltFromAPI(), redaction=Redaction(key_id="0" * 16))
+    with served(Stored(store)) as site:
+        listed, newest = page(site, "/archives"), page(site, "/queues")
+        (earlier,) = {each["href"] for each in newest.all("a") if each.get("rel") == "prev"}
+        assert listed.text.count("built from the API server") == listed.text.count("redacted") == 1
+        for said in ("built from the API server", "redacted"):
+            assert said in newest.text
+            assert said not in page(site, earlier or "").text
+        snapshots = site.ask("/api/v1/snapshots").document
+        assert [(each["builtFromAPI"], each["redacted"]) for each in snapshots] == [(False, False), (True, True)]
 
 
 def test_what_cannot_be_shown_is_said_on_a_page() -> None:

@@ -52,6 +52,10 @@ class Source(ApiModel):
     """The scheduler's version, where it is known."""
     sha256: str | None = None
     """The archive's SHA-256."""
+    built_from_api: bool = Field(default=False, alias="builtFromAPI")
+    """No scheduler served it: it was built from the lists of the API server."""
+    redacted: bool = False
+    """Names in it are pseudonyms."""
 
 
 class QueueGPUs(ApiModel):
@@ -278,6 +282,10 @@ class ArchiveView(ApiModel):
     """Objects in each list of the snapshot."""
     kai_version: str | None = None
     """The scheduler's version, where it is known."""
+    built_from_api: bool = Field(default=False, alias="builtFromAPI")
+    """No scheduler served it: it was built from the lists of the API server."""
+    redacted: bool = False
+    """Names in it are pseudonyms."""
 
 
 QUEUES: TypeAdapter[tuple[QueueView, ...]] = TypeAdapter(tuple[QueueView, ...])

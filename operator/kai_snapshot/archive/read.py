@@ -1,5 +1,6 @@
 """Parts of an archive in a file: its configuration, and the names a log does not have."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -8,6 +9,7 @@ from kai_snapshot.archive.config import Config
 from kai_snapshot.archive.document import DocumentReader, Span, Visitor
 from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.limits import DEFAULT
+from kai_snapshot.archive.zipformat import BUILT_FROM_API
 from kai_snapshot.archive.zipstream import ZipStream
 from kai_snapshot.errors import Reason, TerminalError
 
@@ -52,13 +54,22 @@ def read_document(path: Path, visitor: Visitor) -> None:
     document.finish()
 
 
-def inflate(path: Path, sink: Callable[[bytes], None]) -> None:
-    """Hands the document to `sink` in blocks. Raises OSError, TerminalError, and what the sink raises."""
+def inflate(path: Path, sink: Callable[[bytes], None]) -> bytes:
+    """Hands the document to `sink` in blocks; gives the archive's comment. Raises OSError, TerminalError, and what the
+    sink raises."""
     archive = ZipStream(sink, DEFAULT)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             archive.feed(chunk)
     archive.finish()
+    return archive.comment
+
+
+def is_built_from_api(path: Path) -> bool:
+    """Whether an archive that has been read says that no scheduler served it. Raises OSError."""
+    with path.open("rb") as file:
+        file.seek(-len(BUILT_FROM_API), os.SEEK_END)
+        return file.read() == BUILT_FROM_API
 
 
 def config_object(value: object) -> Config | None:

@@ -10,6 +10,7 @@ from kai_snapshot.archive.document import Path as Key
 from kai_snapshot.archive.limits import DEFAULT
 from kai_snapshot.archive.read import inflate
 from kai_snapshot.archive.write import FASTEST, new_archive
+from kai_snapshot.archive.zipformat import BUILT_FROM_API
 from kai_snapshot.errors import Reason, TerminalError
 
 HELD_BYTES = 2 * VALUE_BYTES
@@ -45,10 +46,12 @@ def rewrite(source: Path, target: Path, editor: Editor) -> None:
     Raises OSError, TerminalError where an archive is not valid, and what the editor raises: then there is no target.
     """
     try:
-        with new_archive(target, level=FASTEST) as write:
-            rewriter = _Rewriter(editor, write)
-            inflate(source, rewriter.feed)
+        with new_archive(target, level=FASTEST) as made:
+            rewriter = _Rewriter(editor, made.write)
+            comment = inflate(source, rewriter.feed)
             rewriter.finish()
+            if comment == BUILT_FROM_API:  # any other one may be of somebody who wants it redacted
+                made.comment = comment
     except _Unchanged:
         shutil.copyfile(source, target)
 

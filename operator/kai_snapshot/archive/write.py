@@ -6,6 +6,7 @@ As in v0.15 and later each object of a list stands on a line of its own, and a l
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +21,29 @@ SMALL: Final = 6
 Write = Callable[[bytes], object]
 
 
+@dataclass
+class NewArchive:
+    """An archive that is being written."""
+
+    write: Write
+    """Takes the document piece by piece."""
+    comment: bytes = b""
+    """What the archive says of itself: it stands at its end."""
+
+
 @contextmanager
-def new_archive(path: Path, *, level: int, comment: bytes = b"") -> Iterator[Write]:
+def new_archive(path: Path, *, level: int) -> Iterator[NewArchive]:
     """Takes the document and writes the archive. Where that fails, there is none. Raises OSError."""
     member = zipfile.ZipInfo(MEMBER)  # of a fixed time: the same document gives the same bytes
     member.compress_type = zipfile.ZIP_DEFLATED
     member._compresslevel = level  # type: ignore[attr-defined]  # has a public name from Python 3.13 on
     whole = False
     try:
-        with zipfile.ZipFile(path, "w") as archive, archive.open(member, "w", force_zip64=True) as out:
-            archive.comment = comment
-            yield out.write
+        with zipfile.ZipFile(path, "w") as archive:
+            with archive.open(member, "w", force_zip64=True) as out:
+                made = NewArchive(out.write)
+                yield made
+            archive.comment = made.comment
             whole = True
     finally:
         if not whole:

@@ -62,11 +62,12 @@ async def assembled(
     """The document in a file, checked as one that was served. Raises SnapshotError."""
     installation = await find(api, scheduler)
     captured_at = datetime.now(UTC)
-    with spooling.writing(spool), new_archive(spool, level=SMALL, comment=BUILT_FROM_API) as write:
+    with spooling.writing(spool), new_archive(spool, level=SMALL) as made:
+        made.comment = BUILT_FROM_API
 
         def guarded(data: bytes) -> None:
             with spooling.writing(spool):
-                write(data)
+                made.write(data)
             size = spool.stat().st_size
             if size > spooling.LIMIT:
                 raise spooling.too_large("The API server's lists make")

@@ -93,5 +93,6 @@ class Live:
                 captured_at=taken.captured_at,
                 kai_version=taken.scheduler.version,
                 sha256=taken.inspection.sha256,
+                built_from_api=taken.built is not None,
             )
             return views_of(taken.path, source, taken.config)

@@ -222,6 +222,8 @@ def _source(key: str, manifest: Manifest) -> Source:
         captured_at=manifest.captured_at,
         kai_version=manifest.scheduler.version,
         sha256=manifest.sha256,
+        built_from_api=manifest.built_from_api is not None,
+        redacted=manifest.redaction is not None,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from kai_snapshot.api.result import ReplayedArchive, ReplayResult
 from kai_snapshot.api.visualizer import Source
+from kai_snapshot.archive.read import is_built_from_api
 from kai_snapshot.simulator.simulate import load, simulate
 from kai_snapshot.views import Views, compute, gather
 
@@ -29,7 +30,14 @@ def views_of_file(path: Path, sha256: str) -> Views:
     with _nothing_thrown_away():
         gathered = gather(path, not_after=datetime.now(UTC))
         taken = gathered.collected.captured_at
-        return compute(gathered, source=Source(kind="file", capture=path.name, captured_at=taken, sha256=sha256))
+        source = Source(
+            kind="file",
+            capture=path.name,
+            captured_at=taken,
+            sha256=sha256,
+            built_from_api=is_built_from_api(path),
+        )
+        return compute(gathered, source=source)
 
 
 def digest(path: Path) -> str:

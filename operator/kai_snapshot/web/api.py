@@ -99,6 +99,8 @@ def _archive(archive: Archive) -> ArchiveView:
         size_bytes=manifest.size_bytes,
         object_counts=manifest.object_counts,
         kai_version=manifest.scheduler.version,
+        built_from_api=manifest.built_from_api is not None,
+        redacted=manifest.redaction is not None,
     )
 
 
