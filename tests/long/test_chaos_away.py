@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from long.chaospage import Told
 from long.plays import PATIENCE, RUN_NOW, Matrix, OneCapture, Play, Retention
 from stage import stage
-from stage.kube import Kube
+from stage.kube import Kube, KubectlError
 from support import invariants, nodehand
 from support.archives import InBucket
 from support.chaos import S3_ENDPOINT, Chaos
@@ -28,6 +29,13 @@ def every_status_may_be(watch: Watch) -> Iterator[None]:
     """Fails where a status was wrong at any moment."""
     yield
     watch.complain()
+
+
+@pytest.fixture
+def s3(kube: Kube) -> Iterator[Any]:
+    """For this test alone: what the one before has broken may have been the way to the storage."""
+    with stage.s3(kube) as client:
+        yield client
 
 
 @pytest.fixture
@@ -75,13 +83,25 @@ def test_what_was_under_way_comes_to_its_end_when(
     AWAY[what](kube)
     began = time.monotonic()
     with told_of(told, what):
+        eventually(lambda: answers(kube), what="the test can look again")
         for play in plays:
             play.end()
     assert time.monotonic() - began < PATIENCE
     chaos.ready()
-    for play in plays:
-        play.check()
+    with stage.s3(kube) as client:  # a forwarded port goes away with what stands behind it
+        for play in plays:
+            play.place = replace(play.place, client=client)
+            play.check()
     assert not chaos.left_in_spool()
+
+
+def answers(kube: Kube) -> bool:
+    """Whether the API server does."""
+    try:
+        kube.get_raw("/readyz")
+    except KubectlError:
+        return False
+    return True
 
 
 @contextmanager
