@@ -1,7 +1,8 @@
 """What kopf is told, and what its events lead to."""
 
 import asyncio
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from kopf._cogs.structs.references import Resource
 from kai_snapshot.cluster import CAPTURES, REPLAYS, ConflictError
 from kai_snapshot.errors import Reason, TransientError
 from kai_snapshot.handlers import events, startup
-from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
+from kai_snapshot.handlers.workers import AT_THE_LATEST, ENVIRONMENTS, Key, Workers, until_next_look
 from kai_snapshot.metrics import Metrics
 from kai_snapshot.runs import drive_capture, drive_environment, drive_replay
 from kai_snapshot.transfer.certificates import LIFETIME, Certificates, make
@@ -105,6 +106,19 @@ def test_a_replay_that_is_over_when_it_is_listed_is_not_looked_at() -> None:
 )
 def test_a_replay_is_looked_at_where(type_: str | None, resource: dict[str, Any]) -> None:
     assert take(seen_by_replay_event(type_, resource), 1)[:1] == [Key(REPLAYS, "ns", "compare")]
+
+
+def test_the_next_look_is_when_it_is_wanted() -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    assert until_next_look(now + timedelta(seconds=30), now) == 30
+
+
+def test_looks_that_can_wait_are_spread_over_minutes_and_are_not_forgotten() -> None:
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    found = [until_next_look(now + timedelta(days=1), now) for _ in range(1000)]
+    assert AT_THE_LATEST / 2 <= min(found) < max(found) <= AT_THE_LATEST
+    each_minute = Counter(int(seconds // 60) for seconds in found)
+    assert max(each_minute.values()) < 300
 
 
 def test_an_event_of_a_nodes_job_is_a_look_at_the_environment() -> None:

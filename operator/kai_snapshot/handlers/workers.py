@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -29,6 +30,11 @@ class Key(NamedTuple):
     plural: str
     namespace: str
     name: str
+
+
+def until_next_look(again_at: datetime, now: datetime) -> float:
+    """Seconds: when it is wanted, or earlier. After a start all were looked at at once; they are not again."""
+    return min((again_at - now).total_seconds(), AT_THE_LATEST * random.uniform(0.5, 1))  # noqa: S311 - no secret
 
 
 class Workers:
@@ -93,7 +99,7 @@ class Workers:
         else:
             queue.forget(key)
             if again_at is not None:
-                queue.add(key, after=min((again_at - datetime.now(UTC)).total_seconds(), AT_THE_LATEST))
+                queue.add(key, after=until_next_look(again_at, datetime.now(UTC)))
 
     async def _drive(self, services: Services, key: Key) -> datetime | None:
         if key.plural == CAPTURES:
