@@ -33,9 +33,11 @@ def expired(
 ) -> list[Manifest]:
     """The manifests, oldest first, whose archives the policy no longer wants.
 
-    Only what is `ours` is counted and named; never the newest of it, never an id that is `pinned`.
+    Only what is `ours` is counted and named; never the newest of it, never an id that is `pinned`. What is of a time to
+    come is neither: where a clock was set back, all that is taken from then on is older, and would go at once.
     """
-    newest_first = sorted((manifest for manifest in manifests if ours(manifest)), key=_order, reverse=True)
+    known = (manifest for manifest in manifests if ours(manifest) and manifest.scheduled_for <= now)
+    newest_first = sorted(known, key=_order, reverse=True)
     if not newest_first:
         return []
     kept = _wanted(newest_first, policy)

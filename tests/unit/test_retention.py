@@ -56,6 +56,11 @@ class TestPolicies:
         hours = every(HOUR, 10)
         assert kept(hours, Retention(keep_last=3)) == hours[:3]
 
+    def test_where_the_clock_was_set_back_what_is_taken_now_counts_and_what_is_ahead_of_it_stays(self) -> None:
+        ahead = [NOW + 3 * HOUR, NOW + 2 * HOUR]
+        hours = every(HOUR, 4)
+        assert kept([*ahead, *hours], Retention(keep_last=1)) == [*ahead, hours[0]]
+
     def test_what_goes_is_named_oldest_first(self) -> None:
         hours = every(HOUR, 5)
         assert gone(hours, Retention(keep_last=3)) == [hours[4], hours[3]]
