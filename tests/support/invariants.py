@@ -11,7 +11,7 @@ from support.kstatus import condition, verdict
 from support.objects import NAMESPACE, Object
 
 CHILDREN = ("jobs", "pods", "secrets")
-LOGS_SECONDS = 600
+LOGS_SECONDS = 3600
 """How long a Job of an environment stays, for who wants its logs."""
 
 
