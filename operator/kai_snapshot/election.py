@@ -25,7 +25,7 @@ class Held:
     seconds: float
     """How long it is good for."""
     version: str
-    """Another one after each write."""
+    """Another one after each write; empty: there is no Lease."""
 
 
 class LostError(Exception):
@@ -82,6 +82,8 @@ class Candidacy:
             if self._clock() - self._since < held.seconds:
                 self._leader_seen = self._clock()
                 return
+        if not held.version and self.stands_by:
+            return  # somebody has deleted it, and who held it acts until it is noticed
         began = self._clock()
         if self._lease.take(held):
             self._acts_until = began + RENEW_SECONDS

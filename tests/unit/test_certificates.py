@@ -1,10 +1,12 @@
 """The transfer endpoint's certificates: when they are made, served and replaced, and where they are kept."""
 
+import ssl
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -101,6 +103,21 @@ class TestWhatIsInTheSecret:
         for key in good:
             for bad in ({k: v for k, v in good.items() if k != key}, good | {key: b"\xff"}, good | {key: other[key]}):
                 assert from_secret(bad) is None
+
+    def test_a_key_with_a_password_is_none(self) -> None:
+        held = renewed(None, HOST, NOW)
+        good = {key: text.encode() for key, text in to_secret(held).items()}
+        private = serialization.load_pem_private_key(good["tls.key"], password=None)
+        locked = private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+        )
+        assert from_secret(good | {"tls.key": locked}) is None
+
+    def test_a_certificate_with_another_signature_is_none(self) -> None:
+        good = {key: text.encode() for key, text in to_secret(renewed(None, HOST, NOW)).items()}
+        body = bytearray(ssl.PEM_cert_to_DER_cert(good["tls.crt"].decode()))
+        body[-1] ^= 1
+        assert from_secret(good | {"tls.crt": ssl.DER_cert_to_PEM_cert(bytes(body)).encode()}) is None
 
     def test_no_key_is_in_what_is_printed(self) -> None:
         assert "PRIVATE" not in repr(renewed(None, HOST, NOW))

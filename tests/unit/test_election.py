@@ -165,6 +165,28 @@ class TestOne:
         with pytest.raises(LostError):
             one.step()
 
+    def test_a_lease_that_somebody_deleted_is_not_taken_while_who_held_it_may_still_act(
+        self, lease: OneLease, clock: Clock
+    ) -> None:
+        first, second = candidacy(lease, clock, "a"), candidacy(lease, clock, "b")
+        first.step()
+        second.step()
+        lease.held = FREE
+        for _ in range(LEASE_SECONDS // RETRY_SECONDS):
+            second.step()
+            assert not (first.leads and second.leads)
+            clock.now += RETRY_SECONDS
+        clock.now += RETRY_SECONDS
+        second.step()
+        assert (first.leads, second.leads) == (False, True)
+
+    def test_who_held_a_lease_that_somebody_deleted_makes_it_again(self, lease: OneLease, clock: Clock) -> None:
+        one = candidacy(lease, clock)
+        one.step()
+        lease.held = FREE
+        one.step()
+        assert (one.leads, lease.held.holder) == (True, "a")
+
     def test_it_stands_by_only_for_one_whom_it_has_seen_lately(self, lease: OneLease, clock: Clock) -> None:
         lease.held = Held("b", LEASE_SECONDS, "1")
         one = candidacy(lease, clock)

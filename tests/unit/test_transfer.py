@@ -305,18 +305,27 @@ async def test_a_body_unlike_its_digest_is_not_taken(url: str, shelf: Shelf) -> 
 
 
 async def test_who_comes_while_the_hands_are_full_is_told_when_to_come_again(url: str, shelf: Shelf) -> None:
+    tokens = [Tokens(KEY).issue(PART.model_copy(update={"index": index})) for index in range(LIMITS.transfers + 1)]
+    await _is_turned_away(url, shelf, under_way=tokens[1:], who=tokens[0])
+
+
+async def test_who_comes_while_a_transfer_of_the_same_part_is_under_way_is_told_so_too(url: str, shelf: Shelf) -> None:
     token = Tokens(KEY).issue(PART)
+    await _is_turned_away(url, shelf, under_way=[token], who=token)
+
+
+async def _is_turned_away(url: str, shelf: Shelf, *, under_way: list[str], who: str) -> None:
     shelf.gate.clear()
-    first = [asyncio.create_task(_log(url, token)) for _ in range(LIMITS.transfers)]
+    first = [asyncio.create_task(_log(url, token)) for token in under_way]
     for _ in first:
         assert await asyncio.to_thread(shelf.arrivals.acquire, timeout=10)
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": f"Bearer {who}"}
     async with session(headers=headers) as client, client.get(f"{url}/v1/archive") as response:
         assert (response.status, response.headers["Retry-After"]) == (503, "0")
         assert (await response.json())["reason"] == "TransferBusy"
     shelf.gate.set()
-    assert await asyncio.gather(*first) == [200] * LIMITS.transfers
-    assert await _log(url, token) == 200
+    assert await asyncio.gather(*first) == [200] * len(under_way)
+    assert await _log(url, who) == 200
 
 
 async def _log(url: str, token: str) -> int:

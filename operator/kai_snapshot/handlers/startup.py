@@ -7,7 +7,6 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 import kopf
@@ -16,6 +15,7 @@ from kai_snapshot.cluster import REPLAYS, AlreadyExistsError, Cluster, connect
 from kai_snapshot.cluster.lease import LEASE, Election, LeaseLock
 from kai_snapshot.errors import SnapshotError
 from kai_snapshot.handlers.events import watch_ours
+from kai_snapshot.handlers.threads import Threads
 from kai_snapshot.handlers.workers import ENVIRONMENTS, Key, Workers
 from kai_snapshot.jobs import names
 from kai_snapshot.metrics import Metrics
@@ -33,11 +33,10 @@ from kai_snapshot.transfer.server import application
 from kai_snapshot.transfer.tokens import Tokens
 
 SIGNING_KEY: Final = "kai-snapshot-signing-key"
-THREADS: Final = 32
-"""For what blocks. By default there are as few as there are cores, and a storage that hangs would take them all."""
-
 RENEWAL_SECONDS: Final = 3600
 """How often it is seen whether the endpoint's certificate is due."""
+QUIET_SECONDS: Final = 15
+"""How long the Lease waits, when the operator ends, for what is being written."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +53,13 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     settings.queueing.idle_timeout = 0.1  # until then kopf keeps the object: a name is all that we want of it
     settings.networking.error_backoffs = Patience()
     watch_ours(settings)
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
+    threads = Threads()
+    asyncio.get_running_loop().set_default_executor(threads)
     for chatty in ("kopf.objects", "aiohttp.access"):  # a line for each event, and for each probe
         logging.getLogger(chatty).setLevel(logging.WARNING)
     memo.workers = Workers()
     try:
-        memo.active = await asyncio.to_thread(Active, read(os.environ), memo.workers)
+        memo.active = await asyncio.to_thread(Active, read(os.environ), memo.workers, threads)
     except SnapshotError as error:
         raise kopf.PermanentError(str(error)) from error  # ends here; the kubelet tries again
     memo.active.campaign()
@@ -86,14 +86,17 @@ class Patience:
 class Active:
     """What there is only once: the workers, the children and the transfer endpoint."""
 
-    def __init__(self, settings: Settings, workers: Workers) -> None:
+    def __init__(self, settings: Settings, workers: Workers, threads: Threads) -> None:
         self._settings = settings
         self._workers = workers
+        self._threads = threads
         self._cluster = connect()
         self._cluster.check_kinds()
         self._cluster.label_pod(settings.namespace, settings.pod_name, {names.ACTIVE: None})  # of an earlier start
         self._election: Election | None = None
         self._endpoint: Listener | None = None
+        self._ends = False
+        self._leading: asyncio.Task[None] | None = None
         self._renewals: asyncio.Task[None] | None = None
         self._metrics = Metrics()
 
@@ -102,7 +105,7 @@ class Active:
         loop = asyncio.get_running_loop()
 
         def lead() -> None:
-            asyncio.run_coroutine_threadsafe(self._lead(), loop)
+            loop.call_soon_threadsafe(self._begin)
 
         identity = self._settings.pod_name
         self._election = election = Election(
@@ -118,6 +121,10 @@ class Active:
     def _ready(self) -> bool:
         """Whether it acts, or would if the one that acts ended."""
         return self._endpoint is not None or (self._election is not None and self._election.stands_by)
+
+    def _begin(self) -> None:
+        if not self._ends:
+            self._leading = asyncio.create_task(self._lead())
 
     async def _lead(self) -> None:
         try:
@@ -148,6 +155,8 @@ class Active:
                 presented.change(await asyncio.to_thread(self._certificates, presented.certificates))
             except SnapshotError as error:
                 logger.warning("the transfer endpoint's certificate is not renewed: %s", error.message)
+            except Exception:  # a fault of ours must not end the renewals: the certificate would run out unseen
+                logger.exception("the transfer endpoint's certificate is not renewed")
 
     def _certificates(self, served: Certificates | None = None) -> Certificates:
         return certificates.keep(self._cluster, self._settings, now=now(), served=served)
@@ -176,12 +185,19 @@ class Active:
         return wake
 
     async def stop(self) -> None:
-        """Ends everything in order."""
-        if self._renewals is not None:
-            self._renewals.cancel()
+        """Ends everything in order. The Lease is given back once nothing is written any more."""
+        self._ends = True
+        for task in (self._leading, self._renewals):
+            if task is not None:
+                task.cancel()
+        if self._leading is not None:
+            await asyncio.gather(self._leading, return_exceptions=True)
         if self._endpoint is not None:
             await self._endpoint.close()
         await self._workers.stop()
+        if not await self._threads.quiet(QUIET_SECONDS):
+            logger.error("ending at once, without giving the Lease back: something is still being written")
+            os._exit(1)
         if self._election is not None:
             await asyncio.to_thread(self._election.stop)
 

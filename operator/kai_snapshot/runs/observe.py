@@ -67,8 +67,11 @@ def _observe_storage(services: Services, replay: SnapshotReplay, source: Resolve
     results = replay.status.results
     begun = bool(jobs) or any(result.outcome != "Pending" or result.attempt > 1 for result in results)
     folder = layout.replay_folder(source.key, replay.metadata.name, uid=replay.metadata.uid)
-    if not begun and not _is_there(store, folder, source):
-        return Observed(archive_gone=True)
+    if not begun:
+        parsed = layout.parse(source.key)
+        with services.locks.of(parsed.folder if parsed is not None else source.key):  # a removal may not know of it yet
+            if not _is_there(store, folder, source):
+                return Observed(archive_gone=True)
     if all(version.is_final(result) for result in results):
         if not needs_comparison(replay.spec, replay.status):
             return Observed(jobs=jobs)

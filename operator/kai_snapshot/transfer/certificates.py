@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -25,6 +26,16 @@ HANDOVER: Final = MAX_AGE + timedelta(days=1)
 """It is served so long after it was made: the Jobs that do not know it have ended, for their tokens have."""
 SKEW: Final = timedelta(hours=1)
 """By how much the clocks of the nodes may differ."""
+_NOT_OURS: Final = (
+    KeyError,
+    ValueError,
+    TypeError,  # a key that wants a password
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+)
+"""What comes of reading a Secret that somebody has written into."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,7 @@ def from_secret(data: Mapping[str, bytes]) -> Certificates | None:
     try:
         serving = _certificate("", data)
         following = _certificate("next-", data) if "next-tls.crt" in data else None
-    except (KeyError, ValueError, x509.ExtensionNotFound):
+    except _NOT_OURS:
         return None
     return Certificates(serving, following)
 

@@ -18,7 +18,7 @@ class Presented:
         """For the server; what is changed holds for the next connection."""
         self.context.minimum_version = VERSION
         self.certificates = certificates
-        self._load()
+        self._load(certificates)
 
     @property
     def authorities(self) -> str:
@@ -27,13 +27,13 @@ class Presented:
 
     def change(self, certificates: Certificates) -> None:
         """Uses these from now on. Connections that are open go on."""
-        before, self.certificates = self.certificates, certificates
-        if before.serving != certificates.serving:
-            self._load()
+        if self.certificates.serving != certificates.serving:
+            self._load(certificates)
+        self.certificates = certificates
 
-    def _load(self) -> None:
+    def _load(self, certificates: Certificates) -> None:
         """By way of a file in memory: `ssl` takes files alone, and the key is to be on no disk."""
-        serving = self.certificates.serving
+        serving = certificates.serving
         with os.fdopen(os.memfd_create("certificate"), "w") as file:
             file.write(serving.certificate + serving.key)
             file.flush()

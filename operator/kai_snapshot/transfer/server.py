@@ -24,7 +24,7 @@ Errors are JSON `{reason, message}`. All but 503 are final, and about the pod, i
       certificate right, the pods that wait go on, and those whose patience ended are tried again
 
 What blocks runs in threads; bodies are counted, limited and checked against their digest while they stream to an
-unnamed file; who comes while four transfers are under way is told when to come again.
+unnamed file; who comes while four transfers are under way, or one of the same part is, is told when to come again.
 """
 
 import asyncio
@@ -95,7 +95,7 @@ async def _healthy(_: web.Request) -> web.Response:
 class _Endpoint:
     def __init__(self, tokens: Tokens, backend: Backend, spool: Path, limits: Limits) -> None:
         self._tokens, self._backend, self._spool, self.limits = tokens, backend, spool, limits
-        self._under_way = 0
+        self._under_way: set[Part | NodePart] = set()
 
     @web.middleware
     async def tell(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
@@ -111,7 +111,7 @@ class _Endpoint:
 
     async def archive(self, request: web.Request) -> web.StreamResponse:
         part = self.part(request)
-        async with self._place():
+        async with self._place(part):
             download = await asyncio.to_thread(self._backend.archive, part)
             stream = await asyncio.to_thread(download.content.__enter__)
             try:
@@ -148,7 +148,7 @@ class _Endpoint:
         async def put(request: web.Request) -> web.Response:
             part = part_of(request)
             _check_size(request, limit)
-            async with self._place():
+            async with self._place(part):
                 with tempfile.TemporaryFile(dir=self._spool) as file:
                     upload = await self._receive(request, file, limit)
                     await asyncio.to_thread(take, part, upload)
@@ -158,9 +158,9 @@ class _Endpoint:
         async def expect(request: web.Request) -> web.StreamResponse | None:
             """Refuses it before its body is sent, when the client waits for that (`Expect: 100-continue`)."""
             try:
-                part_of(request)
+                part = part_of(request)
                 _check_size(request, limit)
-                self._check_place()
+                self._check_place(part)
             except SnapshotError as error:
                 return self._answer(request, error)
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -177,18 +177,20 @@ class _Endpoint:
         """The node that the request is about."""
         return _authorized(request, self._tokens.read_node)
 
-    def _check_place(self) -> None:
-        if self._under_way >= self.limits.transfers:
-            raise TransientError(Reason.TRANSFER_BUSY, f"{self._under_way} transfers are under way, come again.")
+    def _check_place(self, part: Part | NodePart) -> None:
+        if part in self._under_way:  # else one slow client could keep all others out
+            raise TransientError(Reason.TRANSFER_BUSY, f"a transfer of {part} is under way, come again.")
+        if len(self._under_way) >= self.limits.transfers:
+            raise TransientError(Reason.TRANSFER_BUSY, f"{len(self._under_way)} transfers are under way, come again.")
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        self._check_place()
-        self._under_way += 1
+    async def _place(self, part: Part | NodePart) -> AsyncIterator[None]:
+        self._check_place(part)
+        self._under_way.add(part)
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._under_way.discard(part)
 
     async def _receive(self, request: web.Request, file: BinaryIO, limit: int) -> Upload:
         hasher, size = hashlib.sha256(), 0
