@@ -71,7 +71,8 @@ class ApiServer:
             self.busy[request.path] -= 1
             return refusal(429, "too many requests", headers={"Retry-After": "0"})
         if request.path in self.statuses:
-            return refusal(self.statuses[request.path], f'User "jane" cannot use {request.path}')
+            said = f'User "jane" cannot use {request.path}'
+            return refusal(self.statuses[request.path], said, headers={"Retry-After": "0"})
         return None
 
     async def write(self, request: web.Request) -> web.Response:

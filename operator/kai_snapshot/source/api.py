@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 import aiohttp
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from kai_snapshot.source.apierrors import REQUEST_SECONDS, Refusals, said
+from kai_snapshot.source.apierrors import BUSY, BUSY_TRIES, REQUEST_SECONDS, Refusals, Refused, busy_seconds, said
 from kai_snapshot.source.connection import ApiConnection
 from kai_snapshot.source.objects import (
     AccessReview,
@@ -32,19 +31,8 @@ LOG_BYTES = 2 * 1024 * 1024
 CLOSE_SECONDS = 2
 STREAMED = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_SECONDS, sock_read=REQUEST_SECONDS)
 PIECE = 256 * 1024
-BUSY, BUSY_TRIES, BUSY_SECONDS = 429, 5, 10.0
-"""How often a server that is busy is asked again, and how long it may have that wait at most."""
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Refused:
-    """An answer without what was asked for."""
-
-    status: int
-    following: str
-    """How to go on with a list nevertheless; empty: not at all."""
 
 
 class KubernetesApi:
@@ -168,30 +156,16 @@ class KubernetesApi:
     async def stream(self, request: Request, sink: Callable[[bytes], None], **params: str) -> Refused | None:
         """Gives a body to `sink` while it comes, as long as it goes on; what `sink` raises must not be an OSError.
 
-        A server that is busy (429) is asked again. Returns what it answers with 404 or 410 instead.
+        Returns what it answers with 404 or 410 instead.
         """
         headers = {"Accept-Encoding": "identity"}  # a server in trouble has better things to do
-        for attempt in range(BUSY_TRIES):
-            with self._refusals.network_errors(request):
-                async with self._session.get(
-                    self._connection.server.rstrip("/") + request.path,
-                    params=params,
-                    headers=self._headers(request, headers),
-                    timeout=STREAMED,
-                    allow_redirects=False,
-                    **self._transport,
-                ) as response:
-                    if response.status == 200:
-                        async for piece in response.content.iter_chunked(PIECE):
-                            sink(piece)
-                        return None
-                    status = said(await response.read())
-            if response.status in (404, 410):
-                return Refused(response.status, status.metadata.continue_)
-            if response.status != BUSY or attempt == BUSY_TRIES - 1:
-                break
-            await asyncio.sleep(_seconds(response.headers.get("Retry-After", "")))
-        raise self._refusals.refusal(request, response.status, status.message)
+        status, body = await self._exchange(request, "GET", headers, sink=sink, params=params, timeout=STREAMED)
+        if status == 200:
+            return None
+        told = said(body)
+        if status in (404, 410):
+            return Refused(status, told.metadata.continue_)
+        raise self._refusals.refusal(request, status, told.message)
 
     async def text(self, request: Request, **params: str) -> str | None:
         """A text, such as a log; None if there is none."""
@@ -259,22 +233,52 @@ class KubernetesApi:
         **params: str,
     ) -> bytes | None:
         """Gets; with `content` posts it, unless `method` says something else. None for 404."""
-        with self._refusals.network_errors(request):
-            async with self._session.request(
-                method or ("GET" if content is None else "POST"),
-                self._connection.server.rstrip("/") + request.path,
-                data=orjson.dumps(content) if content is not None else None,
-                params=params,
-                headers=self._headers(request, {"Content-Type": content_type} if content is not None else {}),
-                allow_redirects=False,
-                **self._transport,
-            ) as response:
-                body = await response.read()
-        if response.status == 404:
+        status, body = await self._exchange(
+            request,
+            method or ("GET" if content is None else "POST"),
+            {"Content-Type": content_type} if content is not None else {},
+            data=orjson.dumps(content) if content is not None else None,
+            params=params,
+        )
+        if status == 404:
             return None
-        if response.status not in (200, 201, 202):
-            raise self._refusals.refusal(request, response.status, said(body).message)
+        if status not in (200, 201, 202):
+            raise self._refusals.refusal(request, status, said(body).message)
         return body
+
+    async def _exchange(
+        self,
+        request: Request,
+        method: str,
+        headers: Mapping[str, str],
+        *,
+        sink: Callable[[bytes], None] | None = None,
+        **options: Any,
+    ) -> tuple[int, bytes]:
+        """The status and the body, which goes to `sink` if that is given and the status 200.
+
+        A server that is busy (429) is asked again, but told only once to change something.
+        """
+        tries = BUSY_TRIES if method == "GET" else 1
+        while True:
+            with self._refusals.network_errors(request):
+                async with self._session.request(
+                    method,
+                    self._connection.server.rstrip("/") + request.path,
+                    headers=self._headers(request, headers),
+                    allow_redirects=False,
+                    **options,
+                    **self._transport,
+                ) as response:
+                    if sink is not None and response.status == 200:
+                        async for piece in response.content.iter_chunked(PIECE):
+                            sink(piece)
+                        return 200, b""
+                    body = await response.read()
+            tries -= 1
+            if response.status != BUSY or not tries:
+                return response.status, body
+            await asyncio.sleep(busy_seconds(response.headers.get("Retry-After", "")))
 
     def _headers(self, request: Request, more: Mapping[str, str]) -> Mapping[str, str]:
         return {"Accept": request.accept, **self._authorization(), **more}
@@ -288,8 +292,3 @@ class KubernetesApi:
             return model.model_validate_json(body)
         except ValidationError as error:
             raise self._refusals.unlike_kubernetes(request) from error
-
-
-def _seconds(retry_after: str) -> float:
-    """How long to wait; the API server says so in whole seconds."""
-    return min(float(retry_after) if retry_after.isdecimal() else 1.0, BUSY_SECONDS)

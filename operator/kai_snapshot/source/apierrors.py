@@ -1,7 +1,8 @@
-"""What it means when the API server refuses, or cannot be reached."""
+"""What it means when the API server refuses, is busy, or cannot be reached."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
@@ -13,6 +14,19 @@ from kai_snapshot.source.request import Request
 from kai_snapshot.source.text import one_line
 
 REQUEST_SECONDS: Final = 30
+BUSY: Final = 429
+BUSY_TRIES: Final = 5
+BUSY_SECONDS: Final = 10.0
+"""How often a server that is busy is asked, and how long it may have that wait at most."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """An answer without what was asked for."""
+
+    status: int
+    following: str
+    """How to go on with a list nevertheless; empty: not at all."""
 
 
 class Refusals:
@@ -67,3 +81,8 @@ def said(body: bytes) -> Status:
         return Status.model_validate_json(body)
     except ValidationError:
         return Status(message=body[:1000].decode("utf-8", "replace"))
+
+
+def busy_seconds(retry_after: str) -> float:
+    """How long to wait; the API server says so in whole seconds."""
+    return min(float(retry_after) if retry_after.isdecimal() else 1.0, BUSY_SECONDS)

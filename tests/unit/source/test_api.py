@@ -9,6 +9,7 @@ import pytest
 
 from kai_snapshot.errors import Reason, TerminalError, TransientError
 from kai_snapshot.source import ApiConnection, KubernetesApi
+from kai_snapshot.source.request import Request
 from support import kai
 from support.apiserver import ApiServer, serving
 from support.certificates import Authority
@@ -99,6 +100,25 @@ def test_refusals_have_their_reason(status: int, error: type[TerminalError | Tra
 
     assert caught.value.reason is reason
     assert 'User "jane"' in caught.value.message
+
+
+@pytest.mark.parametrize(("busy", "asked"), [(2, 3), (100, 5)])
+def test_a_busy_server_is_asked_again_a_few_times(busy: int, asked: int) -> None:
+    server = ApiServer(objects={"/version": {"gitVersion": "v1.35.4"}}, busy={"/version": busy})
+    if asked == 5:
+        with pytest.raises(TransientError, match="answered 429 to `get /version`: too many requests"):
+            ask(server, lambda api: api.server_version())
+    else:
+        assert ask(server, lambda api: api.server_version()) == "v1.35.4"
+    assert len(server.requests) == asked
+
+
+def test_what_changes_something_is_told_to_a_busy_server_once() -> None:
+    server = ApiServer(places={PODS}, busy={PODS: 1})
+    request = Request(path=PODS, verbs=["create"], resource="pods")
+    with pytest.raises(TransientError, match="answered 429 to `create pods`"):
+        ask(server, lambda api: api.create(request, {}))
+    assert len(server.requests) == 1
 
 
 def test_missing_rights_are_told_with_the_rule_that_gives_them() -> None:

@@ -157,6 +157,14 @@ class TestLists:
         assert len(assembled(server)[0]["rawObjects"]["pods"]) == len(LIVE[0]["rawObjects"]["pods"]) - 2
 
 
+@pytest.mark.parametrize("path", [DEPLOYMENTS, CONFIG_MAP, "/version", "/api", "/apis"])
+def test_what_stands_before_the_lists_is_asked_for_again_where_the_server_is_busy(path: str) -> None:
+    server = api_server(LIVE[0])
+    server.busy[path] = 3
+    assert assembled(server)[0] == assembled(api_server(LIVE[0]))[0]
+    assert sum(request.split()[1].partition("?")[0] == path for request in server.requests) == 4
+
+
 def test_kinds_of_a_group_that_the_snapshot_does_not_need_may_be_missing_in_the_discovery() -> None:
     server = api_server(LIVE[0])
     version(server, "batch/v1")["freshness"] = "Stale"
