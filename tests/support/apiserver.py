@@ -39,6 +39,8 @@ class ApiServer:
     """By path, from which object on a list has been forgotten when it is asked for the next page."""
     goes_on: bool = True
     """Whether it says then how to go on with what the list is by now."""
+    removed: dict[str, int] = field(default_factory=dict)
+    """By path, from which object on there is no such list any more (404): its kind was removed meanwhile."""
     busy: dict[str, int] = field(default_factory=dict)
     """How often it is too busy for a path (429)."""
     token: str | None = None
@@ -88,6 +90,8 @@ class ApiServer:
         if start >= self.forgets.get(request.path, len(items) + 1) and "later-" not in request.query["continue"]:
             again = {"continue": f"later-{start}"} if self.goes_on else {}
             return refusal(410, "The provided continue parameter is too old", metadata=again)
+        if start >= self.removed.get(request.path, len(items) + 1):
+            return refusal(404, "the server could not find the requested resource")
         end = start + min(self.page_size, int(request.query.get("limit", "500")))
         later = "later-" in request.query.get("continue", "")
         metadata = {"resourceVersion": "200" if later else "100"}

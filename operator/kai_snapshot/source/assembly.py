@@ -40,11 +40,13 @@ async def assemble(api: KubernetesApi, installation: Installation, write: Write)
         with document.section("rawObjects"):
             for wanted in API_LISTS:
                 with document.elements(wanted.name) as element:
-                    if (request := wanted.request(discovery.served)) is None:
-                        assembled.not_installed.append(wanted.name)
-                    else:
+                    versions = None
+                    if (request := wanted.request(discovery.served)) is not None:
                         take = _pods(element, installation) if wanted is PODS else element
                         versions = await take_list(api, request, take, **_selectors(wanted, installation))
+                    if versions is None:
+                        assembled.not_installed.append(wanted.name)
+                    else:
                         assembled.resource_versions[wanted.name] = versions
         with document.section("discovery"):
             document.member("serverVersion", discovery.server_version)

@@ -19,7 +19,7 @@ NOT_FOUND: Final = 404
 Take = Callable[[dict[str, Any]], None]
 
 
-async def take_list(api: KubernetesApi, request: Request, take: Take, **params: str) -> tuple[str, ...]:
+async def take_list(api: KubernetesApi, request: Request, take: Take, **params: str) -> tuple[str, ...] | None:
     """Gives every object of a list to `take`, and returns of which resource version the list is.
 
     Of several, if the API server had forgotten the first before the list was read: each object comes once, those
@@ -38,8 +38,14 @@ async def take_list(api: KubernetesApi, request: Request, take: Take, **params: 
             versions += [page.version] if page.version not in versions else []
         elif refused.status == GONE and refused.following and refused.following != following.get("continue"):
             following = {"continue": refused.following}
+        elif refused.status == NOT_FOUND and not versions:
+            return None
         elif refused.status == NOT_FOUND:
-            return tuple(versions)
+            raise TransientError(
+                Reason.API_UNREACHABLE,
+                f"There is no such list any more in the middle of `{request}`: its kind was removed meanwhile, "
+                "or a proxy answered for it. Try again: the next try asks anew, and leaves out a kind that is gone.",
+            )
         else:
             raise TransientError(
                 Reason.API_UNREACHABLE,

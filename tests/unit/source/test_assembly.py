@@ -105,6 +105,21 @@ class TestLists:
             assembled(server)
         assert failure.value.reason is Reason.API_UNREACHABLE
 
+    def test_whose_kind_is_removed_while_they_are_read_are_not_taken_for_whole(self) -> None:
+        server = api_server(LIVE[0])
+        server.page_size, server.removed = 5, {PATHS["pods"]: 10}
+        with pytest.raises(TransientError, match=r"in the middle of `list pods`.* removed .* Try again") as failure:
+            assembled(server)
+        assert failure.value.reason is Reason.API_UNREACHABLE
+
+    def test_whose_kind_is_removed_before_they_are_read_are_told_to_be_not_installed(self) -> None:
+        server = api_server(LIVE[0])
+        server.removed = {PATHS["topologies"]: 0}
+        made, found = assembled(server)
+        assert made["rawObjects"]["topologies"] is None
+        assert found.not_installed == ["topologies", "nodeResourceTopologies"]
+        assert "topologies" not in found.resource_versions
+
     def test_are_asked_for_again_where_the_server_is_busy(self) -> None:
         server = api_server(LIVE[0])
         server.busy[PATHS["nodes"]] = 3
