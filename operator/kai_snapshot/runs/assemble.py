@@ -42,7 +42,7 @@ async def instead(
     try:
         return await assembled(api, scheduler, spool, because=Problem.of(failure), progress=progress)
     except SnapshotError as error:
-        if error.reason is failure.reason:  # the API server itself is away
+        if error.message == failure.message:  # the API server itself is away
             raise failure from error
         hint = " (manifests/components/fallback)" if error.reason is Reason.FORBIDDEN else ""
         raise TransientError(
