@@ -61,6 +61,8 @@ class Reason(StrEnum):
     """The capturing process needed more memory than it may have."""
     SPOOL_FULL = "SpoolFull"
     """Too little room on the operator's disk to hold the archive while it is checked."""
+    SPOOL_FAILED = "SpoolFailed"
+    """The directory that holds the archive while it is checked cannot be used."""
     INTERNAL_ERROR = "InternalError"
     """A fault in this program; the operator's log has the details."""
 

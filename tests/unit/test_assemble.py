@@ -10,7 +10,7 @@ from kai_snapshot.errors import Reason, SnapshotError, TransientError
 from kai_snapshot.runs.assemble import instead
 from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi
-from support.apicluster import api_server, document
+from support.apicluster import PATHS, api_server, document
 from support.apiserver import ApiServer, serving
 
 LIVE = document(Path(__file__).parents[1] / "data" / "corpus" / "19-live" / "snapshot.zip")
@@ -48,3 +48,15 @@ def test_both_failures_are_said_whether_or_not_they_have_one_reason(
         built(server, spool)
     assert failure.value.reason is reason
     assert f"stand in for the scheduler: APIUnreachable: {NO_KUBELET.message}" in failure.value.message
+
+
+def test_a_disk_that_fails_is_not_taken_for_an_api_server_that_is_away(server: ApiServer, spool: Path) -> None:
+    def lost(_: int) -> None:
+        """The file goes while a list is read."""
+        if any(PATHS["pods"] in request for request in server.requests):
+            spool.unlink(missing_ok=True)
+
+    with pytest.raises(TransientError, match=f"{spool.parent} .*No such file") as failure:
+        built(server, spool, progress=lost)
+    assert failure.value.reason is Reason.SPOOL_FAILED
+    assert "cannot be reached" not in failure.value.message

@@ -24,7 +24,7 @@ async def take_from_api(
 ) -> Taken:
     """Without asking the scheduler.
 
-    Raises SnapshotError: what `source.find` and `source.assemble` raise, SpoolFull, ArchiveTooLarge.
+    Raises SnapshotError: what `source.find` and `source.assemble` raise, SpoolFull, SpoolFailed, ArchiveTooLarge.
     """
     spooling.check_room(spool)
     async with KubernetesApi.connect(connection) as api:
@@ -62,20 +62,21 @@ async def assembled(
     """The document in a file, checked as one that was served. Raises SnapshotError."""
     installation = await find(api, scheduler)
     captured_at = datetime.now(UTC)
-    with spooling.writing(spool), new_archive(spool, level=SMALL) as made:
+    with spooling.holding(spool), new_archive(spool, level=SMALL) as made:
         made.comment = BUILT_FROM_API
 
         def guarded(data: bytes) -> None:
-            with spooling.writing(spool):
+            with spooling.holding(spool):
                 made.write(data)
-            size = spool.stat().st_size
+                size = spool.stat().st_size
             if size > spooling.LIMIT:
                 raise spooling.too_large("The API server's lists make")
             if progress is not None:
                 progress(size)
 
         found = await assemble(api, installation, guarded)
-    inspection = await asyncio.to_thread(inspect, spool)
+    with spooling.holding(spool):
+        inspection = await asyncio.to_thread(inspect, spool)
     if not inspection.valid:
         problem = inspection.problems[0]
         raise TerminalError(problem.reason, f"The API server's lists make no good snapshot. {problem.message}")

@@ -12,7 +12,7 @@ from kai_snapshot.archive.check import inspect
 from kai_snapshot.redaction.key import Key
 from kai_snapshot.redaction.redact import Dropped, redact, redact_config
 from kai_snapshot.redaction.table import new_table
-from kai_snapshot.runs.spool import writing
+from kai_snapshot.runs.spool import holding
 from kai_snapshot.runs.taken import Taken
 from kai_snapshot.stores import layout
 
@@ -48,10 +48,10 @@ def redact_archive(
 
 
 def redacted(taken: Taken, spool: Path, table: Path, key: Key) -> Taken:
-    """A snapshot that was taken, redacted; the file it was in is gone. Raises OSError and SnapshotError (SpoolFull)."""
-    with writing(spool):
+    """A snapshot that was taken, redacted; the file it was in is gone. Raises SnapshotError: SpoolFull, SpoolFailed."""
+    with holding(spool):
         made = redact_archive(taken.path, spool, table, key, config=taken.config)
-    taken.path.unlink()
+        taken.path.unlink()
     if made.dropped:
         logger.warning("the redaction left out fields that it does not know: %s", named(made.dropped))
     config = made.config if isinstance(made.config, dict) else None

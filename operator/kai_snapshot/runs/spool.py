@@ -1,4 +1,4 @@
-"""Spool: the file an archive is held in while it is checked, and what happens where there is too little room for it."""
+"""Spool: the file an archive is held in while it is checked, and what it means where its disk is full or fails."""
 
 import errno
 import shutil
@@ -12,23 +12,31 @@ from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientE
 LIMIT: Final = 4 << 30
 RESERVE: Final = 256 << 20
 """What must be free before anything is asked for."""
+REASONS: Final = frozenset((Reason.SPOOL_FULL, Reason.SPOOL_FAILED))
+"""What no other source of the archive would mend."""
 
 
 def check_room(spool: Path) -> None:
-    """Raises TransientError (SpoolFull) if it is not worth while to begin."""
-    if shutil.disk_usage(spool.parent).free < RESERVE:
+    """Raises TransientError (SpoolFull, SpoolFailed) if it is not worth while to begin."""
+    with holding(spool):
+        free = shutil.disk_usage(spool.parent).free
+    if free < RESERVE:
         raise _full(spool)
 
 
 @contextmanager
-def writing(spool: Path) -> Iterator[None]:
-    """Raises TransientError (SpoolFull) where the disk is full."""
+def holding(spool: Path) -> Iterator[None]:
+    """Around what is done with the file, and nothing else. Raises TransientError (SpoolFull, SpoolFailed)."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise _full(spool) from error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(spool) from error
+        raise TransientError(
+            Reason.SPOOL_FAILED,
+            f"{spool.parent} cannot hold the archive while it is checked: {error.strerror or 'no reason given'}. "
+            "Is the directory there and writable, and the disk of this machine in order?",
+        ) from error
 
 
 def too_large(what: str) -> SnapshotError:

@@ -15,7 +15,7 @@ from kai_snapshot.api.source import Source
 from kai_snapshot.archive.check import Checker
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.assemble import instead
-from kai_snapshot.runs.spool import LIMIT, check_room, too_large, writing
+from kai_snapshot.runs.spool import LIMIT, REASONS, check_room, holding, too_large
 from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi, Target, download, download_url, read_config, resolve
 
@@ -33,14 +33,15 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
 
     The fallback steps in for what may heal by itself, at once: it is now that counts. What a person must mend - a name,
     a right, a plugin that is off - stays an error.
-    Raises SnapshotError: what `source.resolve` and `source.download` raise, what is wrong with the archive, SpoolFull.
+    Raises SnapshotError: what `source.resolve` and `source.download` raise, what is wrong with the archive, SpoolFull,
+    SpoolFailed.
     """
     check_room(spool)
     async with KubernetesApi.connect(connection) as api:
         try:
             return await _ask(api, source, spool, progress)
         except TransientError as error:
-            if source.fallback is None or error.reason is Reason.SPOOL_FULL:
+            if source.fallback is None or error.reason in REASONS:
                 raise
             return await instead(api, source.scheduler, spool, error, progress)
 
@@ -125,11 +126,13 @@ class _Spool:
         self._file: BinaryIO
 
     def __enter__(self) -> "_Spool":
-        self._file = self._stack.enter_context(self._path.open("wb"))
+        with holding(self._path):
+            self._file = self._stack.enter_context(self._path.open("wb"))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        with holding(self._path):
+            self._stack.close()
 
     def write(self, data: bytes) -> None:
         """Takes the next piece. Raises SnapshotError as soon as the archive cannot become good."""
@@ -138,7 +141,7 @@ class _Spool:
             raise self.refusal(self._checker.finish().problems[0])
         if self._checker.size_bytes > LIMIT:
             raise too_large(f"{self._asked} served")
-        with writing(self._path):
+        with holding(self._path):
             self._file.write(data)
         if self._progress is not None:
             self._progress(self._checker.size_bytes)
