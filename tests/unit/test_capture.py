@@ -308,8 +308,18 @@ def test_a_configuration_that_was_healed_is_redacted_too(world: World) -> None:
     assert "allocate, n" in str(answer.manifest.config)
 
 
-def test_with_a_key_that_is_none_nothing_is_stored(world: World) -> None:
+def test_with_a_key_that_is_none_nothing_is_asked_for_and_nothing_stored(world: World) -> None:
     world.redact(b"short")
     answer = world.capture()
     assert (answer.reason, answer.kind) == (Reason.INVALID_KEY, "Terminal")
+    assert not any("portforward" in request for request in world.server.requests)
     assert (world.files(), world.tables.exists()) == ([], False)
+
+
+def test_without_a_place_for_the_table_nothing_is_asked_for(world: World) -> None:
+    world.redact()
+    assert world.redaction is not None
+    place = Storage.model_validate({"pvc": {"claimName": "nowhere"}})
+    world.redaction = world.redaction.model_copy(update={"table": place})
+    assert world.capture().reason is Reason.CLAIM_NOT_MOUNTED
+    assert not any("portforward" in request for request in world.server.requests)

@@ -129,5 +129,11 @@ def test_a_key_that_is_too_short_is_refused(secret: bytes) -> None:
     assert refused.value.reason is Reason.INVALID_KEY
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_a_key_of_random_bytes_may_end_as_a_line_does(end: bytes) -> None:
+    secret = b"k" * (32 - len(end)) + end
+    assert Key(secret, where="").id == Key(secret + b"\n", where="").id != Key(b"k" * 32, where="").id
+
+
 def test_the_end_of_a_line_does_not_make_another_key() -> None:
     assert Key(b"k" * 32, where="").id == Key(b"k" * 32 + b"\r\n", where="").id != Key(b"l" * 32, where="").id

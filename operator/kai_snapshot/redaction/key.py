@@ -11,11 +11,13 @@ _ID_DIGITS: Final = 16
 
 
 class Key:
-    """A secret of 32 bytes or more; an end of line behind it does not belong to it."""
+    """A secret of 32 bytes or more; an end of line behind those does not belong to it."""
 
     def __init__(self, secret: bytes, *, where: str) -> None:
         """`where` names the file or Secret in messages. Raises TerminalError(InvalidKey)."""
         self._secret = secret.rstrip(b"\r\n")
+        if LEAST_BYTES - len(b"\r\n") <= len(self._secret) < LEAST_BYTES:  # random bytes may end as a line does
+            self._secret = secret[:LEAST_BYTES]
         if len(self._secret) < LEAST_BYTES:
             raise TerminalError(
                 Reason.INVALID_KEY,

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -37,30 +38,39 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     if (done := catalog.find(store, folder, request.id)) is not None:
         return _answer(request, folder, done)
     _clear_away(store, folder, request.id, datetime.now(UTC))
+    redaction = _redaction(request.redaction, request.claims_dir) if request.redaction is not None else None
     spool = request.spool_dir / "snapshot.zip"
     taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
     key_id = None
-    if request.redaction is not None:
-        taken, key_id = _redact(request, request.redaction, folder, taken)
+    if redaction is not None:
+        taken, key_id = redaction.of(request, folder, taken), redaction.key.id
     manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger, key_id=key_id)
     return _answer(request, folder, commit(store, folder, taken.path, manifest))
 
 
-def _redact(
-    request: CaptureRequest, wanted: RedactionRequest, folder: layout.CaptureFolder, taken: Taken
-) -> tuple[Taken, str]:
-    """Redacts what was taken and stores the table, before there is an archive that needs it; says the key's id."""
-    key = Key(wanted.key, where=wanted.key_from)
+@dataclass(frozen=True)
+class _Redaction:
+    """What a redaction takes; had before anything is asked of the scheduler."""
+
+    key: Key
+    tables: Store
+
+    def of(self, request: CaptureRequest, folder: layout.CaptureFolder, taken: Taken) -> Taken:
+        """Redacts what was taken and stores the table, before there is an archive that needs it."""
+        table = request.spool_dir / "table.gz"
+        made = redacted(taken, request.spool_dir / "redacted.zip", table, self.key)
+        self.tables.put(folder.table(request.id, made.inspection.sha256), table)
+        return made
+
+
+def _redaction(wanted: RedactionRequest, claims: Path) -> _Redaction:
     tables = open_store(
         wanted.table,
         credentials=wanted.keys,
         ca=wanted.ca.encode() if wanted.ca is not None else None,
-        claims_root=request.claims_dir,
+        claims_root=claims,
     )
-    table = request.spool_dir / "table.gz"
-    made = redacted(taken, request.spool_dir / "redacted.zip", table, key)
-    tables.put(folder.table(request.id, made.inspection.sha256), table)
-    return made, key.id
+    return _Redaction(Key(wanted.key, where=wanted.key_from), tables)
 
 
 def _clear_away(store: Store, folder: layout.CaptureFolder, id_: str, now: datetime) -> None:
