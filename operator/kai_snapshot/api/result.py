@@ -171,7 +171,7 @@ class LogMessage(ApiModel):
     """A message of the log and how often it came."""
 
     source: str
-    """The source file and line that logged it; up to v0.9 that of the logger itself."""
+    """The source file and line that logged it; up to v0.9 that of the logger itself; of the Simulator the action."""
     message: str
     """The text, at most 1,024 characters."""
     count: Count
@@ -257,11 +257,11 @@ class ResultFacts(ApiModel):
     runs: Runs | None = None
     """When it was repeated. The lists are those of one run, `runs.shown`."""
     error_count: Count = 0
-    """ERROR and FATAL lines of the log."""
+    """ERROR and FATAL lines of the log; of the Simulator, its errors."""
     warning_count: Count = 0
     """WARN lines of the log."""
     errors: tuple[LogMessage, ...] = ()
-    """The 20 most frequent errors."""
+    """The 20 most frequent errors; of the Simulator, what the scheduler would log of settings that are not valid."""
     warnings: tuple[LogMessage, ...] = ()
     """The 20 most frequent warnings."""
     adaptations: tuple[str, ...] = ()

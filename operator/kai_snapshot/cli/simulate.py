@@ -46,7 +46,7 @@ def simulate(
 
     With --patch, also with these changes, and show what they would change. The simulator is this project's own;
     snapshot-tool stays the authority: see `replay`. What of the archive it does not know, and what rests on a choice
-    that the scheduler may make otherwise, is said. Exit status 1 if the configuration names actions that there are not.
+    that the scheduler may make otherwise, is said. Exit status 1 if the configuration has the scheduler run no action.
     """
     if seed is not None and samples is not None:
         raise typer.BadParameter("--seed asks for one simulation, --samples for several: give one of them")

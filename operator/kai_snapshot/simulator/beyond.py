@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kai_snapshot.api.schedulerconfig import configured_plugins, wants_usage_history
-from kai_snapshot.simulator.budget import OWN
+from kai_snapshot.simulator.budget import OWN, limits
 from kai_snapshot.simulator.duration import duration
 from kai_snapshot.simulator.request import GPU_NAMES
 from kai_snapshot.simulator.unmodelled import Use
@@ -66,6 +66,9 @@ def of_settings(member: str, value: Object) -> Iterator[tuple[Use, str]]:
 
 
 def _short_budgets(budgets: Object) -> Iterator[str]:
+    found = limits(budgets)
+    if found.fault or found.unknown:  # nothing is searched for
+        return
     for name, value in budgets.items():
         for of, text in value.items() if isinstance(value, Mapping) else (("", value),):
             least, said = OWN.get(of, OWN.get(name)), duration(text)

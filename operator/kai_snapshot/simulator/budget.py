@@ -3,7 +3,7 @@
 KAI ends it by the clock. Here steps are counted instead, so that a result is the same on every machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,7 @@ OWN = {
 }
 """KAI's own limits, by what its configuration calls them."""
 _DEFAULT = "default"
+_JOB, _LEAST = "maxJobSearchDuration", "minJobSearchDuration"
 _GENERATORS = {"sg-nodelocalgreedy": "NodeLocalGreedy", "sg-multinodegang": "MultiNodeGang"}
 """By plugin, what the configuration calls it."""
 _NONE = timedelta(0)
@@ -61,6 +62,10 @@ class Limits:
     """For a job, whatever is left of the action's."""
     generators: Mapping[str, float]
     """By plugin."""
+    fault: str = ""
+    """Why the scheduler takes none of them, in its words: then the three actions that search do nothing."""
+    unknown: str = ""
+    """A way to search that is limited, and that there is not: then the scheduler opens no session."""
 
     def of_action(self, name: str) -> Budget:
         """For all jobs that an action tries."""
@@ -76,30 +81,47 @@ class Limits:
 
 
 def limits(budgets: Mapping[str, Any]) -> Limits:
-    """Those of the configuration; KAI's own where it says nothing, or nothing valid. Zero is no limit."""
+    """Those of the configuration; KAI's own where it says nothing, or no duration. Zero is no limit."""
     actions = _by_name(budgets.get("maxActionSearchDuration"))
     generators = _by_name(budgets.get("maxGeneratorSearchDuration"))
-    action, job, generator = OWN["maxActionSearchDuration"], "maxJobSearchDuration", OWN["maxGeneratorSearchDuration"]
+    action, generator = OWN["maxActionSearchDuration"], OWN["maxGeneratorSearchDuration"]
     return Limits(
         actions={name: _steps(limit) for name, limit in ({_DEFAULT: action} | actions).items()},
-        job=_steps(_valid(budgets.get(job), OWN[job])),
-        least=_valid(budgets.get("minJobSearchDuration"), _NONE).total_seconds() * STEPS_PER_SECOND,
+        job=_steps(_own(budgets.get(_JOB), OWN[_JOB])),
+        least=_own(budgets.get(_LEAST), _NONE).total_seconds() * STEPS_PER_SECOND,
         generators={
             plugin: _steps(generators.get(name, generators.get(_DEFAULT, OWN.get(name, generator))))
             for plugin, name in _GENERATORS.items()
         },
+        fault=next(_faults(budgets), ""),
+        unknown=next((name for name in generators if name not in (_DEFAULT, *_GENERATORS.values())), ""),
     )
+
+
+def _faults(budgets: Mapping[str, Any]) -> Iterator[str]:
+    """In the order in which KAI's NewActionSearchBudget looks, which stops at the first."""
+    job, least = _own(budgets.get(_JOB), OWN[_JOB]), _own(budgets.get(_LEAST), _NONE)
+    first = {**_named("maxActionSearchDuration", budgets), _JOB: job, _LEAST: least}
+    yield from (f"{name} must be non-negative" for name, limit in first.items() if limit < _NONE)
+    if job and least >= job:
+        yield f"{_LEAST} must be less than {_JOB}"
+    generators = _named("maxGeneratorSearchDuration", budgets)
+    yield from (f"{name} must be non-negative" for name, limit in generators.items() if limit < _NONE)
+
+
+def _named(of: str, budgets: Mapping[str, Any]) -> dict[str, timedelta]:
+    return {f'{of}["{name}"]': limit for name, limit in _by_name(budgets.get(of)).items()}
 
 
 def _by_name(said: object) -> dict[str, timedelta]:
     if not isinstance(said, Mapping):
         return {}
-    return {name: found for name, text in said.items() if (found := duration(text)) is not None and found >= _NONE}
+    return {name: found for name, text in said.items() if (found := duration(text)) is not None}
 
 
-def _valid(said: object, own: timedelta) -> timedelta:
+def _own(said: object, own: timedelta) -> timedelta:
     found = duration(said)
-    return own if found is None or found < _NONE else found
+    return own if found is None else found
 
 
 def _steps(limit: timedelta) -> float:

@@ -8,6 +8,7 @@ from kai_snapshot.simulator.allocate import allocate
 from kai_snapshot.simulator.cluster import Cluster
 from kai_snapshot.simulator.consolidation import CONSOLIDATION
 from kai_snapshot.simulator.fairshare import count_jobs, set_shares
+from kai_snapshot.simulator.halt import halt
 from kai_snapshot.simulator.makeroom import make_room
 from kai_snapshot.simulator.outcome import queue_results, result
 from kai_snapshot.simulator.preempt import PREEMPT
@@ -40,12 +41,12 @@ def run(cluster: Cluster, *, seed: int | None = None, clock: Callable[[], float]
     started = clock()
     session = begin(cluster, seed=seed)
     queues = queue_results(cluster.queues)
-    unknown = next((name for name in cluster.settings.actions if name not in ACTIONS), "")
+    halted = halt(cluster.settings, ACTIONS)
     took: dict[str, int] = {}
-    for name in () if unknown else cluster.settings.actions:
+    for name in () if halted else cluster.settings.actions:
         before = clock()
         ACTIONS[name](session)
         took[name] = took.get(name, 0) + round((clock() - before) * 1000)
     total = round((clock() - started) * 1000)
     durations = Durations(total=total, actions=took)
-    return result(session, queues, durations, explain(session, unknown=unknown), unknown)
+    return result(session, queues, durations, explain(session, halted), halted)

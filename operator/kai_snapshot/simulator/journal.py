@@ -27,6 +27,8 @@ class Journal:
     outcomes: dict[str, tuple[Job, JobOutcome]] = field(default_factory=dict)
     short: dict[str, list[str]] = field(default_factory=dict)
     """By action, the jobs for which the search for victims ended at a limit."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """By action that did nothing, as its settings are not valid, what the scheduler logs of it."""
     untried: dict[str, frozenset[str]] = field(default_factory=dict)
     """By action that ended at its limit, the jobs that it did not come to, or not to an end with."""
 

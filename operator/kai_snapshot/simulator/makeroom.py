@@ -36,11 +36,14 @@ class Action:
 
 
 def make_room(session: Session, action: Action) -> None:
-    """Tries each waiting job once, as long as the search may go."""
+    """Tries each waiting job once, as long as the search may go; none if its limits are not valid."""
+    limits = session.settings.search
+    if limits.fault:
+        session.journal.refused[action.name] = f"Invalid scenario search budget for {action.name}: {limits.fault}"
+        return
     waiting = [job for job in session.jobs() if _waits(session, job) and action.asks(session, job)]
     tree = JobTree(waiting, depth=session.settings.depth.get(action.name, 0))
     failures = Failures()
-    limits = session.settings.search
     budget = limits.of_action(action.name)
     while tree:
         job = tree.pop()

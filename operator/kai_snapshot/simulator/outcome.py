@@ -8,6 +8,7 @@ from kai_snapshot.api.result import (
     Engine,
     Eviction,
     JobOutcome,
+    LogMessage,
     Outcome,
     Pipelined,
     Placement,
@@ -19,6 +20,7 @@ from kai_snapshot.api.result import (
 )
 from kai_snapshot.api.waiting import WaitingJob
 from kai_snapshot.simulator.fairshare import requestable
+from kai_snapshot.simulator.halt import Halt
 from kai_snapshot.simulator.journal import Journal
 from kai_snapshot.simulator.model import UNLIMITED, Queue
 from kai_snapshot.simulator.session import Session
@@ -38,16 +40,18 @@ def result(
     queues: tuple[QueueResult, ...],
     durations: Durations,
     waiting: tuple[WaitingJob, ...],
-    unknown: str,
+    halted: Halt | None,
 ) -> ReplayResult:
-    """The result of a cycle; `unknown` names an action that there is not."""
+    """The result of a cycle."""
     journal, names = session.journal, session.nodes.names
     why = {each.name: each.message for each in waiting}
     return ReplayResult(
         engine=Engine(name="Simulator", version=SIMULATED),
-        outcome=Outcome.INCOMPLETE if unknown else Outcome.SUCCEEDED,
-        message=f"There is no action `{unknown}`, and so the scheduler runs none." if unknown else "",
+        outcome=halted.outcome if halted else Outcome.SUCCEEDED,
+        message=halted.message if halted else "",
         durations_ms=durations,
+        error_count=len(journal.refused),
+        errors=tuple(LogMessage(source=action, message=text, count=1) for action, text in journal.refused.items()),
         placements=tuple(
             Placement(pod=pod, node=names[node], gpu_groups=groups) for pod, (node, groups) in journal.bound.items()
         ),

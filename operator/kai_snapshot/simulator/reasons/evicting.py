@@ -13,6 +13,12 @@ _ORDER = (2, 0, 1)
 
 def why_no_room_is_made(session: Session, job: Job) -> str:
     """A sentence; of the state that the next cycle begins with."""
+    fault = session.settings.search.fault
+    if fault and not {RECLAIM.name, PREEMPT.name}.isdisjoint(session.settings.actions):
+        return (
+            f"No room is made for it: scenarioSearchBudgets is not valid ({fault}), and so reclaim, preempt and "
+            "consolidation do nothing."
+        )
     since = max(job.created, job.last_eviction) if job.last_eviction else job.created
     if session.now < since + job.preemption_delay:
         return f"No pods are evicted for it before {rfc3339(since + job.preemption_delay)} (preemptionDelay)."

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from kai_snapshot.api.waiting import Need, NeedKind, WaitingJob, WaitingReason
 from kai_snapshot.simulator.allocate import NAME as ALLOCATE
+from kai_snapshot.simulator.halt import Halt
 from kai_snapshot.simulator.model import Job, Task
 from kai_snapshot.simulator.nexttasks import next_tasks
 from kai_snapshot.simulator.reasons.capacity import why_over
@@ -22,8 +23,8 @@ from kai_snapshot.simulator.status import Status
 _ROOM = "There is room for it, taken alone, once what this cycle decided is carried out"
 
 
-def explain(session: Session, *, unknown: str = "") -> tuple[WaitingJob, ...]:
-    """All of them, by name. `unknown` names a configured action that there is not.
+def explain(session: Session, halted: Halt | None = None) -> tuple[WaitingJob, ...]:
+    """All of them, by name.
 
     Numbers are of the state when all that the cycle decided is carried out. The session cannot go on after it.
     """
@@ -38,7 +39,7 @@ def explain(session: Session, *, unknown: str = "") -> tuple[WaitingJob, ...]:
         if promised := leaving.promised(job):
             found.append(_waiting(job.name, job.queue_name, pods + promised, leaving.why(job)))
         elif pods:
-            why = why_untried(after, job, unknown) or places.why(job)
+            why = why_untried(after, job, halted) or places.why(job)
             found.append(_waiting(job.name, job.queue_name, pods, why))
     return tuple(sorted(found, key=lambda each: each.name))
 

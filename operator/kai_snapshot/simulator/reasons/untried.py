@@ -3,6 +3,7 @@
 from kai_snapshot.api.waiting import Need, NeedKind, WaitingReason
 from kai_snapshot.simulator.allocate import NAME as ALLOCATE
 from kai_snapshot.simulator.cluster import Ignored
+from kai_snapshot.simulator.halt import Halt
 from kai_snapshot.simulator.model import Group, Job, PodSet
 from kai_snapshot.simulator.nexttasks import is_ready
 from kai_snapshot.simulator.podgroups import DEFAULT_SET
@@ -23,9 +24,9 @@ def why_ignored(group: Ignored) -> Why:
     return Why(WaitingReason.OTHER_NODE_POOL, "It is not of the node pool that this scheduler looks after.")
 
 
-def why_untried(session: Session, job: Job, unknown: str) -> Why | None:
-    """Of a job that is there; `unknown` names an action that there is not."""
-    return _queue(job) or _pods(job) or _actions(session, unknown) or _depth(session, job)
+def why_untried(session: Session, job: Job, halted: Halt | None) -> Why | None:
+    """Of a job that is there."""
+    return _queue(job) or _pods(job) or _actions(session, halted) or _depth(session, job)
 
 
 def _queue(job: Job) -> Why | None:
@@ -91,12 +92,9 @@ def _gated(part: Group | PodSet) -> int:
     return sum(task.status is Status.GATED for each in part.sets() for task in each.tasks)
 
 
-def _actions(session: Session, unknown: str) -> Why | None:
-    if unknown:
-        return Why(
-            WaitingReason.ACTION_NOT_CONFIGURED,
-            f"The configuration names an action {unknown}, which there is not, and so the scheduler runs none.",
-        )
+def _actions(session: Session, halted: Halt | None) -> Why | None:
+    if halted:
+        return Why(WaitingReason.ACTION_NOT_CONFIGURED, halted.of_jobs)
     if ALLOCATE not in session.settings.actions:
         return Why(WaitingReason.ACTION_NOT_CONFIGURED, f"The configured actions are without {ALLOCATE}.")
     return None
