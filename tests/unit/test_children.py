@@ -18,7 +18,7 @@ from support.eventually import eventually
 READ = "import sys, json, os, time; request = json.load(sys.stdin); "
 
 
-def request(keys: S3Credentials | None = None) -> CaptureRequest:
+def request(keys: S3Credentials | None = None, spool: str = tempfile.gettempdir()) -> CaptureRequest:
     return CaptureRequest.model_validate(
         {
             "id": "20261122T100000Z",
@@ -31,20 +31,25 @@ def request(keys: S3Credentials | None = None) -> CaptureRequest:
             "storage": {"s3": {"bucket": "archives"}},
             "keys": keys,
             "claimsDir": "/claims",
-            "spoolDir": tempfile.gettempdir(),
+            "spoolDir": spool,
         }
     )
 
 
 def run(
-    script: str, *, deadline: float = 20, keys: S3Credentials | None = None, program: str = sys.executable
+    script: str,
+    *,
+    deadline: float = 20,
+    keys: S3Credentials | None = None,
+    program: str = sys.executable,
+    spool: str = tempfile.gettempdir(),
 ) -> CaptureAnswer:
     async def main() -> CaptureAnswer:
         children = Children(CaptureAnswer, concurrent=1, command=(program, "-c", READ + script))
         ended = asyncio.Event()
 
         async def wanted() -> CaptureRequest:
-            return request(keys)
+            return request(keys, spool)
 
         children.start("a/b", "id", wanted, attempt=1, deadline_seconds=deadline, on_end=ended.set)
         await asyncio.wait_for(ended.wait(), 30)
@@ -93,6 +98,12 @@ def test_a_process_that_breaks_is_a_failed_run(script: str, reason: Reason) -> N
 def test_a_process_that_cannot_be_started_is_a_failed_run_that_may_heal() -> None:
     answer = run("", program="/nonexistent")
     assert (answer.reason, answer.kind) == (Reason.INTERNAL_ERROR, "Transient")
+
+
+def test_a_spool_directory_that_is_not_there_is_a_failed_run_that_says_so() -> None:
+    answer = run("", spool="/nonexistent")
+    assert (answer.reason, answer.kind) == (Reason.SPOOL_FAILED, "Transient")
+    assert "/nonexistent cannot hold the archive" in answer.message
 
 
 def test_nothing_is_left_in_the_spool_directory_whatever_becomes_of_the_process() -> None:

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
 from kai_snapshot.runs.request import Answer, CaptureAnswer, CaptureRequest, EnvironmentRequest
+from kai_snapshot.runs.spool import holding
 
 CAPTURE: Final = (sys.executable, "-P", "-m", "kai_snapshot", "capture", "--request", "-")
 ENVIRONMENT: Final = (sys.executable, "-P", "-m", "kai_snapshot", "job", "environment-step")
@@ -143,7 +144,9 @@ class Children(Generic[A]):
 
     async def _talk(self, request: Request) -> A:
         # ours, for a child that is killed clears nothing away
-        with tempfile.TemporaryDirectory(dir=request.spool_dir, prefix=SPOOL_PREFIX) as spool:
+        with holding(request.spool_dir / SPOOL_PREFIX):
+            own = tempfile.TemporaryDirectory(dir=request.spool_dir, prefix=SPOOL_PREFIX)
+        with own as spool:
             return await self._exchange(request.model_copy(update={"spool_dir": Path(spool)}))
 
     async def _exchange(self, request: Request) -> A:
