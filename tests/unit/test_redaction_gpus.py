@@ -131,3 +131,47 @@ def test_the_resource_that_a_class_has_by_itself_is_still_that_of_the_class(docu
 def test_a_class_is_found_again_in_what_is_said_of_it() -> None:
     replaced = made().device_class("gpu-of-falcon")
     assert PSEUDONYM.findall(f"device class {replaced} does not exist") == [replaced]
+
+
+def with_mig(profile: str) -> Object:
+    """A cluster with a node that offers it, a pod that asks for it, and one that has it in an annotation as of old."""
+    made, name = cluster(), f"nvidia.com/mig-{profile}"
+    raw = made["rawObjects"]
+    raw["nodes"][0]["status"]["allocatable"] = {name: "2"}
+    raw["pods"][0]["spec"]["containers"][0]["resources"]["requests"] = {name: "1"}
+    raw["pods"][0]["metadata"]["annotations"] = {name: "1"}
+    raw["queues"][0]["status"] = {"requested": {f"requests.{name}": "1"}}
+    return made
+
+
+def found_mig(document: Object) -> tuple[str, ...]:
+    """What became of the name, without what stands before it in a quota."""
+    raw = document["rawObjects"]
+    (offered,) = raw["nodes"][0]["status"]["allocatable"]
+    (asked,) = raw["pods"][0]["spec"]["containers"][0]["resources"]["requests"]
+    ((old, number),) = raw["pods"][0]["metadata"]["annotations"].items()
+    (quota,) = raw["queues"][0]["status"]["requested"]
+    assert number == "1"
+    assert quota.startswith("requests.")
+    return offered, asked, old, quota.removeprefix("requests.")
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "1g.5gb", "3g.20gb", "1g.10gb.me", "1g.24gb.gfx", "1g.24gb.me.all", "1g.24gb-me", "1c.3g.20gb", "7g.141gb",
+        "2g.1024gb",
+    ],
+)  # fmt: skip
+def test_a_profile_of_mig_stays(profile: str, tmp_path: Path) -> None:
+    changed, _, _ = redacted_document(with_mig(profile), tmp_path)
+    assert found_mig(changed) == (f"nvidia.com/mig-{profile}",) * 4
+
+
+@pytest.mark.parametrize("profile", ["falcon", "1g.falcon", "1g.5gb.falcon", "1g.5gb.count", "falcon-gpu", "3g.20gb-"])
+def test_what_is_no_profile_is_replaced_and_is_still_of_mig(profile: str, tmp_path: Path) -> None:
+    changed, table, _ = redacted_document(with_mig(profile), tmp_path)
+    (name,) = set(found_mig(changed))
+    prefix, mig, rest = name.partition("nvidia.com/mig-")
+    assert (prefix, mig, table[rest]) == ("", "nvidia.com/mig-", profile)
+    assert rest.endswith("gpu") == profile.endswith("gpu")

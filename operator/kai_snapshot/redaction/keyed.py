@@ -47,6 +47,8 @@ def key(rules: Rules, value: object) -> object:
 def _in_domain(rules: Rules, value: str, made: Callable[[str], str]) -> str:
     if value in words.PUBLIC_KEYS or words.MIG.fullmatch(value):
         return value
+    if value.startswith(words.MIG_PREFIX):
+        return words.MIG_PREFIX + rules.names.resource(value.removeprefix(words.MIG_PREFIX))
     domain, slash, rest = value.rpartition("/")
     if not slash:
         return made(value)
@@ -136,7 +138,7 @@ def _annotation(rules: Rules, of: str, said: str) -> str:
         return rules.names.name(said)
     if _TIMES_IN_ANNOTATIONS.fullmatch(of):
         return str(time(rules, said))
-    known = words.NUMBER if words.MIG.fullmatch(of) else words.PUBLIC_VALUES.get(of)
+    known = words.NUMBER if of.startswith(words.MIG_PREFIX) else words.PUBLIC_VALUES.get(of)
     if known is not None and known.fullmatch(said):
         return said
     return _numa(rules, said) if of in _NUMA else rules.names.text(said)

@@ -42,7 +42,10 @@ PUBLIC_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 """Keys of labels, annotations, taints and finalizers that stay as they are."""
-MIG: Final = re.compile(r"nvidia\.com/mig-[0-9]g\.[0-9]{1,3}gb(?:\.me)?")
+MIG_PREFIX: Final = "nvidia.com/mig-"
+"""By it KAI tells resources of MIG, and annotations of pods that ask for them."""
+MIG: Final = re.compile(re.escape(MIG_PREFIX) + r"(?:[0-9]{1,2}c\.)?[0-9]{1,2}g\.[0-9]{1,4}gb(?:[.-](?:me|gfx|all))*")
+"""NVIDIA's profiles, as resources."""
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]{1,19}(?:\.[0-9]{0,19})?|\.[0-9]{1,19})(?:[eE][+-]?[0-9]{1,3})?|[+-]?(?i:inf(?:inity)?|nan)"
 )
