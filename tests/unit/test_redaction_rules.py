@@ -111,6 +111,15 @@ def test_the_claim_of_an_ephemeral_volume_is_still_found(tmp_path: Path) -> None
     assert claimed == first(changed, "persistentVolumeClaims")["metadata"]["name"]
 
 
+@pytest.mark.parametrize("kind", ["persistentVolumeClaims", "persistentVolumes"])
+def test_the_storage_class_that_is_said_as_of_old_is_still_found(kind: str, tmp_path: Path) -> None:
+    document, key = cluster(), "volume.beta.kubernetes.io/storage-class"
+    document["rawObjects"][kind][0]["metadata"]["annotations"] = {key: "falcon-fast"}
+    changed, _, _ = redacted_document(document, tmp_path)
+    named = first(changed, kind)["metadata"]["annotations"]
+    assert named == {key: first(changed, "storageClasses")["metadata"]["name"]}
+
+
 def test_a_list_and_a_field_that_are_not_known_are_left_out_and_said(tmp_path: Path) -> None:
     document = cluster()
     document["rawObjects"]["pods"] = [pod(acmeField={"falcon": 1})]

@@ -29,6 +29,7 @@ _NUMA: Final = ("kai.scheduler/numa-placement-observed", "kai.scheduler/numa-pla
 SHARED_CONFIG_MAP: Final = "runai/shared-gpu-configmap"
 _NAMES_IN_ANNOTATIONS: Final = (
     "pod-group-name",
+    "volume.beta.kubernetes.io/storage-class",
     "volume.kubernetes.io/selected-node",
     "resource.kubernetes.io/pod-claim-name",
 )
