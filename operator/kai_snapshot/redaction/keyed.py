@@ -117,7 +117,7 @@ def label(rules: Rules, of: str, value: object) -> object:
         return value
     if of in rules.numbered and _INTEGER.fullmatch(value):
         return value
-    return rules.names.name(value) if of == "kai.scheduler/queue" else rules.names.label(value)
+    return rules.names.name(value) if of in rules.queue_labels else rules.names.label(value)
 
 
 def labels(rules: Rules, value: object) -> object:

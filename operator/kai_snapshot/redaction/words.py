@@ -43,6 +43,7 @@ PUBLIC_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 """Keys of labels, annotations, taints and finalizers that stay as they are."""
+QUEUE_LABEL: Final = "kai.scheduler/queue"
 MIG_PREFIX: Final = "nvidia.com/mig-"
 """By it KAI tells resources of MIG, and annotations of pods that ask for them."""
 MIG: Final = re.compile(re.escape(MIG_PREFIX) + r"(?:[0-9]{1,2}c\.)?[0-9]{1,2}g\.[0-9]{1,4}gb(?:[.-](?:me|gfx|all))*")
