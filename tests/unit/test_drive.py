@@ -372,6 +372,18 @@ def test_a_replay_does_not_begin_with_what_is_being_removed(world: Any, claims: 
     assert "resolvedSource" not in status(cluster, REPLAYS, "compare")
 
 
+def test_results_of_versions_that_nobody_asked_for_hold_up_no_worker(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    pinned_replay(world, claims, versions=[{"name": "v0.14.7"}, {"name": "v0.17.0"}])
+    resource = cluster.get(REPLAYS, NAMESPACE, "compare")
+    for result in resource["status"]["results"]:
+        result.update(name="another", outcome="Failed")
+    cluster.put(REPLAYS, resource)
+    look = drive_replay.drive(all_, NAMESPACE, "compare")
+    with pytest.raises(ValueError, match="not in list"):
+        asyncio.run(asyncio.wait_for(look, 10))
+
+
 def test_a_result_that_cannot_be_read_ends_its_version(world: Any, claims: Path) -> None:
     cluster, _, all_ = world
     manifest = pinned_replay(world, claims)
