@@ -2,22 +2,20 @@
 
 import asyncio
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, Redaction, Trigger
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
 from kai_snapshot.redaction.key import Key
+from kai_snapshot.retention import LEFT_BEHIND
 from kai_snapshot.runs import catalog
 from kai_snapshot.runs.redact import redacted
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest, RedactionRequest
 from kai_snapshot.runs.take import take
 from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi
-from kai_snapshot.stores import Store, layout, location, open_store
-
-LEFT_BEHIND = timedelta(hours=1)
-"""Logs of replays are uploaded below the same prefix; none takes that long."""
+from kai_snapshot.stores import Store, layout, location, open_store, owner
 
 
 def capture(request: CaptureRequest, *, progress: Progress | None = None) -> CaptureAnswer:
@@ -41,13 +39,13 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
     key_id = None
     if request.redaction is not None:
-        taken, key_id = _redact(request, request.redaction, folder, taken)
+        taken, key_id = _redact(request, request.redaction, folder, taken, owner(request.storage, identity.cluster_uid))
     manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger, key_id=key_id)
     return _answer(request, folder, commit(store, folder, taken.path, manifest))
 
 
 def _redact(
-    request: CaptureRequest, wanted: RedactionRequest, folder: layout.CaptureFolder, taken: Taken
+    request: CaptureRequest, wanted: RedactionRequest, folder: layout.CaptureFolder, taken: Taken, owner_: str
 ) -> tuple[Taken, str]:
     """Redacts what was taken and stores the table, before there is an archive that needs it; says the key's id."""
     key = Key(wanted.key, where=wanted.key_from)
@@ -59,7 +57,8 @@ def _redact(
     )
     table = request.spool_dir / "table.gz"
     made = redacted(taken, request.spool_dir / "redacted.zip", table, key)
-    tables.put(folder.table(request.id, made.inspection.sha256), table)
+    tables.abort_unfinished(folder.prefix, before=datetime.now(UTC) - LEFT_BEHIND)
+    tables.put(folder.table(request.id, made.inspection.sha256, owner=owner_), table)
     return made, key.id
 
 
