@@ -3,6 +3,8 @@
 Gauges of an object are set from its status whenever that is looked at, also after a restart, and go with the object.
 """
 
+import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -18,8 +20,17 @@ from kai_snapshot.api.snapshotreplay import SnapshotReplayStatus
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.schedule import Timetable, interval, jitter
 
+logger = logging.getLogger(__name__)
+
 _VERDICTS: Final = (Reason.EXPECTATIONS_MET, Reason.EXPECTATIONS_NOT_MET)
+_SILENCE_SECONDS: Final = 10
+"""A client that says nothing for so long gives its thread back."""
 _BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+
+def _say_what_failed(_request: object, client_address: tuple[str, int]) -> None:
+    """In a line: a client that goes away, or says nothing, is no news."""
+    logger.info("a client of the metrics at %s was not served: %s", client_address[0], sys.exception())
 
 
 class Metrics:
@@ -116,6 +127,8 @@ class Metrics:
     def serve(self, port: int, *, ready: Callable[[], bool]) -> None:
         """Serves /metrics in threads, and /readyz for the kubelet: a replica that stands by has no other server."""
         server, _ = start_http_server(port, registry=self.registry)
+        server.RequestHandlerClass.timeout = _SILENCE_SECONDS  # type: ignore[attr-defined]  # socketserver's
+        server.handle_error = _say_what_failed  # type: ignore[method-assign,assignment]
         metrics = server.get_app()
 
         def answer(environ: Any, start_response: Any) -> Iterable[bytes]:

@@ -10,6 +10,8 @@ from kai_snapshot.api.retention import Retention, duration
 
 ORPHAN_AGE = timedelta(hours=24)
 """How long an archive may wait for its manifest: longer than any run takes."""
+LEFT_BEHIND = timedelta(hours=1)
+"""How old an upload is that nothing alive can be at: logs of replays go below the same prefix; none takes that long."""
 
 
 @dataclass(frozen=True)

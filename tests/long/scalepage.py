@@ -1,5 +1,6 @@
 """docs/scale.md, as the run of test_scale.py writes it."""
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import ceil
@@ -87,8 +88,12 @@ def _growth(found: Sequence[Measured]) -> Iterator[str]:
 
     yield "## Ten times as many"
     yield ""
-    yield (
-        f"What grows does so in a straight line. Extended to {10 * last.captures:,} captures and "
-        f"{10 * last.replays:,} replays, which was not measured: about {tenfold(lambda each: each.peak):.0f} MiB at "
-        f"its most, and {tenfold(lambda each: each.start_seconds) / 60:.1f} minutes from a new pod to a true picture."
+    yield from textwrap.wrap(
+        f"The line through the first and the last column, extended to {10 * last.captures:,} captures and "
+        f"{10 * last.replays:,} replays, which was not measured: about {tenfold(lambda each: each.peak):.0f} MiB, of "
+        "the 1,536 MiB that the operator may take as it is installed, two captures of 256 MiB at most included; "
+        f"{tenfold(lambda each: each.cpu_at_rest):.2f} cores at rest, for each capture is looked at every five to ten "
+        f"minutes; and {tenfold(lambda each: each.start_seconds) / 60:.1f} minutes from a new pod to a true picture, "
+        "in which what is due waits. Beyond that it is time for a second installation, with namespaces of its own.",
+        120,
     )

@@ -11,10 +11,14 @@ from typer.testing import CliRunner, Result
 
 from kai_snapshot.api.manifest import Manifest
 from kai_snapshot.cli.app import app
+from kai_snapshot.errors import TerminalError
+from kai_snapshot.redaction.key import Key
+from kai_snapshot.runs.redact import redact_archive
 from support.redactable import content
 from support.simulated import CORPUS
 
 ARCHIVE = CORPUS / "10-gang+running" / "snapshot.zip"
+NO_ARCHIVE = Path(__file__)
 NULL = CORPUS / "21-config-null" / "snapshot.zip"
 
 
@@ -134,6 +138,39 @@ def test_an_archive_that_is_damaged_leaves_neither_archive_nor_table(key: Path, 
     done = redact(cut, key.parent, "-f", tmp_path / "out.zip")
     assert (done.exit_code, "InvalidArchive" in done.stderr) == (1, True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.zip", "redaction.key"]
+
+
+def test_a_table_that_is_there_is_kept(key: Path, tmp_path: Path) -> None:
+    redact(ARCHIVE, key.parent, "-f", tmp_path / "redacted.zip")
+    table = (tmp_path / "table.gz").read_bytes()
+    again = redact(NULL, key.parent, "-f", tmp_path / "other.zip")
+    assert (again.exit_code, (tmp_path / "other.zip").exists()) == (2, False)
+    assert (tmp_path / "table.gz").read_bytes() == table
+
+
+def test_a_table_is_whole_or_what_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "table.gz"
+    path.write_bytes(b"the one before")
+    with pytest.raises(TerminalError):
+        redact_archive(NO_ARCHIVE, tmp_path / "out.zip", path, Key(b"k" * 32, where=""))
+    assert (path.read_bytes(), list(tmp_path.iterdir())) == (b"the one before", [path])
+
+
+def test_a_result_that_is_cut_off_is_said(key: Path, tmp_path: Path) -> None:
+    redact(ARCHIVE, key.parent, "-f", tmp_path / "redacted.zip")
+    (tmp_path / "tool.log.gz").write_bytes(gzip.compress(b"text" * 99)[:-9])
+    done = run("translate", tmp_path / "tool.log.gz", "--table", tmp_path / "table.gz")
+    assert (done.exit_code, "tool.log.gz is a gzip file that is damaged" in done.stderr) == (3, True)
+
+
+def test_a_table_with_other_bytes_in_it_is_refused(key: Path, tmp_path: Path) -> None:
+    redact(ARCHIVE, key.parent, "-f", tmp_path / "redacted.zip")
+    damaged = bytearray((tmp_path / "table.gz").read_bytes())
+    damaged[len(damaged) // 2 : len(damaged) // 2 + 20] = bytes(20)
+    (tmp_path / "table.gz").write_bytes(damaged)
+    (tmp_path / "result.txt").write_text("n0123456789abcdef")
+    done = run("translate", tmp_path / "result.txt", "--table", tmp_path / "table.gz")
+    assert (done.exit_code, "InvalidTable" in done.stderr) == (3, True)
 
 
 def test_a_short_key_is_refused(key: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -353,6 +354,34 @@ def test_an_archive_that_an_unfinished_replay_reads_is_not_pruned(world: Any, cl
     children.table[f"{NAMESPACE}/hourly"].answer = CaptureAnswer(manifest=stored(claims), uri="pvc://archives/x.zip")
     look(all_)
     assert status(cluster)["archives"]["count"] == 2
+
+
+def test_a_replay_does_not_begin_with_what_is_being_removed(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    put_capture(cluster)
+    manifest = stored(claims)
+    cluster.put(REPLAYS, replay())
+    look_at_replay(all_)  # pins
+    with ThreadPoolExecutor() as threads, all_.locks.of(FOLDER):
+        looks = threads.submit(look_at_replay, all_)
+        with pytest.raises(TimeoutError):
+            looks.result(timeout=0.3)
+        store(claims).delete(FOLDER.prefix + manifest.archive)
+    looks.result(timeout=10)
+    assert cluster.made_jobs == {}
+    assert "resolvedSource" not in status(cluster, REPLAYS, "compare")
+
+
+def test_results_of_versions_that_nobody_asked_for_hold_up_no_worker(world: Any, claims: Path) -> None:
+    cluster, _, all_ = world
+    pinned_replay(world, claims, versions=[{"name": "v0.14.7"}, {"name": "v0.17.0"}])
+    resource = cluster.get(REPLAYS, NAMESPACE, "compare")
+    for result in resource["status"]["results"]:
+        result.update(name="another", outcome="Failed")
+    cluster.put(REPLAYS, resource)
+    look = drive_replay.drive(all_, NAMESPACE, "compare")
+    with pytest.raises(ValueError, match="not in list"):
+        asyncio.run(asyncio.wait_for(look, 10))
 
 
 def test_a_result_that_cannot_be_read_ends_its_version(world: Any, claims: Path) -> None:

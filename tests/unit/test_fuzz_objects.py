@@ -72,9 +72,13 @@ def looked_at(
             await drive_capture.drive(world, NAMESPACE, meta["name"], lambda: None)
             await drive_environment.drive(world, NAMESPACE, meta["name"], lambda: None)
 
-    for _ in range(3):
+    async def looked() -> bool:
         with contextlib.suppress(expected):
-            asyncio.run(look())
+            await look()
+        return True
+
+    for _ in range(3):
+        assert asyncio.run(asyncio.wait_for(looked(), 60)), "it ends"
     assert list(text_string_to_metric_families(generate_latest(world.metrics.registry).decode()))
     seen = cluster.get(plural, NAMESPACE, meta["name"])
     assert seen is not None

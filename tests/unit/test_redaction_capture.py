@@ -16,7 +16,7 @@ from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import drive_capture
 from kai_snapshot.runs.request import RedactionRequest
 from kai_snapshot.runs.tables import prune_tables, redaction_of
-from kai_snapshot.stores import layout
+from kai_snapshot.stores import layout, owner
 from kai_snapshot.stores.directory import DirectoryStore
 from kai_snapshot.stores.memory import MemoryStore
 from support.cluster import NAMESPACE, FakeCluster, services
@@ -26,6 +26,7 @@ KEY = {"name": "redaction-key"}
 S3 = {"bucket": "archives", "endpoint": "https://s3.example.com", "credentialsSecretRef": {"name": "s3"}}
 FOLDER = layout.CaptureFolder("kai-snapshots", "hourly")
 SHA256 = "0" * 64
+OWNER = "0123abcd"
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
@@ -128,11 +129,21 @@ def keys(store: MemoryStore) -> list[str]:
     ids=["a run may be about to store its archive", "its archive is gone", "the capture is gone"],
 )
 def test_a_table_goes_with_its_archive(age: timedelta, now: datetime | None, stays: bool) -> None:
-    kept, gone = (FOLDER.table(id_, SHA256) for id_ in ("20261120T100000Z", "20261119T100000Z"))
+    kept, gone = (FOLDER.table(id_, SHA256, owner=OWNER) for id_ in ("20261120T100000Z", "20261119T100000Z"))
     foreign = "kai-snapshots/hourly/notes.txt"
     tables = a_store(kept, gone, foreign, age=age)
-    prune_tables(tables, a_store(FOLDER.manifest("20261120T100000Z")), FOLDER, now=now)
+    prune_tables(tables, a_store(FOLDER.manifest("20261120T100000Z")), FOLDER, owner=OWNER, now=now)
     assert keys(tables) == sorted([kept, foreign, *([gone] if stays else [])])
+
+
+def test_tables_of_archives_in_another_place_or_of_another_cluster_stay() -> None:
+    here, elsewhere = (Storage.model_validate({"s3": {**S3, "bucket": bucket}}) for bucket in ("here", "elsewhere"))
+    others = [owner(elsewhere, "this"), owner(here, "another")]
+    tables = a_store(*(FOLDER.table("20261119T100000Z", SHA256, owner=each) for each in others), age=timedelta(days=9))
+    before = keys(tables)
+    prune_tables(tables, a_store(), FOLDER, owner=owner(here, "this"), now=None)
+    assert keys(tables) == before
+    assert len(before) == 2
 
 
 def test_the_tables_go_with_a_capture_whose_archives_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +154,12 @@ def test_the_tables_go_with_a_capture_whose_archives_go(tmp_path: Path, monkeypa
         (tmp_path / claim).mkdir()
         stores[claim] = DirectoryStore(tmp_path / claim, name=f"pvc://{claim}")
     stores["archives"].put(folder.archive(id_, SHA256), io.BytesIO(b"zip"))
-    stores["tables"].put(folder.table(id_, SHA256), io.BytesIO(b"table"))
+    place, cluster = Storage.model_validate({"pvc": {"claimName": "archives"}}), FakeCluster()
+    whose = owner(place, services(cluster, claims=tmp_path).cluster_uid)
+    stores["tables"].put(folder.table(id_, SHA256, owner=whose), io.BytesIO(b"table"))
     redaction = {"keySecretRef": KEY, "table": {"pvc": {"claimName": "tables"}}}
     spec = capture(storage={"pvc": {"claimName": "archives"}}, redaction=redaction, deletionPolicy="Delete")
     spec["metadata"] |= {"finalizers": ["kai-snapshot.io/archive-cleanup"], "deletionTimestamp": "2026-11-22T11:00:00Z"}
-    cluster = FakeCluster()
     cluster.put(CAPTURES, spec)
     asyncio.run(drive_capture.drive(services(cluster, claims=tmp_path), NAMESPACE, "hourly", lambda: None))
     assert cluster.get(CAPTURES, NAMESPACE, "hourly") is None

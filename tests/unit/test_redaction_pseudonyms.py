@@ -84,9 +84,9 @@ def test_it_has_the_form_of_a_name_and_of_the_value_of_a_label(name: str) -> Non
 @given(NAMES | ANY)
 def test_it_is_found_in_any_text(name: str) -> None:
     pseudonyms = made()
-    for replaced in (pseudonyms.name(name), pseudonyms.label(name), pseudonyms.text(name)):
-        if name != "default":
-            assert PSEUDONYM.findall(f"pod <{replaced}/{replaced}>, x={replaced}.{replaced}gpu.") == [replaced] * 4
+    for make in (pseudonyms.name, pseudonyms.label, pseudonyms.text, pseudonyms.resource, pseudonyms.device_class):
+        if (replaced := make(name)) != name:
+            assert PSEUDONYM.findall(f"pod <{replaced}/{replaced}>, x={replaced}.{replaced}.") == [replaced] * 4
 
 
 @given(st.text(ALPHABET, min_size=1, max_size=35))

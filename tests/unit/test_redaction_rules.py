@@ -111,6 +111,43 @@ def test_the_claim_of_an_ephemeral_volume_is_still_found(tmp_path: Path) -> None
     assert claimed == first(changed, "persistentVolumeClaims")["metadata"]["name"]
 
 
+@pytest.mark.parametrize("said", ["kai.scheduler/queue", "acme.com/queue", "", None])
+@pytest.mark.parametrize("at_the_end", [False, True])
+def test_a_queue_is_called_the_same_in_the_label_that_the_scheduler_reads(
+    said: str | None, at_the_end: bool, tmp_path: Path
+) -> None:
+    document, queue = cluster(), "falcon-" * 20
+    key = said or "kai.scheduler/queue"
+    raw, params = document["rawObjects"], document.pop("schedulerParams")
+    raw["queues"][0]["metadata"]["name"] = raw["podGroups"][0]["spec"]["queue"] = queue
+    raw["resourceClaims"][0]["metadata"]["labels"] = raw["pods"][0]["metadata"]["labels"] = {key: queue}
+    raw["pods"][0]["spec"]["nodeSelector"] = {"acme.com/other": queue}
+    params = {**params, "queueLabelKey": said}
+    document = {**document, "schedulerParams": params} if at_the_end else {"schedulerParams": params, **document}
+    changed, _, _ = redacted_document(document, tmp_path)
+    named, called = first(changed, "queues")["metadata"]["name"], changed["schedulerParams"]["queueLabelKey"]
+    assert first(changed, "podGroups")["spec"]["queue"] == named
+    for kind in ("pods", "resourceClaims"):
+        assert first(changed, kind)["metadata"]["labels"] == {called or key: named}
+    assert list(first(changed, "pods")["spec"]["nodeSelector"].values()) != [named]
+
+
+def test_a_document_without_parameters_can_be_redacted(tmp_path: Path) -> None:
+    document = cluster()
+    del document["schedulerParams"]
+    labels = first(redacted_document(document, tmp_path)[0], "pods")["metadata"]["labels"]
+    assert "kai.scheduler/queue" in labels
+
+
+@pytest.mark.parametrize("kind", ["persistentVolumeClaims", "persistentVolumes"])
+def test_the_storage_class_that_is_said_as_of_old_is_still_found(kind: str, tmp_path: Path) -> None:
+    document, key = cluster(), "volume.beta.kubernetes.io/storage-class"
+    document["rawObjects"][kind][0]["metadata"]["annotations"] = {key: "falcon-fast"}
+    changed, _, _ = redacted_document(document, tmp_path)
+    named = first(changed, kind)["metadata"]["annotations"]
+    assert named == {key: first(changed, "storageClasses")["metadata"]["name"]}
+
+
 def test_a_list_and_a_field_that_are_not_known_are_left_out_and_said(tmp_path: Path) -> None:
     document = cluster()
     document["rawObjects"]["pods"] = [pod(acmeField={"falcon": 1})]

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from kai_snapshot.handlers.threads import Threads
 
 
@@ -32,3 +34,12 @@ def test_a_thread_whose_task_was_cancelled_is_waited_for() -> None:
 
 def test_where_nothing_is_written_nothing_is_waited_for() -> None:
     assert asyncio.run(Threads().quiet(0))
+
+
+def test_a_thread_that_raises_what_asyncio_cannot_hand_on_ends_all_the_same() -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().set_default_executor(Threads())
+        await asyncio.wait_for(asyncio.to_thread(next, iter(())), 10)
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(main())

@@ -69,6 +69,11 @@ class SnapshotCaptureSpec(ApiModel):
                     "message": "retention needs a schedule: a one-shot capture keeps its one archive",
                 },
                 {
+                    "rule": "has(self.redaction) == has(oldSelf.redaction)",
+                    "message": "a capture is redacted or not for life, for its archives lie in one place: "
+                    "create a new SnapshotCapture with another storage",
+                },
+                {
                     "rule": "!has(self.redaction) || !has(self.environment)",
                     "message": "redaction and environment exclude each other: the documents of an environment name "
                     "nodes, kernels and units in plain text; use two captures with storages of their own",

@@ -1,4 +1,4 @@
-"""Parts of an archive in a file: its configuration, and the names a log does not have."""
+"""Parts of an archive in a file: configuration and parameters of its scheduler, and the names a log does not have."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,6 +18,9 @@ FORM_ERRORS: Final = (KeyError, TypeError, AttributeError, ValueError)
 """What comes of looking at an object that is not one of its kind."""
 
 
+_MISSING: Final = object()
+
+
 class QueueNames(NamedTuple):
     """What the log of snapshot-tool does not say."""
 
@@ -32,12 +35,25 @@ def read_config(path: Path) -> Config | None:
 
     Reads no further than it must. Raises OSError, and TerminalError where an archive is not valid.
     """
-    finder = _ConfigFinder()
+    found = _member(path, "config")
+    if found is _MISSING:
+        raise incomplete("`config` is missing")
+    return config_object(found)
+
+
+def read_params(path: Path) -> Mapping[str, Any]:
+    """The scheduler's parameters in an archive, empty where it has none. The same otherwise."""
+    found = _member(path, "schedulerParams")
+    return found if isinstance(found, dict) else {}
+
+
+def _member(path: Path, name: str) -> object:
+    finder = _MemberFinder(name)
     try:
         read_document(path, finder)
     except _Found:
         return finder.found
-    raise incomplete("`config` is missing")
+    return _MISSING
 
 
 def queue_names(path: Path) -> QueueNames:
@@ -83,15 +99,16 @@ class _Found(Exception):  # noqa: N818 - not an error: ends the reading
     pass
 
 
-class _ConfigFinder(Visitor):
-    def __init__(self) -> None:
-        self.found: Config | None = None
+class _MemberFinder(Visitor):
+    def __init__(self, name: str) -> None:
+        self._path = (name,)
+        self.found: object = None
 
     def value(self, path: Key, value: object, span: Span) -> None:
-        """Ends the reading at the configuration."""
+        """Ends the reading at the member."""
         del span
-        if path == ("config",):
-            self.found = config_object(value)
+        if path == self._path:
+            self.found = value
             raise _Found
 
 

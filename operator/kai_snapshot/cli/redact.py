@@ -59,6 +59,8 @@ def redact(
     is not known is left out, and said. Turn results back with `translate`. Exit status 1 if the archive is not whole.
     """
     target = file or Path(f"redacted-{archive.name}")
+    if table.exists():
+        raise typer.BadParameter(f"{table} is there, and may be all that has the names of an archive: see --table")
     _check([archive, key_file, *filter(None, [manifest])], target, table, with_manifest=manifest is not None)
     about = options.read_manifest(manifest)
     if about is not None:

@@ -1,12 +1,14 @@
 """`kai-snapshot translate`: what somebody made of a redacted archive, with the names of the cluster again."""
 
 import gzip
+import zlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from kai_snapshot.cli import output
+from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.redaction.table import translate as translated
 
 _GZIP = b"\x1f\x8b"
@@ -32,7 +34,7 @@ def translate(
     """
     content = result.read_bytes()
     if content.startswith(_GZIP):
-        content = gzip.decompress(content)
+        content = _inflated(content, result)
     found = translated(content.decode("utf-8", "surrogateescape"), table)
     text = found.text.encode("utf-8", "surrogateescape")
     if file is not None:
@@ -45,3 +47,10 @@ def translate(
             err=True,
         )
         raise typer.Exit(output.FINDING_IS_BAD)
+
+
+def _inflated(content: bytes, path: Path) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (EOFError, OSError, zlib.error) as error:
+        raise TerminalError(Reason.INVALID_RESULT, f"{path} is a gzip file that is damaged or cut off.") from error

@@ -222,7 +222,11 @@ class Cluster:
         """The image of the pod's container `operator`; others may have been put in beside it."""
         with translated("get", f"pod {namespace}/{pod}"):
             found = self._core.read_namespaced_pod(pod, namespace, _request_timeout=TIMEOUT)
-        return str(next(each.image for each in found.spec.containers if each.name == "operator"))
+        images = [str(each.image) for each in found.spec.containers if each.name == "operator"]
+        if not images:
+            message = f"Pod {namespace}/{pod} has no container `operator`, whose image Jobs are to have: call it that."
+            raise TerminalError(Reason.INVALID_SPEC, message)
+        return images[0]
 
     def label_pod(self, namespace: str, name: str, labels: dict[str, str | None]) -> None:
         """Sets labels of a pod, and removes those that are None. A pod that is gone needs none."""

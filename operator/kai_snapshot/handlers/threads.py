@@ -1,6 +1,7 @@
 """The threads of what blocks, and whether any of them is still at work."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,9 +16,9 @@ class Threads(ThreadPoolExecutor):
         super().__init__(COUNT)
         self._under_way: set[Future[Any]] = set()
 
-    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """As the class above does."""
-        future = super().submit(*args, **kwargs)
+        future = super().submit(_ending, function, *args, **kwargs)
         self._under_way.add(future)
         future.add_done_callback(self._under_way.discard)
         return future
@@ -26,3 +27,11 @@ class Threads(ThreadPoolExecutor):
         """Waits until none of them is at work; False if one still is when so many seconds are over."""
         under_way = [asyncio.wrap_future(future) for future in list(self._under_way)]
         return not under_way or not (await asyncio.wait(under_way, timeout=seconds))[1]
+
+
+def _ending(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Until Python 3.12 asyncio waits for ever for a thread that raises StopIteration: a worker would be lost by it."""
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        raise RuntimeError("a thread raised StopIteration") from error

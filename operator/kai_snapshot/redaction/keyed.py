@@ -1,7 +1,7 @@
 """What people give names to: keys of labels and resources, with what stands under them, and selectors of these."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import orjson
@@ -23,11 +23,13 @@ from kai_snapshot.redaction.rules import (
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _HARDWARE: Final = re.compile(r"node-[0-9]{1,4}")
-_GPU: Final = "gpu"
+_OF_CLASS: Final = "deviceclass.resource.kubernetes.io/"
+"""Below it is the resource that a class of devices has without saying so."""
 _NUMA: Final = ("kai.scheduler/numa-placement-observed", "kai.scheduler/numa-placement-predicted")
 SHARED_CONFIG_MAP: Final = "runai/shared-gpu-configmap"
 _NAMES_IN_ANNOTATIONS: Final = (
     "pod-group-name",
+    "volume.beta.kubernetes.io/storage-class",
     "volume.kubernetes.io/selected-node",
     "resource.kubernetes.io/pod-claim-name",
 )
@@ -40,27 +42,37 @@ _GROUPS: Final = frozenset({"", "apps", "autoscaling", "batch", "policy", "exten
 
 def key(rules: Rules, value: object) -> object:
     """The name of a label, an annotation, a taint, a condition: `[domain/]name`."""
-    if not isinstance(value, str):
-        return DROPPED
+    return _in_domain(rules, value, rules.names.label) if isinstance(value, str) else DROPPED
+
+
+def _in_domain(rules: Rules, value: str, made: Callable[[str], str]) -> str:
     if value in words.PUBLIC_KEYS or words.MIG.fullmatch(value):
         return value
+    if value.startswith(words.MIG_PREFIX):
+        return words.MIG_PREFIX + rules.names.resource(value.removeprefix(words.MIG_PREFIX))
     domain, slash, rest = value.rpartition("/")
     if not slash:
-        return rules.names.label(value)
+        return made(value)
     if not (words.is_public_domain(domain) or domain in words.PUBLIC_KEYS):
         domain = rules.names.label(domain)
-    return f"{domain}/{rules.names.label(rest)}"
+    return f"{domain}/{made(rest)}"
 
 
 def resource(rules: Rules, value: object) -> object:
     """The name of a resource. Whether it ends with `gpu` is decided on."""
     if not isinstance(value, str) or words.RESOURCES.fullmatch(value):
         return value if isinstance(value, str) else DROPPED
+    if value.startswith(_OF_CLASS):
+        return _OF_CLASS + rules.names.device_class(value.removeprefix(_OF_CLASS))
     prefix = next(
         (known for known in ("hugepages-", "attachable-volumes-", "requests.") if value.startswith(known)), ""
     )
-    suffix = _GPU if value.endswith(_GPU) else ""
-    return f"{prefix}{key(rules, value.removeprefix(prefix).removesuffix(suffix))}{suffix}"
+    return prefix + _in_domain(rules, value.removeprefix(prefix), rules.names.resource)
+
+
+def device_class(rules: Rules, value: object) -> object:
+    """A class of devices. Whether it has `gpu` in it is decided on."""
+    return rules.names.device_class(value) if isinstance(value, str) else DROPPED
 
 
 def condition(rules: Rules, value: object) -> object:
@@ -105,7 +117,7 @@ def label(rules: Rules, of: str, value: object) -> object:
         return value
     if of in rules.numbered and _INTEGER.fullmatch(value):
         return value
-    return rules.names.name(value) if of == "kai.scheduler/queue" else rules.names.label(value)
+    return rules.names.name(value) if of in rules.queue_labels else rules.names.label(value)
 
 
 def labels(rules: Rules, value: object) -> object:
@@ -127,7 +139,7 @@ def _annotation(rules: Rules, of: str, said: str) -> str:
         return rules.names.name(said)
     if _TIMES_IN_ANNOTATIONS.fullmatch(of):
         return str(time(rules, said))
-    known = words.NUMBER if words.MIG.fullmatch(of) else words.PUBLIC_VALUES.get(of)
+    known = words.NUMBER if of.startswith(words.MIG_PREFIX) else words.PUBLIC_VALUES.get(of)
     if known is not None and known.fullmatch(said):
         return said
     return _numa(rules, said) if of in _NUMA else rules.names.text(said)

@@ -8,6 +8,7 @@ archive to the next for the two to match. Decision 0020 says what it gives away.
 
 import hashlib
 import re
+from bisect import bisect
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -16,25 +17,53 @@ from typing import Any, Final, NamedTuple
 
 from kai_snapshot.redaction.key import Key
 
-KEPT: Final = "default"
-"""KAI says so itself of a subgroup and a node pool without a name: it stays, and the others stay on its two sides."""
-BEFORE, AFTER, TEXT, MORE = "a", "n", "x", "y"
-"""What begins a pseudonym of a name before and after `KEPT`, that of a text, and a further part of a long one."""
+
+class _Among(NamedTuple):
+    """Names that stay, in their order, and what begins a pseudonym of one before, between and after them."""
+
+    kept: tuple[str, ...]
+    beginnings: tuple[str, ...]
+
+    def beginning(self, name: str) -> str:
+        """By which a pseudonym sorts among those that stay as its name does."""
+        return self.beginnings[bisect(self.kept, name)]
+
+
+_NAMES: Final = _Among(("default",), ("a", "n"))
+"""KAI says `default` itself of a subgroup and a node pool without a name."""
+_CLASSES: Final = _Among(
+    (
+        "compute-domain-daemon.nvidia.com",
+        "compute-domain-default-channel.nvidia.com",
+        "gpu.nvidia.com",
+        "mig.nvidia.com",
+        "vfio.gpu.nvidia.com",
+    ),
+    ("a", "compute-domain-dd", "d", "h", "n", "w"),
+)
+"""Classes of devices that NVIDIA's driver makes."""
+TEXT, MORE = "x", "y"
+"""What begins the pseudonym of a text, and a further part of a long one."""
 SHORT: Final = (16, 32)
 """Digits of a pseudonym if so many are enough, so that its length tells little of that of the name."""
 PART, PARTS = 62, 3
 """Digits of a part, which is as long as a label of DNS and the value of a label may be; parts of a long pseudonym."""
 TEXT_DIGITS: Final = 24
 PSEUDONYM: Final = re.compile(
-    rf"(?<![0-9A-Za-z])(?:[{BEFORE}{AFTER}](?:"
+    rf"(?<![0-9A-Za-z])(?:(?:{'|'.join(sorted({*_NAMES.beginnings, *_CLASSES.beginnings}))})(?:"
     rf"[0-9a-z]{{{PART}}}(?:\.{MORE}[0-9a-z]{{{PART}}})*|[0-9a-z]{{{SHORT[1]}}}|[0-9a-z]{{{SHORT[0]}}})"
-    rf"|{TEXT}[0-9a-z]{{{TEXT_DIGITS}}})(?=(?:gpu)?(?![0-9A-Za-z]))"
+    rf"|{TEXT}[0-9a-z]{{{TEXT_DIGITS}}})(?![0-9A-Za-z])"
 )
-"""Finds pseudonyms in a text; `gpu` may follow, which KAI looks for at the end of a resource's name."""
+"""Finds pseudonyms in a text."""
+GPU: Final = "gpu"
+"""KAI takes a resource for GPUs if its name ends so, and a class of devices if it has it anywhere, in any case."""
+_NOWHERE, _WITHIN, _AT_END = "", GPU + "0", "0" + GPU
+"""How pseudonyms of these end, by where the name has it; what comes before has no `u`, so none comes by chance."""
 
 _BASE: Final = 36
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
+_PAIRS_WITHOUT_U: Final = tuple(pair for pair in _PAIRS if "u" not in pair)
 _WIDTH: Final = _BASE**PART
 _LONGER: Final = _BASE ** (PART * (PARTS - 1))
 _ROOM: Final = _BASE**13
@@ -93,6 +122,12 @@ class _Range(NamedTuple):
         """The same in more digits."""
         return self._replace(first=self.first * _LONGER, width=self.width * _LONGER)
 
+    def in_fewer_digits(self, length: int) -> "_Range":
+        """The same part of all numbers of that length without a `u`."""
+        fewer, all_ = len(_PAIRS_WITHOUT_U) ** (length // 2), len(_PAIRS) ** (length // 2)
+        first = -(-self.first * fewer // all_)
+        return self._replace(first=first, width=(self.first + self.width) * fewer // all_ - first)
+
 
 def _part(first: int, width: int, branch: int, expected: Sequence[int], chance: bytes) -> tuple[int, int]:
     ends = list(accumulate(map(mul, expected, chance), initial=0))
@@ -115,6 +150,10 @@ class Pseudonyms:
         self.label = _remembered(lambda text: self._ordered(text, in_parts=False), 1 << 14)
         """Of the value of a label: the same, but at most 63 characters; so long values that have their first forty or
         more in common may sort otherwise."""
+        self.resource = _remembered(lambda text: self._marked(text, _NAMES, within=_NOWHERE), 1 << 10)
+        """Of the name of a resource: as of the value of a label, and it ends with `gpu` if the name does."""
+        self.device_class = _remembered(lambda text: self._marked(text, _CLASSES, within=_WITHIN), 1 << 10)
+        """Of that of a class of devices: the same, and it has `gpu` in it if the name does. NVIDIA's own stay."""
         self.uid = _remembered(self._uid, 1 << 10)
         """Of a UID: those of the form of a UUID, which have half the bytes of a name, sort among each other."""
         self.text = _remembered(self._hashed, 1 << 12)
@@ -124,10 +163,18 @@ class Pseudonyms:
         return TEXT + _digits(_number(self._text, text) % _BASE**TEXT_DIGITS, TEXT_DIGITS) if text else ""
 
     def _ordered(self, text: str, *, in_parts: bool) -> str:
-        if text in ("", KEPT):
+        if text == "" or text in _NAMES.kept:
             return text
         numbers, lengths = self._numbers(text.encode("utf-8", "surrogatepass"), in_parts=in_parts)
-        return self._said(text, numbers, lengths)
+        return self._said(text, _NAMES, _choose(numbers, lengths, self._chance(text)))
+
+    def _marked(self, text: str, among: _Among, *, within: str) -> str:
+        if text == "" or text in among.kept:
+            return text
+        mark = _AT_END if text.endswith(GPU) else within if GPU in text.lower() else _NOWHERE
+        numbers, lengths = self._numbers(text.encode("utf-8", "surrogatepass"), in_parts=False)
+        numbers = numbers.in_fewer_digits(lengths[-1])
+        return self._said(text, among, _choose(numbers, lengths, self._chance(text), _PAIRS_WITHOUT_U, mark))
 
     def _uid(self, text: str) -> str:
         if _UUID.fullmatch(text) is None:
@@ -135,12 +182,14 @@ class Pseudonyms:
         numbers = self._uids
         for byte in bytes.fromhex(text.replace("-", "")):
             numbers = numbers.after_even(byte)
-        return self._said(text, numbers, (SHORT[-1], PART))
+        return self._said(text, _NAMES, _choose(numbers, (SHORT[-1], PART), self._chance(text)))
 
-    def _said(self, text: str, numbers: _Range, lengths: Sequence[int]) -> str:
-        digits = _choose(numbers, lengths, _number(self._choice, text))
+    def _chance(self, text: str) -> int:
+        return _number(self._choice, text)
+
+    def _said(self, text: str, among: _Among, digits: str) -> str:
         parts = (digits[at : at + PART] for at in range(0, len(digits), PART))
-        pseudonym = (BEFORE if text < KEPT else AFTER) + f".{MORE}".join(parts)
+        pseudonym = among.beginning(text) + f".{MORE}".join(parts)
         self._told(pseudonym, text)
         return pseudonym
 
@@ -176,13 +225,14 @@ def _remembered(make: Callable[[str], str], most: int) -> Callable[[str], str]:
     return lambda text: kept(text) if len(text) <= _LONGEST_REMEMBERED else make(text)
 
 
-def _choose(numbers: _Range, lengths: Sequence[int], chance: int) -> str:
-    """One of the numbers, in as few digits as it takes for all that begin with them to be in the range."""
+def _choose(numbers: _Range, lengths: Sequence[int], chance: int, pairs: Sequence[str] = _PAIRS, mark: str = "") -> str:
+    """One of the numbers, in as few digits as it takes for all that begin with them to be in the range. A mark takes
+    the place of the last ones."""
     for length in lengths:
-        unit = _BASE ** (lengths[-1] - length)
+        unit = len(pairs) ** ((lengths[-1] - length + len(mark)) // 2)
         lowest = -(-numbers.first // unit)
         if (many := (numbers.first + numbers.width) // unit - lowest) > 0:
-            return _digits(lowest + chance % many, length)
+            return _digits(lowest + chance % many, length - len(mark), pairs) + mark
     raise AssertionError("a range is never empty")
 
 
@@ -192,10 +242,10 @@ def _number(hashed: Any, text: str) -> int:
     return int.from_bytes(found.digest())
 
 
-def _digits(number: int, length: int) -> str:
-    """An even number of digits to the base 36."""
-    pairs = []
+def _digits(number: int, length: int, pairs: Sequence[str] = _PAIRS) -> str:
+    """An even number of digits, of which there are those in the pairs."""
+    found = []
     for _ in range(length // 2):
-        number, pair = divmod(number, _BASE**2)
-        pairs.append(_PAIRS[pair])
-    return "".join(reversed(pairs))
+        number, pair = divmod(number, len(pairs))
+        found.append(pairs[pair])
+    return "".join(reversed(found))

@@ -8,6 +8,7 @@ import orjson
 
 from kai_snapshot.archive.content import API_GROUPS, CONFIG, DISCOVERY, RAW
 from kai_snapshot.archive.document import Path as Place
+from kai_snapshot.archive.read import read_params
 from kai_snapshot.archive.rewrite import rewrite
 from kai_snapshot.redaction import keyed, shapes
 from kai_snapshot.redaction import rules as of
@@ -25,7 +26,8 @@ def redact(source: Path, target: Path, key: Key, told: Callable[[str, str], None
     The same archive and key give the same bytes. One object is held at a time. Raises OSError, and TerminalError where
     an archive is not valid; then there is no target.
     """
-    editor = _Editor(of.Rules(Pseudonyms(key, told), numbered_keys(source)))
+    queue_label = read_params(source).get("queueLabelKey")
+    editor = _Editor(of.Rules(Pseudonyms(key, told), numbered_keys(source), queue_label))
     rewrite(source, target, editor)
     return editor.rules.dropped
 

@@ -27,12 +27,14 @@ _QUANTITY: Final = re.compile(
 class Rules:
     """The rules, with what they need to know."""
 
-    def __init__(self, names: Pseudonyms, numbered: frozenset[str] = frozenset()) -> None:
-        """`numbered`: the keys of labels and taints whose values pods compare as numbers."""
+    def __init__(self, names: Pseudonyms, numbered: frozenset[str] = frozenset(), queue_label: object = None) -> None:
+        """`numbered`: the keys of labels and taints whose values pods compare as numbers. `queue_label`: the key under
+        which the scheduler reads names of queues, where it has one of its own."""
         self.names = names
         self.dropped: Counter[str] = Counter()
         """What was left out because it is not known, by where it stood."""
         self.numbered = numbered
+        self.queue_labels = (words.QUEUE_LABEL, queue_label)
         self.known: dict[tuple[int, bytes], orjson.Fragment] = {}
         """What became of parts that many objects have in common, by their rule."""
 

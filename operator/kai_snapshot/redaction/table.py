@@ -5,6 +5,9 @@ objects, the values of labels and their keys; not images, annotations, variables
 """
 
 import gzip
+import os
+import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,16 +34,23 @@ class Translated(NamedTuple):
 
 @contextmanager
 def new_table(path: Path, *, key_id: str) -> Iterator[Callable[[str, str], None]]:
-    """Writes a table, for its owner's eyes: call what you get with each pseudonym and its name. Raises OSError."""
-    path.touch(mode=0o600)
-    with path.open("wb") as file, gzip.GzipFile("", "wb", compresslevel=_FASTEST, fileobj=file, mtime=0) as table:
-        table.write(orjson.dumps({"schemaVersion": VERSION, "keyID": key_id}, option=orjson.OPT_APPEND_NEWLINE))
+    """Writes a table, for its owner's eyes: call what you get with each pseudonym and its name. Raises OSError.
 
-        def told(pseudonym: str, name: str) -> None:
-            text = name.encode("utf-8", "replace").decode()
-            table.write(orjson.dumps((pseudonym, text), option=orjson.OPT_APPEND_NEWLINE))
+    Where that fails there is none, or the one that there was.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)  # of mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file, gzip.GzipFile("", "wb", _FASTEST, fileobj=file, mtime=0) as table:
+            table.write(orjson.dumps({"schemaVersion": VERSION, "keyID": key_id}, option=orjson.OPT_APPEND_NEWLINE))
 
-        yield told
+            def told(pseudonym: str, name: str) -> None:
+                text = name.encode("utf-8", "replace").decode()
+                table.write(orjson.dumps((pseudonym, text), option=orjson.OPT_APPEND_NEWLINE))
+
+            yield told
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def read_table(path: Path) -> Iterator[tuple[str, str]]:
@@ -55,7 +65,7 @@ def read_table(path: Path) -> Iterator[tuple[str, str]]:
                         yield pseudonym, name
                     case _:
                         raise _invalid(path, "it holds something else than pairs")
-    except (gzip.BadGzipFile, EOFError, orjson.JSONDecodeError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error, orjson.JSONDecodeError) as error:
         raise _invalid(path, "it is damaged or cut off") from error
 
 

@@ -33,7 +33,8 @@ PUBLIC_KEYS: Final = frozenset(
         "topology.kubernetes.io/region", "topology.kubernetes.io/zone",
         "pv.kubernetes.io/bind-completed", "pv.kubernetes.io/bound-by-controller", "pv.kubernetes.io/provisioned-by",
         "resource.kubernetes.io/extended-resource-claim", "resource.kubernetes.io/pod-claim-name",
-        "storageclass.kubernetes.io/is-default-class", "volume.kubernetes.io/selected-node",
+        "storageclass.kubernetes.io/is-default-class", "volume.beta.kubernetes.io/storage-class",
+        "volume.kubernetes.io/selected-node",
         "kubernetes.io/pv-protection", "kubernetes.io/pvc-protection", "kubernetes.io/no-provisioner",
         "nvidia.com/gpu", "nvidia.com/gpu.count", "nvidia.com/gpu.deploy.operands", "nvidia.com/gpu.family",
         "nvidia.com/gpu.memory", "nvidia.com/gpu.present", "nvidia.com/gpu.product", "nvidia.com/gpu.replicas",
@@ -42,7 +43,11 @@ PUBLIC_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 """Keys of labels, annotations, taints and finalizers that stay as they are."""
-MIG: Final = re.compile(r"nvidia\.com/mig-[0-9]g\.[0-9]{1,3}gb(?:\.me)?")
+QUEUE_LABEL: Final = "kai.scheduler/queue"
+MIG_PREFIX: Final = "nvidia.com/mig-"
+"""By it KAI tells resources of MIG, and annotations of pods that ask for them."""
+MIG: Final = re.compile(re.escape(MIG_PREFIX) + r"(?:[0-9]{1,2}c\.)?[0-9]{1,2}g\.[0-9]{1,4}gb(?:[.-](?:me|gfx|all))*")
+"""NVIDIA's profiles, as resources."""
 NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]{1,19}(?:\.[0-9]{0,19})?|\.[0-9]{1,19})(?:[eE][+-]?[0-9]{1,3})?|[+-]?(?i:inf(?:inity)?|nan)"
 )

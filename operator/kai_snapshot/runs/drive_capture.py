@@ -21,6 +21,7 @@ from kai_snapshot.reconcile import capture as decision
 from kai_snapshot.reconcile import capture_conditions, environment, rejection
 from kai_snapshot.reconcile.capture_origin import how
 from kai_snapshot.reconcile.plan import Announce, StartRun
+from kai_snapshot.retention import LEFT_BEHIND
 from kai_snapshot.runs.children import Child
 from kai_snapshot.runs.pins import Pins, pins
 from kai_snapshot.runs.prune import Pruned, prune, remove_all
@@ -28,7 +29,7 @@ from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.services import Services, now, secrets_of, storage_problem, store_for
 from kai_snapshot.runs.tables import prune_tables, redaction_of, tables_of
 from kai_snapshot.runs.write import announce, write_status
-from kai_snapshot.stores import layout
+from kai_snapshot.stores import layout, owner
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ def _prune(services: Services, capture: SnapshotCapture) -> Pruned:
             ours=_ours(services, capture),
         )
         if (tables := tables_of(services, capture)) is not None:
-            prune_tables(tables, store, _folder(capture), now=now())
+            prune_tables(tables, store, _folder(capture), owner=_owner(services, capture), now=now())
     return pruned
 
 
@@ -153,6 +154,10 @@ def _pins(services: Services, capture: SnapshotCapture) -> Pins:
 def _ours(services: Services, capture: SnapshotCapture) -> Callable[[Manifest], bool]:
     who = (services.cluster_uid, capture.metadata.namespace, capture.metadata.name)
     return lambda manifest: (manifest.capture.cluster_uid, manifest.capture.namespace, manifest.capture.name) == who
+
+
+def _owner(services: Services, capture: SnapshotCapture) -> str:
+    return owner(capture.spec.storage, services.cluster_uid)
 
 
 def _folder(capture: SnapshotCapture) -> layout.CaptureFolder:
@@ -251,5 +256,6 @@ def _remove_all(services: Services, capture: SnapshotCapture) -> int:
     with services.locks.of(_folder(capture)):
         removed = remove_all(store, _folder(capture), ours=_ours(services, capture))
         if tables is not None:
-            prune_tables(tables, store, _folder(capture), now=None)
+            prune_tables(tables, store, _folder(capture), owner=_owner(services, capture), now=None)
+            tables.abort_unfinished(_folder(capture).prefix, before=now() - LEFT_BEHIND)
     return removed

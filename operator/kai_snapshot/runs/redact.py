@@ -37,13 +37,9 @@ def redact_archive(
     source: Path, target: Path, table: Path, key: Key, *, config: Mapping[str, Any] | None = None
 ) -> Redacted:
     """Writes the redacted archive and its table. Raises OSError, and TerminalError where an archive is not valid."""
-    try:
-        with new_table(table, key_id=key.id) as told:
-            dropped = redact(source, target, key, told)
-            changed = redact_config(config, key, told) if config is not None else None
-    except BaseException:
-        table.unlink(missing_ok=True)
-        raise
+    with new_table(table, key_id=key.id) as told:
+        dropped = redact(source, target, key, told)
+        changed = redact_config(config, key, told) if config is not None else None
     return Redacted(inspect(target), changed, dropped)
 
 

@@ -38,7 +38,7 @@ def side_by_side(
 
 def _one_archive(store: Store, folder: layout.ReplayFolder, replay: SnapshotReplay) -> ComparisonDocument:
     results = replay.status.results
-    first = next(index for index, result in enumerate(results) if result.name == baseline(replay.spec))
+    first = [result.name for result in results].index(baseline(replay.spec))
     base = _findings(store, folder, first, results[first])
     versions = (
         base if index == first else _findings(store, folder, index, result) for index, result in enumerate(results)

@@ -40,12 +40,15 @@ def tables_of(services: Services, capture: SnapshotCapture) -> Store | None:
     return store_for(services, capture.metadata.namespace, wanted.table) if wanted is not None else None
 
 
-def prune_tables(tables: Store, store: Store, folder: layout.CaptureFolder, *, now: datetime | None) -> None:
+def prune_tables(
+    tables: Store, store: Store, folder: layout.CaptureFolder, *, owner: str, now: datetime | None
+) -> None:
     """Tables go with their archives. One without is spared for a day, for a run may be about to store the archive;
-    `now` is None where none can be. Raises SnapshotError of the stores.
+    `now` is None where none can be. Those of archives in another place, or of another cluster, are not touched.
+    Raises SnapshotError of the stores.
     """
     committed = set(catalog.ids(store.list(folder.prefix)))
     for entry in list(tables.list(folder.prefix)):
-        id_ = folder.of_table(entry.key)
+        id_ = folder.of_table(entry.key, owner=owner)
         if id_ is not None and id_ not in committed and (now is None or now - entry.modified >= ORPHAN_AGE):
             tables.delete(entry.key)

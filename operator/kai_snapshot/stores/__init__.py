@@ -4,6 +4,7 @@ Keys are relative to the location (the bucket's prefix, the claim's subPath), wi
 what they look like. What a store cannot do ends in a SnapshotError that names location and key.
 """
 
+import hashlib
 from pathlib import Path
 
 from kai_snapshot.api.storage import Storage
@@ -33,6 +34,12 @@ def open_store(storage: Storage, *, credentials: S3Credentials | None, ca: bytes
     check_mounted(claim)
     root = claim / storage.pvc.sub_path if storage.pvc.sub_path else claim
     return DirectoryStore(root, name=location(storage, ""))
+
+
+def owner(storage: Storage, cluster_uid: str) -> str:
+    """Eight hex digits that stand for the archives of one cluster in one place."""
+    endpoint = storage.s3.endpoint if storage.s3 is not None else None
+    return hashlib.sha256(f"{cluster_uid} {endpoint or ''} {location(storage, '')}".encode()).hexdigest()[:8]
 
 
 def location(storage: Storage, key: str) -> str:

@@ -32,7 +32,7 @@ _FILE = re.compile(
     r"|(?P<environment>/environment/.+))"
 )
 _KINDS: tuple[Kind, ...] = get_args(Kind)
-_TABLE = re.compile(r"(?P<id>[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?)-[0-9a-f]{8}\.table\.gz")
+_TABLE = re.compile(r"(?P<id>[0-9]{8}T[0-9]{6}Z(-[0-9a-f]{8})?)-[0-9a-f]{8}\.(?P<owner>[0-9a-f]{8})\.table\.gz")
 _RECORD = re.compile(r"nodes/(?P<node>.+)\.json")
 _RESULT_OF_MANY = re.compile(r"(?P<archive>[0-9]+)/(?P<index>[0-9]+)\.result\.json")
 _OF_REPLAY = re.compile(
@@ -65,14 +65,14 @@ class CaptureFolder:
         """Key of the manifest of a run."""
         return f"{self.prefix}{_checked_id(id_)}.json"
 
-    def table(self, id_: str, sha256: str) -> str:
-        """Key of the table of a redacted archive."""
-        return self.archive(id_, sha256).removesuffix(".zip") + ".table.gz"
+    def table(self, id_: str, sha256: str, *, owner: str) -> str:
+        """Key of the table of a redacted archive. A place for tables may have those of several places for archives."""
+        return self.archive(id_, sha256).removesuffix(".zip") + f".{owner}.table.gz"
 
-    def of_table(self, key: str) -> str | None:
-        """The id of the run whose table that is; None if it is none of this capture's."""
+    def of_table(self, key: str, *, owner: str) -> str | None:
+        """The id of the run whose table that is; None if it is none of this capture's, or of another owner."""
         match = _TABLE.fullmatch(key.removeprefix(self.prefix)) if key.startswith(self.prefix) else None
-        return match["id"] if match is not None and is_run_id(match["id"]) else None
+        return match["id"] if match is not None and is_run_id(match["id"]) and match["owner"] == owner else None
 
     def environment(self, id_: str) -> "EnvironmentFolder":
         """Where the environment of a run lies."""

@@ -39,7 +39,7 @@ def all_of(rule: Shape, *names: str) -> dict[str, Shape]:
 
 STATUS: Final = one_of("True", "False", "Unknown")
 REFERENCE: Final[Members] = {"name": of.name, "key": of.text, "optional": of.number}
-METADATA: Final[Shape] = {
+METADATA: Final[Members] = {
     **all_of(of.name, "name", "namespace"),
     "uid": of.uid,
     **all_of(of.integer, "resourceVersion", "generation", "deletionGracePeriodSeconds"),

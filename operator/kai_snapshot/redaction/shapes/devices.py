@@ -5,11 +5,11 @@ from typing import Final
 from kai_snapshot.redaction import keyed, settings
 from kai_snapshot.redaction import rules as of
 from kai_snapshot.redaction.rules import one_of
-from kai_snapshot.redaction.shapes.common import NODE_SELECTOR, Members, Shape, all_of
+from kai_snapshot.redaction.shapes.common import METADATA, NODE_SELECTOR, Members, Shape, all_of
 
 _SELECTORS: Final[Shape] = [{"cel": {"expression": of.verbatim}}]
 _EXACT: Final[Members] = {
-    "deviceClassName": of.name,
+    "deviceClassName": keyed.device_class,
     "selectors": _SELECTORS,
     "allocationMode": one_of("All", "ExactCount"),
     **all_of(of.number, "count", "adminAccess"),
@@ -78,6 +78,7 @@ RESOURCE_SLICE: Final[Members] = {
     }
 }
 DEVICE_CLASS: Final[Members] = {
+    "metadata": {**METADATA, "name": keyed.device_class},
     "spec": {"selectors": _SELECTORS, "config": of.gone, "extendedResourceName": keyed.resource},
 }
 _FIGURES: Final = all_of(of.quantity, "capacity", "allocatable", "available")
