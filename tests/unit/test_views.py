@@ -555,6 +555,14 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [each for key, below in inner for each in [(*path, key), *places(below, (*path, key))]]
 
 
+def test_a_number_without_an_end_is_refused() -> None:
+    lists = deepcopy(WHOLE)
+    lists["resourceClaims"][0]["spec"]["devices"]["requests"][0]["exactly"]["count"] = float("inf")
+    with pytest.raises(TerminalError) as refused:
+        views(NOW, **lists)
+    assert refused.value.reason is Reason.INCOMPLETE_SNAPSHOT
+
+
 @fuzzed(300)
 @given(data=st.data())
 def test_what_is_not_a_snapshot_is_refused_and_breaks_nothing(data: st.DataObject) -> None:

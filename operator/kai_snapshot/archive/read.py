@@ -14,7 +14,7 @@ from kai_snapshot.archive.zipstream import ZipStream
 from kai_snapshot.errors import Reason, TerminalError
 
 CHUNK = 1 << 20
-FORM_ERRORS: Final = (KeyError, TypeError, AttributeError, ValueError)
+FORM_ERRORS: Final = (KeyError, TypeError, AttributeError, ValueError, OverflowError)
 """What comes of looking at an object that is not one of its kind."""
 
 

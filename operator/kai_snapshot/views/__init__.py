@@ -58,7 +58,7 @@ def compute(gathered: Gathered, *, source: Source, config: dict[str, Any] | None
         gathered = replace(gathered, collected=replace(gathered.collected, config=config))
     try:
         return _compute(gathered, source)
-    except (*FORM_ERRORS, OverflowError, RecursionError) as error:
+    except (*FORM_ERRORS, RecursionError) as error:
         raise incomplete("it holds an object that is not one of its kind") from error
 
 
