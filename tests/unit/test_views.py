@@ -556,7 +556,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def test_a_number_without_an_end_is_refused() -> None:
-    lists = deepcopy(WHOLE)
+    lists: dict[str, Any] = deepcopy(WHOLE)
     lists["resourceClaims"][0]["spec"]["devices"]["requests"][0]["exactly"]["count"] = float("inf")
     with pytest.raises(TerminalError) as refused:
         views(NOW, **lists)
