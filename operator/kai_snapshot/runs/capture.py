@@ -2,21 +2,18 @@
 
 import asyncio
 import io
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kai_snapshot.api.manifest import CaptureIdentity, Manifest, Redaction, Trigger
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError
-from kai_snapshot.redaction.key import Key
 from kai_snapshot.retention import LEFT_BEHIND
 from kai_snapshot.runs import catalog
-from kai_snapshot.runs.redact import redacted
 from kai_snapshot.runs.request import CaptureAnswer, CaptureRequest
 from kai_snapshot.runs.take import take
 from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi
-from kai_snapshot.stores import Store, layout, location, open_store, owner
+from kai_snapshot.stores import Store, layout, location, open_store
 
 
 def capture(request: CaptureRequest, *, progress: Progress | None = None) -> CaptureAnswer:
@@ -36,46 +33,18 @@ def capture(request: CaptureRequest, *, progress: Progress | None = None) -> Cap
     if (done := catalog.find(store, folder, request.id)) is not None:
         return _answer(request, folder, done)
     _clear_away(store, folder, request.id, datetime.now(UTC))
-    redaction = _redaction(request, identity)
+    redacting = None
+    if request.redaction is not None:
+        from kai_snapshot.runs.redacting import Redacting  # noqa: PLC0415 - all other runs start sooner without it
+
+        redacting = Redacting.of(request, request.redaction, identity)
     spool = request.spool_dir / "snapshot.zip"
     taken = asyncio.run(take(request.connection, request.source, spool, progress=progress))
     key_id = None
-    if redaction is not None:
-        taken, key_id = redaction.of(request, folder, taken), redaction.key.id
+    if redacting is not None:
+        taken, key_id = redacting.redact(taken, request, folder), redacting.key.id
     manifest = describe(identity, taken, request.id, request.scheduled_for, request.trigger, key_id=key_id)
     return _answer(request, folder, commit(store, folder, taken.path, manifest))
-
-
-@dataclass(frozen=True)
-class _Redaction:
-    """What a redaction takes; had before anything is asked of the scheduler."""
-
-    key: Key
-    tables: Store
-    owner: str
-    """Tells the tables from those of archives elsewhere."""
-
-    def of(self, request: CaptureRequest, folder: layout.CaptureFolder, taken: Taken) -> Taken:
-        """Redacts what was taken and stores the table, before there is an archive that needs it."""
-        table = request.spool_dir / "table.gz"
-        made = redacted(taken, request.spool_dir / "redacted.zip", table, self.key)
-        self.tables.abort_unfinished(folder.prefix, before=datetime.now(UTC) - LEFT_BEHIND)
-        self.tables.put(folder.table(request.id, made.inspection.sha256, owner=self.owner), table)
-        return made
-
-
-def _redaction(request: CaptureRequest, identity: CaptureIdentity) -> _Redaction | None:
-    wanted = request.redaction
-    if wanted is None:
-        return None
-    key = Key(wanted.key, where=wanted.key_from)
-    tables = open_store(
-        wanted.table,
-        credentials=wanted.keys,
-        ca=wanted.ca.encode() if wanted.ca is not None else None,
-        claims_root=request.claims_dir,
-    )
-    return _Redaction(key, tables, owner(request.storage, identity.cluster_uid))
 
 
 def _clear_away(store: Store, folder: layout.CaptureFolder, id_: str, now: datetime) -> None:

@@ -14,7 +14,6 @@ from kai_snapshot.api.problem import Problem
 from kai_snapshot.api.source import Source
 from kai_snapshot.archive.check import Checker
 from kai_snapshot.errors import Reason, SnapshotError, TerminalError, TransientError
-from kai_snapshot.runs.assemble import instead
 from kai_snapshot.runs.spool import LIMIT, REASONS, check_room, holding, too_large
 from kai_snapshot.runs.taken import Progress, Taken
 from kai_snapshot.source import ApiConnection, KubernetesApi, Target, download, download_url, read_config, resolve
@@ -43,6 +42,8 @@ async def take(connection: ApiConnection, source: Source, spool: Path, *, progre
         except TransientError as error:
             if source.fallback is None or error.reason in REASONS:
                 raise
+            from kai_snapshot.runs.assemble import instead  # noqa: PLC0415 - seldom needed, and takes time to load
+
             return await instead(api, source.scheduler, spool, error, progress)
 
 
