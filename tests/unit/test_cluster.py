@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from kubernetes import client
+from kubernetes.client.exceptions import ApiException
 
-from kai_snapshot.cluster import Cluster
+from kai_snapshot.cluster import REPLAYS, Cluster
+from support.objects import Object
 
 
 def test_what_the_operator_writes_stands_under_its_own_name_in_managed_fields() -> None:
@@ -51,3 +53,67 @@ def test_why_a_job_has_no_pod_is_what_its_controller_said_last(monkeypatch: pyte
     assert cluster.why_no_pod("kai-snapshots", "u1") == "violates PodSecurity"
     said.clear()
     assert cluster.why_no_pod("kai-snapshots", "u1") == ""
+
+
+class Replays:
+    """The API server, for lists of replays: whether from its memory or from etcd, and what is written meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.there: list[Object] = []
+        self.memory_is_behind = False
+
+        def listed(_: client.CustomObjectsApi, *of: str, resource_version: str = "", **query: Any) -> Object:
+            assert (of[2:], query["field_selector"]) == (("kai-snapshots", REPLAYS), "status.outcome=")
+            assert query.get("resource_version_match") == ("NotOlderThan" if resource_version else None)
+            self.asked.append(resource_version or "now")
+            if resource_version and self.memory_is_behind:
+                raise ApiException(504, "Timeout: Too large resource version")
+            return {"items": self.there}
+
+        def replaced(_: client.CustomObjectsApi, *of: str, **__: Any) -> Object:
+            written: Object = of[5]  # type: ignore[assignment]  # the body is the last
+            return {**written, "metadata": {**written["metadata"], "resourceVersion": written["status"]["as"]}}
+
+        monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", listed)
+        monkeypatch.setattr(client.CustomObjectsApi, "replace_namespaced_custom_object_status", replaced)
+
+
+@pytest.fixture
+def replays(monkeypatch: pytest.MonkeyPatch) -> Replays:
+    """None are there."""
+    return Replays(monkeypatch)
+
+
+def _replay(version: str) -> Object:
+    return {"metadata": {"namespace": "kai-snapshots", "name": "after", "resourceVersion": version}}
+
+
+def test_unfinished_replays_are_as_new_as_what_was_read_and_written_and_come_from_memory(replays: Replays) -> None:
+    cluster = Cluster(client.ApiClient())
+    replays.there = [_replay("98"), _replay("101")]
+    assert cluster.unfinished_replays("kai-snapshots") == replays.there
+    replays.there = []
+    assert cluster.unfinished_replays("kai-snapshots") == []
+    cluster.replace_status(REPLAYS, _replay("90"), {"as": "1002"})
+    cluster.replace_status("snapshotcaptures", _replay("90"), {"as": "5000"})
+    cluster.unfinished_replays("kai-snapshots")
+    cluster.replace_status(REPLAYS, _replay("90"), {"as": "999"})  # by another thread, and heard of later
+    cluster.unfinished_replays("kai-snapshots")
+    assert replays.asked == ["now", "101", "1002", "1002"]
+
+
+def test_what_was_written_before_the_first_list_is_asked_for_as_well(replays: Replays) -> None:
+    cluster = Cluster(client.ApiClient())
+    cluster.replace_status(REPLAYS, _replay("90"), {"as": "95"})
+    cluster.unfinished_replays("kai-snapshots")
+    cluster.unfinished_replays("kai-snapshots")
+    assert replays.asked == ["now", "95"]
+
+
+def test_unfinished_replays_are_asked_for_anew_where_the_memory_is_behind(replays: Replays) -> None:
+    cluster = Cluster(client.ApiClient())
+    cluster.unfinished_replays("kai-snapshots")
+    replays.memory_is_behind = True
+    assert cluster.unfinished_replays("kai-snapshots") == []
+    assert replays.asked == ["now", "0", "now"]

@@ -14,6 +14,7 @@ from kubernetes.client.exceptions import ApiException
 
 from kai_snapshot.api.base import API_VERSION, GROUP, VERSION, rfc3339
 from kai_snapshot.cluster.errors import AlreadyExistsError, ConflictError, translated
+from kai_snapshot.cluster.freshness import Freshness
 from kai_snapshot.errors import Reason, TerminalError, TransientError
 
 __all__ = ["CAPTURES", "KINDS", "REPLAYS", "AlreadyExistsError", "Cluster", "ConflictError", "Object", "connect"]
@@ -48,6 +49,7 @@ class Cluster:
         self._batch = client.BatchV1Api(api)
         self._custom = client.CustomObjectsApi(api)
         self._plain: Callable[[Any], Any] = api.sanitize_for_serialization
+        self._replays = Freshness()
         self.coordination = client.CoordinationV1Api(api)
 
     # -- our kinds
@@ -64,11 +66,23 @@ class Cluster:
 
     def unfinished_replays(self, namespace: str) -> list[Object]:
         """The replays in the namespace that have no outcome yet; thousands may have one."""
-        with translated("list", f"{REPLAYS} in {namespace}"):
+
+        def ask(**query: str) -> list[Object]:
             found = self._custom.list_namespaced_custom_object(
-                GROUP, VERSION, namespace, REPLAYS, field_selector="status.outcome=", _request_timeout=TIMEOUT
+                GROUP, VERSION, namespace, REPLAYS, field_selector="status.outcome=", _request_timeout=TIMEOUT, **query
             )
-        return list(found["items"])
+            return list(found["items"])
+
+        with translated("list", f"{REPLAYS} in {namespace}"):
+            query = self._replays.query(namespace)
+            try:
+                found = ask(**query)
+            except ApiException as error:
+                if not query or error.status != 504:
+                    raise
+                found = ask()  # its memory is behind
+        self._replays.listed(namespace, found)
+        return found
 
     def replace_status(self, plural: str, resource: Object, status: Object) -> Object:
         """Writes the status of the object as it was read. Raises ConflictError if it was changed since."""
@@ -83,6 +97,8 @@ class Cluster:
                 {**resource, "status": status},
                 _request_timeout=TIMEOUT,
             )
+        if plural == REPLAYS:
+            self._replays.seen(written)
         return written
 
     def set_finalizers(self, plural: str, resource: Object, finalizers: tuple[str, ...]) -> None:
