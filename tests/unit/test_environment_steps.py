@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import io
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -201,6 +203,28 @@ async def test_one_that_retention_took_before_is_not_compared_with(store: Memory
     assert index.drift is not None
     assert (index.drift.since, index.drift.changes) == (BEFORE, 0)
     assert index.drift.message.startswith("nothing was compared: ArchiveNotFound: ")
+
+
+async def test_without_room_for_the_archive_the_step_is_tried_again(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "open_store", lambda *_, **__: store)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    said = await asyncio.to_thread(steps.answer, request(tmp_path))
+    assert (said.kind, said.reason) == ("Transient", Reason.SPOOL_FULL)
+
+
+async def test_a_disk_that_fails_while_the_drift_is_written_is_said_with_the_directory(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = request(tmp_path, mode="ClusterOnly")
+    with_index_before(store, await planned(store, wanted), ())
+    (tmp_path / "drift.json").mkdir()
+    monkeypatch.setattr(steps, "open_store", lambda *_, **__: store)
+    last = wanted.model_copy(update={"step": "Close", "previous": BEFORE})
+    said = await asyncio.to_thread(steps.answer, last)
+    assert (said.kind, said.reason) == ("Transient", Reason.SPOOL_FAILED)
+    assert str(tmp_path) in said.message
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ from kai_snapshot.runs import catalog
 from kai_snapshot.runs.download import download
 from kai_snapshot.runs.environmentplans import INDEX_BYTES, load_index, load_plan, load_record
 from kai_snapshot.runs.request import Answer, EnvironmentRequest
+from kai_snapshot.runs.spool import check_room, holding
 from kai_snapshot.source import ApiConnection, KubernetesApi
 from kai_snapshot.source.clusterfacts import policies
 from kai_snapshot.stores import Store, layout, open_store, read
@@ -78,6 +79,7 @@ def plan(store: Store, request: EnvironmentRequest) -> None:
     folder = layout.CaptureFolder(request.namespace, request.name)
     manifest = catalog.manifest(store, folder.manifest(request.id))
     archive = request.spool_dir / "snapshot.zip"
+    check_room(archive)
     download(store, folder.prefix + manifest.archive, archive, sha256=manifest.sha256, progress=lambda _: None)
     wanted = request.environment
     started = time.monotonic()
@@ -177,14 +179,14 @@ def _drift(
 ) -> DriftBrief:
     """What cannot be compared is said, and keeps back neither the rest nor the index: retention may have taken it.
 
-    Raises TransientError of the store.
+    Raises TransientError: SpoolFull, SpoolFailed, and what the store raises.
     """
     before, here = folder.environment(since), folder.environment(index.id)
     try:
         earlier = load_index(read(store, before.index, limit=INDEX_BYTES), before)
     except (TerminalError, MemoryError) as error:
         return DriftBrief(since=since, message=shorten(f"nothing was compared: {_why(error)}"))
-    with path.open("wb") as file:
+    with holding(path), path.open("wb") as file:
         found = brief(_written(file, _comparisons(store, before, here, earlier, index), since=since), since=since)
     store.put(here.drift, path)
     return found
