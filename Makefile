@@ -54,7 +54,7 @@ test-long: ## Chaos, scale and fuzzing, on a cluster of their own, then test-doc
 chaos: ## Of the long tests: the operator killed at every step, and all else that can go away; ARGS go to pytest
 	@tools/setup long && $(LONG) tests/long/test_chaos_*.py
 
-scale: ## Of the long tests: 1,000 captures, 5,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
+scale: ## Of the long tests: up to 10,000 captures, 50,000 replays; ARGS go to pytest (--sizes=20,40: smaller)
 	@tools/setup long && $(LONG) tests/long/test_scale.py
 
 test-docs: cluster ## Run the commands of README.md and docs/ on a cluster of their own; ARGS go to pytest (-k incident)

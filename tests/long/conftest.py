@@ -36,7 +36,7 @@ DOCS = CHECKOUT / "docs"
 def pytest_addoption(parser: pytest.Parser) -> None:
     e2e.pytest_addoption(parser)
     parser.addoption("--write-docs", action="store_true", help="write what was measured into docs/")
-    parser.addoption("--sizes", default="100,300,1000", help="test_scale.py: numbers of captures")
+    parser.addoption("--sizes", default="100,1000,10000", help="test_scale.py: numbers of captures")
 
 
 @pytest.fixture(scope="session")
