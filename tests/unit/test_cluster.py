@@ -61,6 +61,7 @@ class Replays:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[str] = []
         self.there: list[Object] = []
+        self.read: Object = {}
         self.memory_is_behind = False
 
         def listed(_: client.CustomObjectsApi, *of: str, resource_version: str = "", **query: Any) -> Object:
@@ -75,7 +76,11 @@ class Replays:
             written: Object = of[5]  # type: ignore[assignment]  # the body is the last
             return {**written, "metadata": {**written["metadata"], "resourceVersion": written["status"]["as"]}}
 
+        def got(*_: Any, **__: Any) -> Object:
+            return self.read
+
         monkeypatch.setattr(client.CustomObjectsApi, "list_namespaced_custom_object", listed)
+        monkeypatch.setattr(client.CustomObjectsApi, "get_namespaced_custom_object", got)
         monkeypatch.setattr(client.CustomObjectsApi, "replace_namespaced_custom_object_status", replaced)
 
 
@@ -109,6 +114,15 @@ def test_what_was_written_before_the_first_list_is_asked_for_as_well(replays: Re
     cluster.unfinished_replays("kai-snapshots")
     cluster.unfinished_replays("kai-snapshots")
     assert replays.asked == ["now", "95"]
+
+
+def test_a_write_whose_answer_was_lost_is_known_once_the_replay_is_read(replays: Replays) -> None:
+    cluster = Cluster(client.ApiClient())
+    cluster.unfinished_replays("kai-snapshots")
+    replays.read = _replay("77")
+    assert cluster.get(REPLAYS, "kai-snapshots", "after") == replays.read
+    cluster.unfinished_replays("kai-snapshots")
+    assert replays.asked == ["now", "77"]
 
 
 def test_unfinished_replays_are_asked_for_anew_where_the_memory_is_behind(replays: Replays) -> None:

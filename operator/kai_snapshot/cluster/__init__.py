@@ -56,13 +56,16 @@ class Cluster:
 
     def get(self, plural: str, namespace: str, name: str) -> Object | None:
         """One object of ours."""
-        return self._found(
+        found = self._found(
             "get",
             f"{plural} {namespace}/{name}",
             lambda: self._custom.get_namespaced_custom_object(
                 GROUP, VERSION, namespace, plural, name, _request_timeout=TIMEOUT
             ),
         )
+        if plural == REPLAYS and found is not None:
+            self._replays.seen(found)  # it may have been written by us, with an answer that was lost
+        return found
 
     def unfinished_replays(self, namespace: str) -> list[Object]:
         """The replays in the namespace that have no outcome yet; thousands may have one."""
