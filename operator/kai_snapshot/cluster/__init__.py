@@ -77,15 +77,7 @@ class Cluster:
             return list(found["items"])
 
         with translated("list", f"{REPLAYS} in {namespace}"):
-            query = self._replays.query(namespace)
-            try:
-                found = ask(**query)
-            except ApiException as error:
-                if not query or error.status != 504:
-                    raise
-                found = ask()  # its memory is behind
-        self._replays.listed(namespace, found)
-        return found
+            return self._replays.listed(namespace, ask)
 
     def replace_status(self, plural: str, resource: Object, status: Object) -> Object:
         """Writes the status of the object as it was read. Raises ConflictError if it was changed since."""
