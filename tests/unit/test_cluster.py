@@ -8,6 +8,7 @@ from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
 from kai_snapshot.cluster import REPLAYS, Cluster
+from kai_snapshot.errors import TransientError
 from support.objects import Object
 
 
@@ -62,12 +63,14 @@ class Replays:
         self.asked: list[str] = []
         self.there: list[Object] = []
         self.read: Object = {}
-        self.memory_is_behind = False
+        self.memory_is_behind = self.fails = False
 
         def listed(_: client.CustomObjectsApi, *of: str, resource_version: str = "", **query: Any) -> Object:
-            assert (of[2:], query["field_selector"]) == (("kai-snapshots", REPLAYS), "status.outcome=")
+            assert (of[3], query["field_selector"]) == (REPLAYS, "status.outcome=")
             assert query.get("resource_version_match") == ("NotOlderThan" if resource_version else None)
             self.asked.append(resource_version or "now")
+            if self.fails:
+                raise ApiException(500, "etcdserver: leader changed")
             if resource_version and self.memory_is_behind:
                 raise ApiException(504, "Timeout: Too large resource version")
             return {"items": self.there}
@@ -114,6 +117,23 @@ def test_what_was_written_before_the_first_list_is_asked_for_as_well(replays: Re
     cluster.unfinished_replays("kai-snapshots")
     cluster.unfinished_replays("kai-snapshots")
     assert replays.asked == ["now", "95"]
+
+
+def test_the_first_list_of_each_namespace_has_all_that_another_operator_wrote(replays: Replays) -> None:
+    cluster = Cluster(client.ApiClient())
+    for namespace in ("kai-snapshots", "team-a", "team-a"):
+        cluster.unfinished_replays(namespace)
+    assert replays.asked == ["now", "now", "0"]
+
+
+def test_a_list_that_failed_was_none(replays: Replays) -> None:
+    cluster = Cluster(client.ApiClient())
+    replays.fails = True
+    with pytest.raises(TransientError):
+        cluster.unfinished_replays("kai-snapshots")
+    replays.fails = False
+    cluster.unfinished_replays("kai-snapshots")
+    assert replays.asked == ["now", "now"]
 
 
 def test_a_write_whose_answer_was_lost_is_known_once_the_replay_is_read(replays: Replays) -> None:
