@@ -75,8 +75,8 @@ class Replays:
                 raise ApiException(504, "Timeout: Too large resource version")
             return {"items": self.there}
 
-        def replaced(_: client.CustomObjectsApi, *of: str, **__: Any) -> Object:
-            written: Object = of[5]  # type: ignore[assignment]  # the body is the last
+        def replaced(_: client.CustomObjectsApi, *of: Any, **__: Any) -> Object:
+            written = of[-1]
             return {**written, "metadata": {**written["metadata"], "resourceVersion": written["status"]["as"]}}
 
         def got(*_: Any, **__: Any) -> Object:

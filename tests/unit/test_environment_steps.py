@@ -21,6 +21,7 @@ from kai_snapshot.environment.text import decode, encode
 from kai_snapshot.errors import Reason, TerminalError
 from kai_snapshot.runs import environmentsteps as steps
 from kai_snapshot.runs.request import EnvironmentRequest
+from kai_snapshot.runs.spool import RESERVE
 from kai_snapshot.source import ApiConnection
 from kai_snapshot.stores import layout
 from kai_snapshot.stores.memory import MemoryStore
@@ -209,7 +210,7 @@ async def test_without_room_for_the_archive_the_step_is_tried_again(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "open_store", lambda *_, **__: store)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=RESERVE))  # and none for the archive
     said = await asyncio.to_thread(steps.answer, request(tmp_path))
     assert (said.kind, said.reason) == ("Transient", Reason.SPOOL_FULL)
 

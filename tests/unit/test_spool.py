@@ -51,3 +51,13 @@ def test_nothing_is_asked_for_without_room(
     else:
         with pytest.raises(TransientError, match="256 MiB must be free"):
             spool.check_room(tmp_path / "a.zip")
+
+
+def test_room_for_a_file_of_known_size_is_asked_for_beside_the_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=spool.RESERVE + (44 << 20)))
+    spool.check_room(tmp_path / "a.zip", size=44 << 20)
+    with pytest.raises(TransientError, match="300 MiB must be free") as failure:
+        spool.check_room(tmp_path / "a.zip", size=(44 << 20) + 1)
+    assert failure.value.reason is Reason.SPOOL_FULL

@@ -79,7 +79,7 @@ def plan(store: Store, request: EnvironmentRequest) -> None:
     folder = layout.CaptureFolder(request.namespace, request.name)
     manifest = catalog.manifest(store, folder.manifest(request.id))
     archive = request.spool_dir / "snapshot.zip"
-    check_room(archive)
+    check_room(archive, size=manifest.size_bytes)
     download(store, folder.prefix + manifest.archive, archive, sha256=manifest.sha256, progress=lambda _: None)
     wanted = request.environment
     started = time.monotonic()

@@ -16,12 +16,15 @@ REASONS: Final = frozenset((Reason.SPOOL_FULL, Reason.SPOOL_FAILED))
 """What no other source of the archive would mend."""
 
 
-def check_room(spool: Path) -> None:
-    """Raises TransientError (SpoolFull, SpoolFailed) if it is not worth while to begin."""
+def check_room(spool: Path, *, size: int = 0) -> None:
+    """Raises TransientError (SpoolFull, SpoolFailed) if it is not worth while to begin.
+
+    size: bytes that the file will have, where that is known.
+    """
     with holding(spool):
         free = shutil.disk_usage(spool.parent).free
-    if free < RESERVE:
-        raise _full(spool)
+    if free < RESERVE + size:
+        raise _full(spool, needed=RESERVE + size)
 
 
 @contextmanager
@@ -46,9 +49,9 @@ def too_large(what: str) -> SnapshotError:
     )
 
 
-def _full(spool: Path) -> SnapshotError:
+def _full(spool: Path, *, needed: int = RESERVE) -> SnapshotError:
     return TransientError(
         Reason.SPOOL_FULL,
         f"There is too little room in {spool.parent} to hold the archive while it is checked: "
-        f"{RESERVE >> 20} MiB must be free to begin with. Give the directory, or the emptyDir, more room.",
+        f"{needed >> 20} MiB must be free to begin with. Give the directory, or the emptyDir, more room.",
     )
